@@ -1,0 +1,20 @@
+"""abc_mmdet: small-object detection for MMDetection.
+
+Importing the package registers its modules in MMDetection's registries, so that any config can
+use them through ``custom_imports = dict(imports=['abc_mmdet'])``.
+"""
+
+import sys
+
+from .version import __version__
+
+# `python -m abc_mmdet.doctor` imports this package first (Python says so by this argv), and it must
+# run on machines where the imports below fail: telling why is its job.
+if not (sys.argv[:1] == ['-m'] and 'abc_mmdet.doctor' in sys.orig_argv):
+    from .mmcv_ops import install as _provide_mmcv_ops
+
+    _provide_mmcv_ops()  # before anything that imports mmdet.models
+
+    from . import engine, evaluation, models  # noqa: F401
+
+__all__ = ['__version__']
