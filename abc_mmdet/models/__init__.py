@@ -1,0 +1,13 @@
+from .dense_heads import ABCHead, AuxSmallObjectHead
+from .losses import ABCMultiTaskLoss, SizeAwareIoULoss
+from .necks import ABCPAFPN
+from .task_modules import FastSimOTAAssigner
+
+__all__ = [
+    'ABCHead',
+    'ABCMultiTaskLoss',
+    'ABCPAFPN',
+    'AuxSmallObjectHead',
+    'FastSimOTAAssigner',
+    'SizeAwareIoULoss',
+]

@@ -1,0 +1,4 @@
+from .abc_head import ABCHead
+from .aux_small_object_head import AuxSmallObjectHead
+
+__all__ = ['ABCHead', 'AuxSmallObjectHead']

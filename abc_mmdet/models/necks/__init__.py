@@ -1,0 +1,3 @@
+from .abc_pafpn import ABCPAFPN
+
+__all__ = ['ABCPAFPN']

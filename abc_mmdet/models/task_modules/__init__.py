@@ -1,0 +1,3 @@
+from .fast_sim_ota_assigner import FastSimOTAAssigner
+
+__all__ = ['FastSimOTAAssigner']

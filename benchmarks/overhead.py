@@ -1,0 +1,187 @@
+"""What the fourth level and the auxiliary task cost, in training and at inference.
+
+Four models in one run, step by step in turn, so that a busy machine slows all of them alike:
+the 3-level baseline, four levels, ABC as published, ABC with a train-only finest level.
+
+    python benchmarks/overhead.py [--batch 6] [--size 640x384] [--device cuda] [--json FILE]
+"""
+
+import argparse
+import json
+import statistics
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import abc_mmdet  # noqa: F401
+import torch
+from abc_mmdet.models.plain_checkpoint import to_plain
+from mmdet.registry import MODELS
+from mmdet.testing import demo_mm_inputs
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+MODELS_COMPARED = {
+    'baseline, 3 levels': 'baseline_3level_100k.py',
+    '4 levels': 'four_level_100k.py',
+    'ABC as published': 'abc_sod_basic_100k.py',
+    'ABC, train-only P1': 'abc_train_only_100k.py',
+}
+
+
+class Measured:
+    """One model, its data and what was measured of it."""
+
+    def __init__(self, name: str, args: argparse.Namespace) -> None:
+        self.name, self.device = name, torch.device(args.device)
+        torch.manual_seed(0)
+        config = Config.fromfile(CONFIGS / MODELS_COMPARED[name])
+        self.model = MODELS.build(config.model).to(self.device)
+        self.model.init_weights()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.device.type == 'cuda')
+        self.train_batch = self._batch(args.batch, args.size)
+        self.test_batch = self._batch(1, args.size)
+        self.steps: list[float] = []
+        self.latencies: list[float] = []
+        self.train_memory = 0
+
+    def _batch(self, size: int, image: tuple[int, int]) -> dict:
+        width, height = image
+        packed = demo_mm_inputs(
+            size,
+            [[3, height, width]] * size,
+            num_items=[12] * size,
+            num_classes=8,
+            device=self.device.type,
+        )
+        with torch.no_grad():
+            return self.model.data_preprocessor(packed, training=True)
+
+    def train_step(self) -> None:
+        """One step with mixed precision on a GPU, in float32 on a CPU."""
+        self.model.train()
+        on_gpu = self.device.type == 'cuda'
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        begin = self._clock()
+        with torch.autocast('cuda', torch.float16) if on_gpu else nullcontext():
+            losses = self.model.loss(self.train_batch['inputs'], self.train_batch['data_samples'])
+        self.scaler.scale(self.model.parse_losses(losses)[0]).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.steps.append(self._clock() - begin)
+        if on_gpu:
+            self.train_memory = max(self.train_memory, torch.cuda.max_memory_allocated())
+
+    @torch.no_grad()
+    def test_step(self) -> None:
+        """Network and post-processing of one image, as in tools/test.py."""
+        self.model.eval()
+        begin = self._clock()
+        self.model.predict(self.test_batch['inputs'], self.test_batch['data_samples'])
+        self.latencies.append(self._clock() - begin)
+
+    @torch.no_grad()
+    def flops(self) -> int:
+        self.model.eval()
+        with FlopCounterMode(display=False) as counter:
+            self.model._forward(self.test_batch['inputs'])
+        return counter.get_total_flops()
+
+    def parameters_at_inference(self) -> int:
+        plain = to_plain(dict(self.model.named_parameters()))
+        return sum(parameter.numel() for parameter in plain.values())
+
+    def _clock(self) -> float:
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+def measure(args: argparse.Namespace) -> list[dict]:
+    """Rows of the table; times are medians, ratios those to the baseline."""
+    register_all_modules()
+    models = [Measured(name, args) for name in MODELS_COMPARED]
+    resident = resident_bytes(models)
+    for round_ in range(args.rounds + 2):
+        for model in models:
+            model.train_step()
+            model.test_step()
+        if round_ < 2:  # warm-up: memory pools, choice of algorithms
+            for model in models:
+                model.steps.clear()
+                model.latencies.clear()
+    base = models[0]
+    return [
+        dict(
+            model=model.name,
+            step_ms=statistics.median(model.steps) * 1e3,
+            step_ratio=paired_ratio(model.steps, base.steps),
+            train_memory_mb=(model.train_memory - resident) / 2**20 if resident else None,
+            latency_ms=statistics.median(model.latencies) * 1e3,
+            latency_ratio=paired_ratio(model.latencies, base.latencies),
+            train_parameters=sum(p.numel() for p in model.model.parameters()),
+            test_parameters=model.parameters_at_inference(),
+            test_gflops=model.flops() / 1e9,
+        )
+        for model in models
+    ]
+
+
+def paired_ratio(times: list[float], base: list[float]) -> float:
+    """Median of the ratios of measurements that were taken one after the other."""
+    return statistics.median(t / b for t, b in zip(times, base, strict=True))
+
+
+def resident_bytes(models: list[Measured]) -> int:
+    """GPU memory of all models and data at rest, which every peak contains."""
+    if models[0].device.type != 'cuda':
+        return 0
+    return torch.cuda.memory_allocated()
+
+
+def show(rows: list[dict], args: argparse.Namespace) -> None:
+    threads = '' if args.device == 'cuda' else f', {torch.get_num_threads()} threads'
+    print(f'batch {args.batch}, {args.size[0]} x {args.size[1]}, {args.device}{threads}\n')
+    print(
+        f'{"model":<20}{"step ms":>9}{"ratio":>7}{"memory MB":>11}{"latency ms":>12}{"ratio":>7}'
+        f'{"M params":>10}{"(train)":>9}{"GFLOPs":>8}'
+    )
+    for r in rows:
+        memory = '-' if r['train_memory_mb'] is None else f'{r["train_memory_mb"]:.0f}'
+        print(
+            f'{r["model"]:<20}{r["step_ms"]:>9.0f}{r["step_ratio"]:>7.2f}{memory:>11}'
+            f'{r["latency_ms"]:>12.1f}{r["latency_ratio"]:>7.2f}{r["test_parameters"] / 1e6:>10.2f}'
+            f'{r["train_parameters"] / 1e6:>9.2f}{r["test_gflops"]:>8.1f}'
+        )
+    by_name = {r['model']: r for r in rows}
+    auxiliary = by_name['ABC as published']['step_ms'] / by_name['4 levels']['step_ms']
+    print(f'\nauxiliary task on four levels: {auxiliary:.2f} x the step of four levels alone')
+
+
+def image_size(text: str) -> tuple[int, int]:
+    width, height = (int(side) for side in text.split('x'))
+    return width, height
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--batch', type=int, default=6)
+    parser.add_argument('--size', type=image_size, default=(640, 384), help='WIDTHxHEIGHT')
+    parser.add_argument('--rounds', type=int, default=10)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--json', type=Path, help='write the rows to this file')
+    args = parser.parse_args()
+    rows = measure(args)
+    show(rows, args)
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,60 @@
+"""What many tests need: MMDetection's scope, pyramids and ground truth."""
+
+from collections.abc import Callable, Sequence
+
+import abc_mmdet  # noqa: F401
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+IMAGE = (64, 96)  # height, width
+
+
+@pytest.fixture(scope='session', autouse=True)
+def default_scope() -> None:
+    register_all_modules(init_default_scope=True)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def pyramid() -> Callable[..., tuple[Tensor, ...]]:
+    """Random features of a pyramid for images of 96 x 64 px."""
+
+    def make(strides: Sequence[int], channels: int = 8, batch: int = 2) -> tuple[Tensor, ...]:
+        return tuple(
+            torch.randn(batch, channels, IMAGE[0] // s, IMAGE[1] // s, requires_grad=True)
+            for s in strides
+        )
+
+    return make
+
+
+@pytest.fixture
+def samples() -> Callable[..., list[DetDataSample]]:
+    """Ground truth: one image per list of labels, a random box of 6 to 30 px per label."""
+
+    def make(*labels_per_image: Sequence[int]) -> list[DetDataSample]:
+        made = []
+        for labels in labels_per_image:
+            corners = torch.rand(len(labels), 2) * torch.tensor([IMAGE[1] - 32, IMAGE[0] - 32])
+            sides = 6 + 24 * torch.rand(len(labels), 2)
+            sample = DetDataSample(
+                metainfo=dict(
+                    img_shape=IMAGE, pad_shape=IMAGE, ori_shape=IMAGE, scale_factor=(1.0, 1.0)
+                )
+            )
+            sample.gt_instances = InstanceData(
+                bboxes=torch.cat([corners, corners + sides], dim=1),
+                labels=torch.tensor(labels, dtype=torch.long),
+            )
+            made.append(sample)
+        return made
+
+    return make

@@ -1,0 +1,270 @@
+from copy import deepcopy
+
+import pytest
+import torch
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.dense_heads import ABCHead
+from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from torch.utils.flop_counter import FlopCounterMode
+
+CLASSES = ('car', 'pedestrian', 'bus', 'bicycle')
+SMALL = ('bicycle', 'pedestrian')
+STRIDES = (4, 8, 16, 32)
+ASSIGNER = dict(assigner=dict(type='FastSimOTAAssigner'))
+TEST_CFG = ConfigDict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.65))
+YOLOX = dict(type='YOLOXHead', in_channels=8, feat_channels=8, stacked_convs=1, strides=STRIDES)
+AUX = dict(type='AuxSmallObjectHead', in_channels=8, feat_channels=4)
+
+OTHER_HEADS = {
+    'RTMDet': (
+        dict(
+            type='RTMDetSepBNHead',
+            in_channels=8,
+            feat_channels=8,
+            stacked_convs=1,
+            share_conv=False,
+            anchor_generator=dict(type='MlvlPointGenerator', offset=0, strides=[8, 16, 32]),
+            bbox_coder=dict(type='DistancePointBBoxCoder'),
+            norm_cfg=dict(type='BN'),
+            with_objectness=False,
+            loss_cls=dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0),
+            loss_bbox=dict(type='SizeAwareIoULoss', iou_loss=dict(type='GIoULoss')),
+        ),
+        dict(
+            assigner=dict(type='DynamicSoftLabelAssigner', topk=13),
+            allowed_border=-1,
+            pos_weight=-1,
+        ),
+    ),
+    'ATSS': (
+        dict(
+            type='ATSSHead',
+            in_channels=8,
+            feat_channels=32,
+            stacked_convs=1,
+            anchor_generator=dict(
+                type='AnchorGenerator',
+                ratios=[1.0],
+                octave_base_scale=8,
+                scales_per_octave=1,
+                strides=[8, 16, 32],
+            ),
+            loss_bbox=dict(type='GIoULoss'),
+        ),
+        dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1),
+    ),
+    'GFL': (
+        dict(
+            type='GFLHead',
+            in_channels=8,
+            feat_channels=32,
+            stacked_convs=1,
+            anchor_generator=dict(
+                type='AnchorGenerator',
+                ratios=[1.0],
+                octave_base_scale=8,
+                scales_per_octave=1,
+                strides=[8, 16, 32],
+            ),
+            loss_cls=dict(type='QualityFocalLoss', use_sigmoid=True, beta=2.0),
+            loss_bbox=dict(type='GIoULoss'),
+            reg_max=16,
+        ),
+        dict(assigner=dict(type='ATSSAssigner', topk=9), allowed_border=-1, pos_weight=-1),
+    ),
+}
+
+
+def abc_head(**changes) -> ABCHead:
+    config = dict(
+        type='ABCHead',
+        main_head=YOLOX,
+        aux_head=AUX,
+        classes=CLASSES,
+        small_classes=SMALL,
+        train_cfg=ASSIGNER,
+        test_cfg=TEST_CFG,
+    )
+    head = MODELS.build(deepcopy({**config, **changes}))
+    head.init_weights()
+    return head
+
+
+def plain_head() -> torch.nn.Module:
+    head = MODELS.build(dict(**YOLOX, num_classes=4, train_cfg=ASSIGNER, test_cfg=TEST_CFG))
+    head.init_weights()
+    return head
+
+
+def assert_equal_losses(a: dict, b: dict) -> None:
+    assert set(a) == set(b)
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=0)
+
+
+def test_loss_is_that_of_both_heads(pyramid, samples) -> None:
+    head, levels, gt = abc_head(), pyramid(STRIDES), samples([0, 1, 3, 3], [2, 1])
+    before = [sample.gt_instances.clone() for sample in gt]
+    losses = head.loss(levels, gt)
+
+    small = deepcopy(gt)
+    for sample, keep, labels in zip(small, ([1, 2, 3], [1]), ([1, 0, 0], [1]), strict=True):
+        sample.gt_instances = sample.gt_instances[keep]
+        sample.gt_instances.labels = torch.tensor(labels)
+    main, aux = head.main_head.loss(levels, gt), head.aux_head.loss(levels[:2], small)
+    assert_equal_losses(losses, main | {f'aux_{name}': 2.0 * value for name, value in aux.items()})
+    for sample, original in zip(gt, before, strict=True):
+        assert torch.equal(sample.gt_instances.labels, original.labels)
+        assert torch.equal(sample.gt_instances.bboxes, original.bboxes)
+
+
+def test_gradients_reach_all_shared_levels_and_both_heads(pyramid, samples) -> None:
+    head, levels = abc_head(), pyramid(STRIDES)
+    sum(head.loss(levels, samples([0, 1, 3], [1])).values()).backward()
+    assert all(level.grad.abs().sum() > 0 for level in levels)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in head.parameters())
+
+
+@pytest.mark.parametrize('labels', [([0, 2], [2]), ([], []), ([], [1])])
+def test_images_without_small_or_any_objects(pyramid, samples, labels: tuple) -> None:
+    head, levels = abc_head(), pyramid(STRIDES)
+    losses = head.loss(levels, samples(*labels))
+    assert all(value.isfinite() for value in losses.values())
+    sum(losses.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in head.parameters())
+    boxes_of = {
+        'main_head': any(labels),
+        'aux_head': any(i in (1, 3) for image in labels for i in image),
+    }
+    for name, parameter in head.named_parameters():
+        if 'conv_reg.' in name:  # box regression learns from objects of its own task alone
+            has_gradient = bool(parameter.grad.abs().sum() > 0)
+            level = int(name.split('conv_reg.')[1][0])
+            assert not has_gradient or boxes_of[name.split('.')[0]], (name, level)
+    for part, has_boxes in boxes_of.items():
+        regression = [p for n, p in head.named_parameters() if n.startswith(part) and 'conv_reg.' in n]
+        assert any(bool(p.grad.abs().sum() > 0) for p in regression) == has_boxes
+
+
+def test_prediction_is_that_of_the_plain_head_at_its_cost(pyramid, samples) -> None:
+    head, plain = abc_head().eval(), plain_head().eval()
+    plain.load_state_dict(head.main_head.state_dict())
+    for part in (head.aux_head, head.multi_task_loss):
+        part.register_forward_pre_hook(lambda *_: pytest.fail('the auxiliary branch was called'))
+    levels, gt = pyramid(STRIDES), samples([0], [1])
+    with FlopCounterMode(display=False) as flops:
+        ours = head.predict(levels, gt, rescale=True)
+    with FlopCounterMode(display=False) as plain_flops:
+        theirs = plain.predict(levels, gt, rescale=True)
+    assert flops.get_total_flops() == plain_flops.get_total_flops() > 0
+    for a, b in zip(ours, theirs, strict=True):
+        assert len(a) > 0
+        for key in ('bboxes', 'scores', 'labels'):
+            assert torch.equal(a[key], b[key])
+    for a, b in zip(head(levels), plain(levels), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_without_auxiliary_it_is_the_main_head(pyramid, samples) -> None:
+    head, plain = abc_head(use_auxiliary=False), plain_head()
+    assert not any('aux' in name for name in head.state_dict())
+    head.load_state_dict({f'main_head.{n}': v for n, v in plain.state_dict().items()})
+    levels, gt = pyramid(STRIDES), samples([0, 1], [])
+    assert_equal_losses(head.loss(levels, gt), plain.loss(levels, gt))
+
+
+def test_train_only_levels(pyramid, samples) -> None:
+    head = abc_head(main_head=dict(YOLOX, strides=(8, 16, 32)))
+    gt = samples([0, 1], [3])
+    losses = head.train().loss(pyramid(STRIDES), gt)
+    assert 'aux_loss_cls' in losses
+    head.eval()
+    assert len(head(pyramid((8, 16, 32)))[0]) == 3
+    assert set(head.loss(pyramid((8, 16, 32)), gt)) == {'loss_cls', 'loss_bbox', 'loss_obj'}
+    with pytest.raises(UserError, match=r'aux_head needs strides \[4, 8\]'):
+        head.train().loss(pyramid((8, 16, 32)), gt)
+    with pytest.raises(UserError, match='the pyramid gives 2 levels'):
+        head(pyramid((16, 32)))
+
+
+@pytest.mark.parametrize('name', OTHER_HEADS)
+def test_wraps_other_dense_heads(name: str, pyramid, samples) -> None:
+    config, train_cfg = OTHER_HEADS[name]
+    test_cfg = ConfigDict(
+        nms_pre=50, min_bbox_size=0, score_thr=0.0, nms=dict(type='nms', iou_threshold=0.6), max_per_img=20
+    )
+    head = abc_head(main_head=config, train_cfg=train_cfg, test_cfg=test_cfg)
+    plain = MODELS.build(deepcopy(dict(config, num_classes=4, train_cfg=train_cfg, test_cfg=test_cfg)))
+    plain.load_state_dict(head.main_head.state_dict())
+    levels, gt = pyramid(STRIDES), samples([0, 1, 3], [2])
+    losses, plain_losses = head.loss(levels, gt), plain.loss(levels[1:], gt)
+    for key, value in plain_losses.items():
+        torch.testing.assert_close(losses[key], value, rtol=0, atol=0)
+    assert {'aux_loss_cls', 'aux_loss_bbox', 'aux_loss_obj'} <= set(losses)
+    total = sum(sum(v) if isinstance(v, list) else v for v in losses.values())
+    total.backward()
+    assert all(level.grad.isfinite().all() for level in levels)
+    head.eval(), plain.eval()
+    for a, b in zip(head.predict(levels, gt), plain.predict(levels[1:], gt), strict=True):
+        assert torch.equal(a.bboxes, b.bboxes)
+
+
+def test_plain_checkpoint_loads(pyramid) -> None:
+    head, plain = abc_head(), plain_head()
+    result = head.load_state_dict(plain.state_dict(), strict=False)
+    assert not result.unexpected_keys
+    assert all(key.startswith('aux_head.') for key in result.missing_keys)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(head.main_head.state_dict()[name], value)
+
+
+def test_own_checkpoint_loads() -> None:
+    head, other = abc_head(), abc_head()
+    head.load_state_dict(other.state_dict())
+    for name, value in other.state_dict().items():
+        assert torch.equal(head.state_dict()[name], value)
+
+
+def test_answers_for_its_main_head() -> None:
+    head = abc_head()
+    assert head.num_classes == 4
+    assert head.prior_generator is head.main_head.prior_generator
+    assert head.test_cfg == TEST_CFG
+    with pytest.raises(AttributeError, match='no_such_thing'):
+        _ = head.no_such_thing
+
+
+def test_l1_switch_of_yolox_reaches_both_heads(pyramid, samples) -> None:
+    head = abc_head()
+    head.use_l1 = True  # what YOLOXModeSwitchHook does
+    assert head.use_l1
+    losses = head.loss(pyramid(STRIDES), samples([1], [0]))
+    assert {'loss_l1', 'aux_loss_l1'} <= set(losses)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (dict(small_classes=[1, 2]), r"\['pedestrian', 'bus'\]"),
+        (dict(small_classes=('scooter',)), 'scooter'),
+        (dict(small_classes=()), 'small_classes is empty'),
+        (dict(main_head=dict(YOLOX, num_classes=80)), 'main_head.num_classes=80'),
+        (dict(aux_head=dict(AUX, num_classes=3)), 'aux_head.num_classes=3'),
+        (dict(aux_head=dict(AUX, strides=(12, 24))), 'leave a gap'),
+    ],
+)
+def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        abc_head(**changes)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast(pyramid, samples, dtype: torch.dtype) -> None:
+    head, levels = abc_head(), pyramid(STRIDES)
+    with torch.autocast('cpu', dtype=dtype):
+        losses = head.loss(levels, samples([0, 1, 3], []))
+    total = sum(losses.values())
+    assert total.isfinite()
+    total.backward()
+    assert all(p.grad.isfinite().all() for p in head.parameters())
