@@ -1,0 +1,12 @@
+from .experiment import load_experiment
+from .preflight import check_checkpoint, check_data
+from .user_messages import config_mistakes, file_mistakes, user_messages
+
+__all__ = [
+    'check_checkpoint',
+    'check_data',
+    'config_mistakes',
+    'file_mistakes',
+    'load_experiment',
+    'user_messages',
+]

@@ -1,0 +1,90 @@
+"""Reads an experiment: a config file and what the command line changes in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.errors import UserError
+
+# Variables of our configs that other fields were computed from when the file was read.
+NAME_LISTS = ('classes', 'small_classes')
+
+
+def load_experiment(
+    path: str, cfg_options: dict[str, Any] | None = None, work_dir: str | None = None
+) -> Config:
+    """Config file with overrides; ``work_dir`` as in MMDetection (argument, file, file name).
+
+    A config's variables are plain values by the time it is loaded: overriding ``data_root`` alone
+    would leave the data sets where they were. Therefore ``data_root``, ``classes`` and
+    ``small_classes`` among the overrides also change the fields that had their value from them.
+
+    Raises:
+        UserError: no such file, or one that is no valid config.
+    """
+    if not Path(path).is_file():
+        raise UserError(f'There is no config file {path}; the configs are under configs/.')
+    with config_mistakes(path):
+        config = Config.fromfile(path)
+        options = dict(cfg_options or {})
+        if 'data_root' in options:
+            _use_data_root(config, str(options.pop('data_root')))
+        for variable in NAME_LISTS:
+            if variable in options:
+                _use_names(config, variable, options.pop(variable))
+        config.merge_from_dict(options)
+    if work_dir is not None:
+        config.work_dir = work_dir
+    elif config.get('work_dir') is None:
+        config.work_dir = str(Path('work_dirs') / Path(path).stem)
+    return config
+
+
+def _use_data_root(config: Config, data_root: str) -> None:
+    """Move every path of the config that lies below its ``data_root``."""
+    old = _variable(config, 'data_root').rstrip('/')
+    new = data_root.rstrip('/') + '/'
+
+    def moved(_: str, value: Any) -> Any:
+        is_below = isinstance(value, str) and (value == old or value.startswith(old + '/'))
+        return new + value[len(old) :].lstrip('/') if is_below else value
+
+    _replace(config, moved)
+
+
+def _use_names(config: Config, variable: str, names: Any) -> None:
+    """Replace the lists of class names of this name and value, wherever they are in the config."""
+    old = tuple(_variable(config, variable))
+    new = (names,) if isinstance(names, str) else tuple(names)
+
+    def renamed(key: str, value: Any) -> Any:
+        is_list = key == variable and isinstance(value, (list, tuple))
+        return new if is_list and tuple(value) == old else value
+
+    _replace(config, renamed)
+
+
+def _variable(config: Config, name: str) -> Any:
+    if not config.get(name):
+        raise UserError(
+            f'The config has no variable {name} to override; override the fields themselves '
+            f'instead, for example train_dataloader.dataset.data_root=...'
+        )
+    return config[name]
+
+
+def _replace(config: Config, new_value: Callable[[str, Any], Any]) -> None:
+    """Put every value through ``new_value(key, value)``; items of a list have the list's key."""
+
+    def walk(key: str, value: Any) -> Any:
+        value = new_value(key, value)
+        if isinstance(value, dict):
+            return {k: walk(k, v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(walk(key, item) for item in value)
+        return value
+
+    config.merge_from_dict({key: walk(key, value) for key, value in config.items()})

@@ -1,0 +1,73 @@
+"""Looks at the files of an experiment before anything slow begins."""
+
+import zipfile
+from collections.abc import Iterator
+from os.path import join
+from pathlib import Path
+
+from mmengine.config import Config
+
+from abc_mmdet.errors import UserError
+
+
+def check_data(config: Config, *loaders: str) -> None:
+    """Check that annotation files and image folders of the named data loaders exist.
+
+    A config can say how to get its data in a variable ``data_help``; it becomes part of the
+    message.
+
+    Args:
+        config: the experiment.
+        *loaders: fields such as ``train_dataloader``; ``None`` or missing ones are passed over.
+
+    Raises:
+        UserError: the first path that is missing, with the remedy.
+    """
+    for loader in loaders:
+        if config.get(loader) is None:
+            continue
+        for field, path in data_paths(config[loader]['dataset'], f'{loader}.dataset'):
+            if '://' not in path and not Path(path).exists():
+                raise UserError(
+                    f'{field}: {path} does not exist (from {Path.cwd()}).\n'
+                    'Put the data there, or name its folder: --cfg-options data_root=DIR.\n'
+                    + config.get('data_help', 'To try the tools without data: make demo.')
+                )
+
+
+def data_paths(dataset: dict, field: str) -> Iterator[tuple[str, str]]:
+    """Config fields and paths of the files a data set needs, also inside wrappers."""
+    for wrapped in ('dataset', 'datasets'):
+        inner = dataset.get(wrapped, [])
+        for i, child in enumerate([inner] if isinstance(inner, dict) else inner):
+            name = f'{field}.{wrapped}' + (f'[{i}]' if wrapped == 'datasets' else '')
+            yield from data_paths(child, name)
+    root = dataset.get('data_root') or ''
+    if dataset.get('ann_file'):
+        yield f'{field}.ann_file', join(root, dataset['ann_file'])
+    for kind, prefix in (dataset.get('data_prefix') or {}).items():
+        if isinstance(prefix, str) and join(root, prefix):
+            yield f'{field}.data_prefix.{kind}', join(root, prefix)
+
+
+def check_checkpoint(path: str, argument: str) -> None:
+    """Check that a local checkpoint exists and is whole enough to be opened.
+
+    Raises:
+        UserError: no such file, an empty one, or a truncated archive.
+    """
+    if '://' in path:
+        return
+    if not Path(path).is_file():
+        raise UserError(
+            f'{argument}: there is no checkpoint {path}. Training writes them to its work_dir '
+            '(iter_*.pth or epoch_*.pth; the newest is named in the file last_checkpoint there).'
+        )
+    with open(path, 'rb') as file:
+        start = file.read(4)
+    # torch.save writes a zip archive; old files are bare pickles and begin with byte 0x80
+    if not (start[:1] == b'\x80' or zipfile.is_zipfile(path)):
+        raise UserError(
+            f'{argument}: {path} is no checkpoint, or was cut off while it was written. '
+            'Use an older one of the same run.'
+        )

@@ -1,0 +1,74 @@
+"""Turns the mistakes of a user into one message and exit code 2."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from abc_mmdet.errors import UserError
+
+# What MMEngine and MMDetection raise for a wrong config: unknown types (KeyError), unknown or
+# missing fields (TypeError), values that are refused (ValueError, AssertionError), and files.
+CONFIG_MISTAKES = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    OSError,
+    SyntaxError,
+    NameError,
+    RuntimeError,
+)
+
+
+@contextmanager
+def user_messages() -> Iterator[None]:
+    """The outermost block of a tool: :class:`UserError` is printed and exits with code 2."""
+    try:
+        yield
+    except UserError as error:
+        sys.stdout.flush()
+        print(f'\nerror: {error}', file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print('\ninterrupted', file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+@contextmanager
+def config_mistakes(config: str) -> Iterator[None]:
+    """While something is built from a config: whatever is refused becomes a :class:`UserError`.
+
+    The message holds the type and text of the original exception, which stays attached as cause.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except CONFIG_MISTAKES as error:
+        raise UserError(
+            f'{config} does not describe something that can be built.\n'
+            f'  {type(error).__name__}: {_text(error)}\n'
+            'Look for that name or value in the config, its _base_ files and --cfg-options.'
+        ) from error
+
+
+@contextmanager
+def file_mistakes() -> Iterator[None]:
+    """While a run reads data: a file that is missing or unreadable becomes a :class:`UserError`."""
+    try:
+        yield
+    except OSError as error:
+        # A data loader's worker puts the whole traceback into the text; its last line says it.
+        last_line = _text(error).strip().splitlines()[-1]
+        raise UserError(
+            f'A file could not be read or written.\n  {last_line}\n'
+            'Check that it exists, is readable and that the disk is not full; image names come '
+            'from the annotation file and data_prefix of the data set.'
+        ) from error
+
+
+def _text(error: BaseException) -> str:
+    # str(KeyError('text')) is quoted, which hides line breaks and quotes of the text itself
+    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)

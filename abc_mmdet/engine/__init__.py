@@ -1,0 +1,5 @@
+from .amp_on_gpu import AmpOnGpuOptimWrapper
+from .class_names_hook import ClassNamesHook
+from .multi_task_weight_hook import MultiTaskWeightHook
+
+__all__ = ['AmpOnGpuOptimWrapper', 'ClassNamesHook', 'MultiTaskWeightHook']

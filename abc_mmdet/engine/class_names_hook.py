@@ -1,0 +1,99 @@
+"""Stops a run whose model and data number their classes differently."""
+
+from collections.abc import Sequence
+
+import mmengine
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from abc_mmdet.errors import UserError
+from mmdet.datasets import CocoDataset
+from mmdet.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassNamesHook(Hook):
+    """Compares class names, order included, before the first iteration.
+
+    Three lists have to agree: ``classes`` of the model, ``metainfo.classes`` of every data set,
+    and the categories of a COCO annotation file. MMDetection's ``CocoDataset`` labels boxes in
+    the order of the *file*, whatever the order of ``metainfo.classes``, and leaves out names that
+    the file does not know: both shift labels without a word.
+
+    Models without ``classes`` (any head but :class:`ABCHead`) are checked by the number of their
+    classes.
+
+    Raises:
+        UserError: two of the lists differ; both are in the message.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        self._check(runner, runner.train_dataloader, 'train_dataloader')
+        if runner.val_loop is not None:
+            self._check(runner, runner.val_dataloader, 'val_dataloader')
+
+    def before_val(self, runner: Runner) -> None:
+        self._check(runner, runner.val_dataloader, 'val_dataloader')
+
+    def before_test(self, runner: Runner) -> None:
+        self._check(runner, runner.test_dataloader, 'test_dataloader')
+
+    def _check(self, runner: Runner, loader: DataLoader, field: str) -> None:
+        names = loader.dataset.metainfo.get('classes')
+        if names is None:
+            raise UserError(
+                f'{field}.dataset has no class names: add metainfo=dict(classes=(...)) to it.'
+            )
+        check_model(runner.model, names, field)
+        for dataset in leaf_datasets(loader.dataset):
+            if isinstance(dataset, CocoDataset):
+                check_annotation_file(dataset)
+
+
+def check_model(model: nn.Module, names: Sequence[str], field: str) -> None:
+    """Compare every detection head in ``model`` with the class names of a data set."""
+    for module in model.modules():
+        head = getattr(module, 'bbox_head', None)
+        classes = getattr(head, 'classes', None)
+        if classes is not None and tuple(classes) != tuple(names):
+            raise UserError(
+                'The model and the data set have different classes (names and order count).\n'
+                f'  model.bbox_head.classes:          {list(classes)}\n'
+                f'  {field}.dataset classes: {list(names)}\n'
+                'Give both the same tuple, best through one variable in the config.'
+            )
+        num_classes = getattr(head, 'num_classes', len(names))
+        if num_classes != len(names):
+            raise UserError(
+                f'model.bbox_head.num_classes={num_classes}, but {field}.dataset has '
+                f'{len(names)} classes: {list(names)}. Make them equal.'
+            )
+
+
+def check_annotation_file(dataset: CocoDataset) -> None:
+    """Compare the classes of a COCO data set with the categories of its annotation file."""
+    names = list(dataset.metainfo['classes'])
+    categories = mmengine.load(dataset.ann_file, backend_args=dataset.backend_args)['categories']
+    in_file_order = [c['name'] for c in categories if c['name'] in names]
+    if in_file_order != names:
+        raise UserError(
+            f'The classes of the data set do not match its annotation file {dataset.ann_file}.\n'
+            f'  classes in the config:   {names}\n'
+            f'  of these, in the file:   {in_file_order}\n'
+            f'  all names in the file:   {[c["name"] for c in categories]}\n'
+            'MMDetection labels boxes in the order of the file: use the names as they stand '
+            'there, in that order.'
+        )
+
+
+def leaf_datasets(dataset: Dataset) -> list[Dataset]:
+    """The data sets inside MMEngine's and MMDetection's wrappers (concat, repeat, mix)."""
+    inner = getattr(dataset, 'datasets', None) or getattr(dataset, 'dataset', None)
+    if inner is None:
+        return [dataset]
+    children = inner if isinstance(inner, (list, tuple)) else [inner]
+    return [leaf for child in children for leaf in leaf_datasets(child)]

@@ -1,0 +1,3 @@
+from .small_object_metric import SmallObjectMetric
+
+__all__ = ['SmallObjectMetric']

@@ -1,0 +1,32 @@
+# ABC on synthetic traffic, trained from scratch on a CPU within minutes: the demo.
+_base_ = [
+    '../_base_/models/abc_yolox.py',
+    '../_base_/datasets/synthetic_traffic.py',
+    '../_base_/schedules/small.py',
+]
+
+max_iters = 700
+lr = 2e-3
+
+model = dict(
+    backbone=dict(widen_factor=0.25),
+    neck=dict(in_channels=[32, 64, 128, 256], out_channels=32),
+    bbox_head=dict(
+        classes={{_base_.classes}},
+        small_classes={{_base_.small_classes}},
+        main_head=dict(in_channels=32, feat_channels=32, stacked_convs=1),
+        aux_head=dict(in_channels=32, feat_channels=32)))
+
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=50, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=50,
+        T_max=max_iters - 50,
+        end=max_iters,
+        eta_min=lr * 0.02,
+        by_epoch=False),
+]
+optim_wrapper = dict(optimizer=dict(lr=lr))
+default_hooks = dict(checkpoint=dict(interval=max_iters))

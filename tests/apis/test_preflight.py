@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+import torch
+from abc_mmdet.apis import check_checkpoint, check_data
+from abc_mmdet.errors import UserError
+from mmengine.config import Config
+
+
+def config_for(root: Path, **extra: object) -> Config:
+    leaf = dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='images/'))
+    wrapped = dict(type='RepeatDataset', dataset=dict(type='ConcatDataset', datasets=[leaf]))
+    return Config(dict(train_dataloader=dict(dataset=wrapped), val_dataloader=None, **extra))
+
+
+def test_missing_files_are_named_with_field_and_remedy(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    with pytest.raises(UserError) as error:
+        check_data(config, 'train_dataloader', 'val_dataloader')
+    message = str(error.value)
+    assert 'train_dataloader.dataset.dataset.datasets[0].ann_file' in message
+    assert str(tmp_path / 'train.json') in message
+    assert 'data_root=DIR' in message
+    (tmp_path / 'train.json').touch()
+    with pytest.raises(UserError, match=r'data_prefix\.img'):
+        check_data(config, 'train_dataloader')
+    (tmp_path / 'images').mkdir()
+    check_data(config, 'train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def test_remedy_of_the_config_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='ask the drone'):
+        check_data(config_for(tmp_path, data_help='ask the drone'), 'train_dataloader')
+
+
+def test_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / 'iter_1.pth'
+    with pytest.raises(UserError, match='--resume: there is no checkpoint'):
+        check_checkpoint(str(path), '--resume')
+    for legacy in (False, True):
+        torch.save(
+            dict(state_dict={'w': torch.zeros(1000)}),
+            path,
+            _use_new_zipfile_serialization=not legacy,
+        )
+        check_checkpoint(str(path), 'checkpoint')
+    torch.save(dict(state_dict={'w': torch.zeros(1000)}), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match='cut off'):
+        check_checkpoint(str(path), 'checkpoint')
+    path.write_bytes(b'')
+    with pytest.raises(UserError, match='cut off'):
+        check_checkpoint(str(path), 'checkpoint')
+    check_checkpoint('https://example.org/a.pth', 'checkpoint')

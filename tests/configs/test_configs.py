@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+import torch
+from abc_mmdet.models import ABCHead, ABCPAFPN
+from abc_mmdet.models.task_modules import FastSimOTAAssigner
+from mmdet.registry import MODELS
+from mmdet.testing import demo_mm_inputs
+from mmengine.config import Config
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob('configs/**/*.py'))
+EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
+
+
+def load(path: Path | str) -> Config:
+    return Config.fromfile(ROOT / path)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=str)
+def test_every_file_loads_and_is_short(path: Path) -> None:
+    assert len(load(path)) > 0
+    if path in EXPERIMENTS:
+        assert len((ROOT / path).read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize('path', EXPERIMENTS, ids=str)
+def test_every_experiment_trains_and_predicts(path: Path) -> None:
+    config = load(path)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    packed = demo_mm_inputs(2, [[3, 64, 96]] * 2, num_items=[3, 0], num_classes=len(config.classes))
+    batch = model.data_preprocessor(packed, training=True)
+    losses = model.train()(**batch, mode='loss')
+    total, _ = model.parse_losses(losses)
+    assert total.isfinite()
+    total.backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+    with torch.no_grad():
+        model.eval()(**batch, mode='predict')
+
+    names = [config.train_dataloader, config.val_dataloader, config.test_dataloader]
+    assert all(n.dataset.metainfo.classes == config.classes for n in names)
+    head = model.bbox_head
+    assert isinstance(head.assigner, FastSimOTAAssigner)
+    if isinstance(head, ABCHead):
+        assert head.classes == tuple(config.classes)
+        assert head.small_classes.names == tuple(config.small_classes)
+        assert isinstance(head.aux_head.assigner, FastSimOTAAssigner)
+    else:
+        assert head.num_classes == len(config.classes)
+
+
+def test_published_experiment() -> None:
+    config = load('configs/abc_sod_basic_100k.py')
+    model = MODELS.build(config.model)
+    head = model.bbox_head
+    assert head.pyramid_strides == [4, 8, 16, 32]
+    assert list(head.main_head.strides) == [4, 8, 16, 32]
+    assert list(head.aux_head.strides) == [4, 8]
+    assert head.small_classes.names == ('pedestrian', 'bicycle', 'motorbike')
+    assert head.small_classes.ids == (0, 2, 4)
+    assert type(head.main_head.loss_bbox).__name__ == 'SizeAwareIoULoss'
+    assert (head.multi_task_loss.main_weight, head.multi_task_loss.aux_weight) == (1.0, 2.0)
+    assert config.train_dataloader.batch_size == 6
+    assert config.train_cfg.max_iters == 100_000
+    assert config.optim_wrapper.optimizer.type == 'AdamW'
+    assert config.optim_wrapper.optimizer.lr == pytest.approx(2e-4 * (6 / 8) ** 0.5, rel=2e-3)
+
+
+def test_one_cycle_of_the_published_experiment() -> None:
+    config = load('configs/abc_sod_basic_100k.py')
+    (schedule,) = config.param_scheduler
+    from mmengine.optim import OneCycleLR
+
+    options = {k: v for k, v in schedule.items() if k != 'type'} | dict(total_steps=1000)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=config.lr)
+    scheduler = OneCycleLR(optimizer, **options)
+    rates = []
+    for _ in range(1000):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(config.lr / 25)
+    assert max(rates) == pytest.approx(config.lr)
+    assert rates.index(max(rates)) in (4, 5)  # after 0.5 % of the steps
+    assert rates[-1] == pytest.approx(config.lr / 10_000)
+    middle = (rates[4] + rates[-1]) / 2
+    assert rates[502] == pytest.approx(middle, rel=0.01), 'falls in a straight line'
+
+
+def test_train_only_level_is_the_baseline_at_inference() -> None:
+    from abc_mmdet.models.plain_checkpoint import to_plain
+
+    ours = MODELS.build(load('configs/abc_train_only_100k.py').model).eval()
+    baseline = MODELS.build(load('configs/baseline_3level_100k.py').model).eval()
+    assert isinstance(ours.neck, ABCPAFPN)
+    baseline.load_state_dict(to_plain(ours.state_dict()))  # strict: same names, same shapes
+    image = torch.randn(1, 3, 64, 96)
+    for a, b in zip(ours(image), baseline(image), strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

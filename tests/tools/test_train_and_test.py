@@ -1,0 +1,165 @@
+"""The tools as users run them: processes, files and exit codes."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    'model.backbone.widen_factor=0.125',
+    'model.neck.in_channels=[16,32,64,128]',
+    'train_dataloader.batch_size=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'val_dataloader.num_workers=0',
+    'val_dataloader.persistent_workers=False',
+    'test_dataloader.num_workers=0',
+    'test_dataloader.persistent_workers=False',
+    'train_cfg.max_iters=4',
+    'train_cfg.val_interval=4',
+    'default_hooks.checkpoint.interval=2',
+    'default_hooks.logger.interval=1',
+]
+CONFIG = 'configs/small/abc_synthetic.py'
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS='2')
+    return subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, cwd=cwd, env=environment
+    )
+
+
+def tool(name: str, *arguments: str | Path, options: list[str] = TINY) -> str:
+    """Run a tool that has to succeed; its output."""
+    result = run(f'tools/{name}', *arguments, '--cfg-options', *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp('data') / 'synthetic'
+    result = run(
+        'tools/dataset_converters/synthetic_traffic.py', root, '--train=6', '--val=3', '--size=128x96'
+    )
+    assert result.returncode == 0, result.stderr
+    return f'data_root={root}'
+
+
+@pytest.fixture(scope='module')
+def trained(data: str, tmp_path_factory) -> tuple[Path, str]:
+    work_dir = tmp_path_factory.mktemp('work')
+    output = tool('train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', options=[*TINY, data])
+    return work_dir, output
+
+
+def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) -> None:
+    work_dir, output = trained
+    assert 'loss_bbox' in output
+    assert 'aux_loss_bbox' in output
+    assert 'eta:' in output
+    assert 'bbox_mAP' in output, 'it evaluates at the end'
+    assert Path((work_dir / 'last_checkpoint').read_text()) == work_dir / 'iter_4.pth'
+    assert list(work_dir.rglob('events.out.tfevents*'))
+
+
+def test_evaluation_prints_metrics_and_draws(trained: tuple[Path, str], data: str, tmp_path) -> None:
+    work_dir, _ = trained
+    output = tool(
+        *('test.py', CONFIG, work_dir / 'iter_4.pth', '--work-dir', tmp_path),
+        *('--show-dir', 'pictures', '--out', tmp_path / 'detections.pkl'),
+        options=[*TINY, data],
+    )
+    pictures = Path(re.search(r'^pictures: (.*)$', output, re.M)[1])
+    assert len(list(pictures.iterdir())) == 3
+    last = output.strip().splitlines()[-20:]
+    assert any(re.fullmatch(r'bbox_mAP: \d\.\d{3}', line) for line in last)
+    assert any(re.fullmatch(r'bbox_mAP_small_classes: \d\.\d{3}', line) for line in last)
+    assert len(pickle.loads((tmp_path / 'detections.pkl').read_bytes())) == 3
+
+
+def test_resumes_where_it_was(trained: tuple[Path, str], data: str) -> None:
+    work_dir, _ = trained
+    options = [*TINY, data, 'train_cfg.max_iters=6', 'train_cfg.val_interval=6']
+    output = tool('train.py', CONFIG, '--work-dir', work_dir, '--resume', options=options)
+    assert 'resumed epoch: 0, iter: 4' in output
+    assert 'Iter(train) [5/6]' in output
+    assert 'Iter(train) [4/6]' not in output
+    assert (work_dir / 'iter_6.pth').exists()
+
+
+def test_plain_checkpoint_detects_the_same(trained: tuple[Path, str], data: str, tmp_path) -> None:
+    """The whole way out of the plugin: convert, then evaluate as plain YOLOX."""
+    work_dir, _ = trained
+    plain = tmp_path / 'plain.pth'
+    result = run('tools/model_converters/abc_to_plain.py', work_dir / 'iter_4.pth', plain)
+    assert result.returncode == 0, result.stderr
+    assert not any('aux' in name for name in torch.load(plain)['state_dict'])
+    config = tmp_path / 'plain.py'
+    config.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\n"
+        "model = dict(neck=dict(type='YOLOXPAFPN'), bbox_head=dict(_delete_=True,"
+        " num_classes=8, **{{_base_.model.bbox_head.main_head}}))\n"
+    )
+    detections = {}
+    for name, arguments in (
+        ('abc', (CONFIG, work_dir / 'iter_4.pth')),
+        ('plain', (config, plain)),
+    ):
+        out = tmp_path / f'{name}.pkl'
+        tool('test.py', *arguments, '--out', out, '--work-dir', tmp_path, options=[*TINY, data])
+        detections[name] = pickle.loads(out.read_bytes())
+    for ours, theirs in zip(detections['abc'], detections['plain'], strict=True):
+        assert len(ours['pred_instances']['scores']) > 0
+        for key in ('bboxes', 'scores', 'labels'):
+            assert torch.equal(ours['pred_instances'][key], theirs['pred_instances'][key])
+
+
+def test_time_augmentation_runs(trained: tuple[Path, str], data: str, tmp_path) -> None:
+    work_dir, _ = trained
+    arguments = (CONFIG, work_dir / 'iter_4.pth', '--tta', '--work-dir', tmp_path)
+    assert 'bbox_mAP: ' in tool('test.py', *arguments, options=[*TINY, data])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['train.py', 'configs/nowhere.py'], 'no config file configs/nowhere.py'),
+        (['train.py', CONFIG, '--resume', 'nowhere.pth'], '--resume: there is no checkpoint'),
+        (['train.py', CONFIG, '--amp'], '--amp needs a GPU'),
+        (['train.py', CONFIG, '--cfg-options', 'data_root=/nowhere'], 'data_root=DIR'),
+        (['train.py', CONFIG, '--cfg-options', 'model.neck.typo=1'], 'typo'),
+        (['train.py', CONFIG, '--cfg-options', 'small_classes=[2,3,4]'], "'bicycle', 'bus'"),
+        (['train.py', CONFIG, '--cfg-options', 'classes=(car,)'], 'small_classes names'),
+        (
+            # in the model as in the data set, but not in the order of the annotation file
+            [
+                *('train.py', CONFIG, '--cfg-options'),
+                'classes=(car,pedestrian,bicycle,bus,motorbike,truck,tram,wheelchair)',
+            ],
+            'order of the file',
+        ),
+        (['test.py', CONFIG, 'nowhere.pth'], 'there is no checkpoint nowhere.pth'),
+    ],
+    ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
+)
+def test_mistakes_end_in_one_message(data: str, arguments: list[str], message: str, tmp_path) -> None:
+    if '--amp' in arguments and torch.cuda.is_available():
+        pytest.skip('a GPU is here, so --amp is no mistake')
+    if '--cfg-options' not in arguments:
+        arguments = [*arguments, '--cfg-options']
+    if not any(argument.startswith('data_root') for argument in arguments):
+        arguments = [*arguments, data]
+    name, *rest = arguments
+    result = run(f'tools/{name}', *rest, *TINY, '--work-dir', tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert 'Traceback' not in result.stdout + result.stderr
+    assert message in result.stderr.split('error: ', 1)[1]
+    assert not list(tmp_path.rglob('*.pth'))

@@ -1,0 +1,130 @@
+"""Evaluate a checkpoint: python tools/test.py CONFIG CHECKPOINT. Options as in MMDetection."""
+
+import argparse
+import os
+from copy import deepcopy
+from pathlib import Path
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.runner import Runner
+
+from abc_mmdet.apis import (
+    check_checkpoint,
+    check_data,
+    config_mistakes,
+    file_mistakes,
+    load_experiment,
+    user_messages,
+)
+from abc_mmdet.errors import UserError
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmdet.evaluation import DumpDetResults
+from mmdet.registry import RUNNERS
+from mmdet.utils import setup_cache_size_limit_of_dynamo
+
+FLIP_META_KEYS = (
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='where logs, metrics and pictures go')
+    parser.add_argument('--out', help='write all detections to this .pkl file')
+    parser.add_argument('--show', action='store_true', help='show the pictures in windows')
+    parser.add_argument(
+        '--show-dir',
+        help='write pictures, ground truth beside detections, to this folder below '
+        'WORK_DIR/TIMESTAMP',
+    )
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown picture')
+    parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides, as key.subkey=value; lists as key="[a,b]". data_root, classes and '
+        'small_classes also change what the config derived from them',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run are started',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def apply_options(config: Config, args: argparse.Namespace) -> None:
+    """Put the command line's options into the config, as MMDetection's tool does."""
+    config.launcher = args.launcher
+    config.load_from = args.checkpoint
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        raise UserError(f'--out {args.out}: the file name must end in .pkl or .pickle.')
+    if args.show or args.show_dir:
+        trigger_visualization_hook(config, args)
+    if args.tta:
+        use_test_time_augmentation(config)
+
+
+def use_test_time_augmentation(config: Config) -> None:
+    """Wrap model and pipeline; a config without ``tta_*`` gets the horizontal flip."""
+    tta_model = config.get('tta_model') or dict(
+        type='DetTTAModel',
+        tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100),
+    )
+    pipeline = config.get('tta_pipeline')
+    if pipeline is None:
+        dataset = config.test_dataloader.dataset
+        while 'dataset' in dataset:
+            dataset = dataset['dataset']
+        flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+        pack = dict(type='PackDetInputs', meta_keys=FLIP_META_KEYS)
+        pipeline = deepcopy(dataset.pipeline)
+        pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pack]])
+    config.model = ConfigDict(**tta_model, module=config.model)
+    config.test_dataloader.dataset.pipeline = pipeline
+
+
+def print_summary(runner: Runner, metrics: dict[str, float], show_dir: str | None) -> None:
+    """The last lines of the output: where the pictures are, and every metric by name."""
+    print()
+    if show_dir:
+        print(f'pictures: {Path(runner.work_dir) / runner.timestamp / show_dir}')
+    for name, value in metrics.items():
+        print(f'{name.removeprefix("coco/")}: {value:.3f}')
+
+
+def main() -> None:
+    args = parse_args()
+    setup_cache_size_limit_of_dynamo()
+    config = load_experiment(args.config, args.cfg_options, args.work_dir)
+    apply_options(config, args)
+    check_checkpoint(args.checkpoint, 'checkpoint')
+    check_data(config, 'test_dataloader')
+    with config_mistakes(args.config):
+        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+        _ = runner.test_loop  # a property that builds data set and evaluator when first read
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    with file_mistakes():
+        metrics = runner.test()
+    if runner.rank == 0:
+        print_summary(runner, metrics, args.show_dir)
+
+
+if __name__ == '__main__':
+    with user_messages():
+        main()
