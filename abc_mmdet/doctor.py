@@ -8,37 +8,23 @@ has to run where those imports fail.
 import argparse
 import contextlib
 import importlib
-import importlib.metadata
 import io
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .distributions import distributions, pip_install, requirement
 from .version import __version__
 
-PINS = Path(__file__).parents[1] / 'requirements' / 'constraints.txt'
-PINS_PYTHON = (3, 11)
-# import name -> distributions that provide it; the maintained one first, then the upstream ones
-OPENMMLAB = {
-    'mmengine': ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
-    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite'),
-    'mmdet': ('onedl-mmdetection', 'mmdet'),
-    'mmpretrain': ('onedl-mmpretrain', 'mmpretrain'),
-}
-# what to add where part of the upstream family is there
-UPSTREAM = {
-    'mmengine': 'mmengine>=0.10.3',
-    'mmcv': 'mmcv-lite>=2.0.1,<2.2',
-    'mmdet': 'mmdet>=3.3',
-    'mmpretrain': 'mmpretrain>=1.2',
-}
 REQUIRED = ('torch', 'torchvision', 'numpy', 'pycocotools', 'mmengine', 'mmcv', 'mmdet')
 OPTIONAL = {'mmpretrain': "mmpretrain's backbones", 'tensorboard': 'curves in TensorBoard'}
 LITTLE_DISK = 2.0  # GiB: a few checkpoints of a detector
@@ -57,35 +43,6 @@ class Finding:
     state: str
     detail: str
     fix: str = ''
-
-
-def distributions(name: str) -> dict[str, str]:
-    """Installed distributions that provide the package ``name``, with their versions."""
-    found = {}
-    for distribution in OPENMMLAB.get(name, (name,)):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[distribution] = importlib.metadata.version(distribution)
-    return found
-
-
-def has_upstream() -> bool:
-    """Whether a part of the OpenMMLab packages here is from their upstream distributions."""
-    return any(d in distributions(name) for name, family in OPENMMLAB.items() for d in family[1:])
-
-
-def requirement(name: str) -> str:
-    """What to install for the package ``name``, of the family that is here already."""
-    if name in UPSTREAM and has_upstream():
-        return UPSTREAM[name]
-    return OPENMMLAB.get(name, (name,))[0]
-
-
-def pip_install(*what: str) -> str:
-    """The command that installs ``what`` here, with the pins of a checkout where they apply."""
-    command = [sys.executable, '-m', 'pip', 'install', *what]
-    if PINS.is_file() and sys.version_info >= PINS_PYTHON and not has_upstream():
-        command += ['-c', str(PINS)]
-    return shlex.join(command)
 
 
 def machine() -> Iterator[Finding]:
@@ -187,6 +144,19 @@ def suppression() -> str:
     return f'mmcv ops by {provider()}'
 
 
+def checkpoint_loading() -> str:
+    """What MMEngine writes into checkpoints, which its upstream cannot read with torch >= 2.6."""
+    import torch
+    from mmengine.logging import HistoryBuffer
+    from mmengine.runner import CheckpointLoader
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder, 'checkpoint.pth'))
+        torch.save({'loss': HistoryBuffer([1.0], [1])}, file)
+        CheckpointLoader.load_checkpoint(file, map_location='cpu')
+    return 'for testing and resuming'
+
+
 def attempt(check: Callable[[], str], fix: str, otherwise: str = 'broken') -> Finding:
     """Run a check, silently; whatever it raises becomes a finding in state ``otherwise``."""
     name = check.__name__.replace('_', ' ')
@@ -196,7 +166,7 @@ def attempt(check: Callable[[], str], fix: str, otherwise: str = 'broken') -> Fi
             return Finding(name, 'ok', check())
     except Exception as error:  # anything can be wrong with an installation
         reason = f'{type(error).__name__}: {error}'.splitlines()[0]
-        return Finding(name, otherwise, reason, fix)
+        return Finding(name, otherwise, re.sub(r'\x1b\[\d*m', '', reason), fix)  # no colours
 
 
 def checks() -> Iterator[Finding]:
@@ -214,6 +184,8 @@ def checks() -> Iterator[Finding]:
         again = pip_install('--force-reinstall', '--no-deps', *family)
         yield attempt(mmdetection, again)
         yield attempt(suppression, again)
+        trust = 'export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1  # for checkpoints that you trust'
+        yield attempt(checkpoint_loading, trust, otherwise='note')
 
 
 def data() -> Iterator[Finding]:
@@ -272,7 +244,7 @@ def main(argv: list[str] | None = None) -> int:
         for finding in section():
             report[title].append(finding)
             if not as_json:
-                print(f'  {finding.state:8} {finding.name:16} {finding.detail}', flush=True)
+                print(f'  {finding.state:8} {finding.name:18} {finding.detail}', flush=True)
 
     findings = [finding for section in report.values() for finding in section]
     fatal = [finding for finding in findings if finding.state in ('missing', 'broken')]
