@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import mmdet
-
 from abc_mmdet.apis.user_messages import user_messages
 from abc_mmdet.errors import UserError
 

@@ -13,15 +13,15 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-import abc_mmdet  # noqa: F401
 import torch
+from mmengine.config import Config
+from torch.utils.flop_counter import FlopCounterMode
+
+import abc_mmdet  # noqa: F401
 from abc_mmdet.models.plain_checkpoint import to_plain
 from mmdet.registry import MODELS
 from mmdet.testing import demo_mm_inputs
 from mmdet.utils import register_all_modules
-from mmengine.config import Config
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 MODELS_COMPARED = {

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-import abc_mmdet  # noqa: F401
 import pytest
 import torch
-from mmdet.structures import DetDataSample
-from mmdet.utils import register_all_modules
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+import abc_mmdet  # noqa: F401
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
 
 IMAGE = (64, 96)  # height, width
 

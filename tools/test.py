@@ -5,10 +5,10 @@ import os
 from copy import deepcopy
 from pathlib import Path
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     check_checkpoint,
     check_data,

@@ -4,11 +4,11 @@ import argparse
 import importlib.util
 import os
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-import torch
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     check_checkpoint,
     check_data,

@@ -8,7 +8,7 @@ AMP_OPTIONS = ('loss_scale', 'dtype', 'use_fsdp')
 
 
 @OPTIM_WRAPPERS.register_module()
-def AmpOnGpuOptimWrapper(**options: object) -> OptimWrapper:  # noqa: N802  a registry type
+def AmpOnGpuOptimWrapper(**options: object) -> OptimWrapper:
     """MMEngine's ``AmpOptimWrapper`` on a GPU, its plain ``OptimWrapper`` without one.
 
     ``AmpOptimWrapper`` refuses to be built on a CPU, which would tie a config to GPUs.

@@ -43,7 +43,7 @@ class ClassNamesHook(Hook):
         self._check(runner, runner.test_dataloader, 'test_dataloader')
 
     def _check(self, runner: Runner, loader: DataLoader, field: str) -> None:
-        names = loader.dataset.metainfo.get('classes')
+        names = getattr(loader.dataset, 'metainfo', {}).get('classes')
         if names is None:
             raise UserError(
                 f'{field}.dataset has no class names: add metainfo=dict(classes=(...)) to it.'

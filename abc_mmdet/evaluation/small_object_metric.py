@@ -39,6 +39,9 @@ class SmallObjectMetric(CocoMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         metrics = super().compute_metrics(results)
+        if not metrics and not self.format_only:
+            # CocoMetric gives up where nothing at all was detected; that is an AP of 0
+            return {'bbox_mAP': 0.0, 'bbox_mAP_50': 0.0, 'bbox_mAP_small_classes': 0.0}
         aps = [metrics.get(f'{name}_precision', math.nan) for name in self.small_classes]
         present = [ap for ap in aps if not math.isnan(ap)]
         if present:

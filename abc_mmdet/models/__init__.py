@@ -4,9 +4,9 @@ from .necks import ABCPAFPN
 from .task_modules import FastSimOTAAssigner
 
 __all__ = [
+    'ABCPAFPN',
     'ABCHead',
     'ABCMultiTaskLoss',
-    'ABCPAFPN',
     'AuxSmallObjectHead',
     'FastSimOTAAssigner',
     'SizeAwareIoULoss',

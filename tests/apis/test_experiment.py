@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
 

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
+
 from abc_mmdet.apis import check_checkpoint, check_data
 from abc_mmdet.errors import UserError
-from mmengine.config import Config
 
 
 def config_for(root: Path, **extra: object) -> Config:

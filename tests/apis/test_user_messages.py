@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+
 from abc_mmdet.apis import config_mistakes, file_mistakes, user_messages
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
@@ -28,4 +31,4 @@ def test_refused_configs_keep_their_text(config: dict, text: str) -> None:
 
 def test_missing_file_is_named() -> None:
     with pytest.raises(UserError, match='no_such_image'), file_mistakes():
-        open('no_such_image.png')
+        Path('no_such_image.png').read_bytes()

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from abc_mmdet.models import ABCHead, ABCPAFPN
+from mmengine.config import Config
+
+from abc_mmdet.models import ABCPAFPN, ABCHead
 from abc_mmdet.models.task_modules import FastSimOTAAssigner
 from mmdet.registry import MODELS
 from mmdet.testing import demo_mm_inputs
-from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob('configs/**/*.py'))

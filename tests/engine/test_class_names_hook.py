@@ -1,12 +1,13 @@
 import json
 
 import pytest
+from mmengine.dataset import ConcatDataset, RepeatDataset
+from torch import nn
+
 from abc_mmdet.engine.class_names_hook import check_annotation_file, check_model, leaf_datasets
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset
 from mmdet.registry import MODELS
-from mmengine.dataset import ConcatDataset, RepeatDataset
-from torch import nn
 
 HEAD = dict(
     type='ABCHead',

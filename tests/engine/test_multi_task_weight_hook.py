@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from abc_mmdet.engine import MultiTaskWeightHook
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.losses import ABCMultiTaskLoss

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 
@@ -12,7 +13,12 @@ CLASSES = ('car', 'person', 'bicycle', 'tram')
 
 @pytest.fixture
 def ann_file(tmp_path) -> str:
-    boxes = [(1, [10, 10, 40, 30]), (2, [60, 10, 8, 16]), (2, [80, 40, 6, 12]), (3, [5, 60, 20, 12])]
+    boxes = [
+        (1, [10, 10, 40, 30]),
+        (2, [60, 10, 8, 16]),
+        (2, [80, 40, 6, 12]),
+        (3, [5, 60, 20, 12]),
+    ]
     content = dict(
         images=[dict(id=1, file_name='a.png', width=128, height=128)],
         annotations=[
@@ -53,6 +59,14 @@ def test_class_without_ground_truth_is_left_out(ann_file: str) -> None:
     assert math.isnan(metrics['coco/tram_precision'])
     assert metrics['coco/bbox_mAP_small_classes'] == 1
     assert 'coco/bbox_mAP_small_classes' not in evaluate(ann_file, ('tram',))
+
+
+def test_nothing_detected_is_an_ap_of_zero(ann_file: str) -> None:
+    metric = SmallObjectMetric(small_classes=('person',), ann_file=ann_file)
+    metric.dataset_meta = dict(classes=CLASSES)
+    nothing = dict(bboxes=torch.zeros(0, 4), scores=torch.zeros(0), labels=torch.zeros(0).long())
+    metric.process({}, [dict(img_id=1, ori_shape=(128, 128), pred_instances=nothing)])
+    assert metric.evaluate(size=1)['coco/bbox_mAP'] == 0
 
 
 def test_unknown_small_class_stops_before_the_evaluation(ann_file: str) -> None:

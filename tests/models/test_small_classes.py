@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses, refuse_ids, select_instances
 
@@ -45,7 +46,9 @@ def test_unknown_name_shows_both_lists() -> None:
 def test_selection_relabels_and_leaves_the_original_alone(samples) -> None:
     instances = samples([0, 1, 4, 4, 3])[0].gt_instances
     before = instances.clone()
-    selected = select_instances(instances, SmallClasses(ETRAM, ('motorbike', 'pedestrian')).label_table())
+    selected = select_instances(
+        instances, SmallClasses(ETRAM, ('motorbike', 'pedestrian')).label_table()
+    )
     assert selected.labels.tolist() == [1, 0, 0]
     assert torch.equal(selected.bboxes, before.bboxes[[0, 2, 3]])
     assert torch.equal(instances.labels, before.labels)

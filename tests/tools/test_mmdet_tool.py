@@ -68,7 +68,11 @@ def test_browse_dataset(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
-    [([], 'Runs one of'), (['no_such_tool'], 'no tools named'), (['browse_dataset'], 'has 2 tools')],
+    [
+        ([], 'Runs one of'),
+        (['no_such_tool'], 'no tools named'),
+        (['browse_dataset'], 'has 2 tools'),
+    ],
 )
 def test_wrong_names_list_the_tools(arguments: list[str], message: str) -> None:
     result = mmdet_tool(*arguments)

@@ -32,7 +32,11 @@ CONFIG = 'configs/small/abc_synthetic.py'
 def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS='2')
     return subprocess.run(
-        [sys.executable, *map(str, command)], capture_output=True, text=True, cwd=cwd, env=environment
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
     )
 
 
@@ -47,7 +51,11 @@ def tool(name: str, *arguments: str | Path, options: list[str] = TINY) -> str:
 def data(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp('data') / 'synthetic'
     result = run(
-        'tools/dataset_converters/synthetic_traffic.py', root, '--train=6', '--val=3', '--size=128x96'
+        'tools/dataset_converters/synthetic_traffic.py',
+        root,
+        '--train=6',
+        '--val=3',
+        '--size=128x96',
     )
     assert result.returncode == 0, result.stderr
     return f'data_root={root}'
@@ -56,7 +64,9 @@ def data(tmp_path_factory) -> str:
 @pytest.fixture(scope='module')
 def trained(data: str, tmp_path_factory) -> tuple[Path, str]:
     work_dir = tmp_path_factory.mktemp('work')
-    output = tool('train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', options=[*TINY, data])
+    output = tool(
+        'train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', options=[*TINY, data]
+    )
     return work_dir, output
 
 
@@ -70,7 +80,9 @@ def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) 
     assert list(work_dir.rglob('events.out.tfevents*'))
 
 
-def test_evaluation_prints_metrics_and_draws(trained: tuple[Path, str], data: str, tmp_path) -> None:
+def test_evaluation_prints_metrics_and_draws(
+    trained: tuple[Path, str], data: str, tmp_path
+) -> None:
     work_dir, _ = trained
     output = tool(
         *('test.py', CONFIG, work_dir / 'iter_4.pth', '--work-dir', tmp_path),
@@ -106,7 +118,7 @@ def test_plain_checkpoint_detects_the_same(trained: tuple[Path, str], data: str,
     config.write_text(
         f"_base_ = '{ROOT / CONFIG}'\n"
         "model = dict(neck=dict(type='YOLOXPAFPN'), bbox_head=dict(_delete_=True,"
-        " num_classes=8, **{{_base_.model.bbox_head.main_head}}))\n"
+        ' num_classes=8, **{{_base_.model.bbox_head.main_head}}))\n'
     )
     detections = {}
     for name, arguments in (
@@ -150,7 +162,9 @@ def test_time_augmentation_runs(trained: tuple[Path, str], data: str, tmp_path) 
     ],
     ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
 )
-def test_mistakes_end_in_one_message(data: str, arguments: list[str], message: str, tmp_path) -> None:
+def test_mistakes_end_in_one_message(
+    data: str, arguments: list[str], message: str, tmp_path
+) -> None:
     if '--amp' in arguments and torch.cuda.is_available():
         pytest.skip('a GPU is here, so --amp is no mistake')
     if '--cfg-options' not in arguments:

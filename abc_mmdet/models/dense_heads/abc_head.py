@@ -158,9 +158,7 @@ class ABCHead(BaseModule):
                 f'{self.pyramid_strides}, but the neck gives {len(x)}. Give backbone and neck '
                 'another fine level, or remove the finest stride of aux_head.'
             )
-        by_stride = dict(
-            zip(self.pyramid_strides, x[-len(self.pyramid_strides) :], strict=True)
-        )
+        by_stride = dict(zip(self.pyramid_strides, x[-len(self.pyramid_strides) :], strict=True))
         return tuple(by_stride[stride] for stride in strides)
 
     def _small_sample(self, sample: DetDataSample) -> DetDataSample:

@@ -2,11 +2,12 @@ from copy import deepcopy
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
+from torch.utils.flop_counter import FlopCounterMode
+
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
 from mmdet.registry import MODELS
-from mmengine.config import ConfigDict
-from torch.utils.flop_counter import FlopCounterMode
 
 CLASSES = ('car', 'pedestrian', 'bus', 'bicycle')
 SMALL = ('bicycle', 'pedestrian')
@@ -143,7 +144,9 @@ def test_images_without_small_or_any_objects(pyramid, samples, labels: tuple) ->
             level = int(name.split('conv_reg.')[1][0])
             assert not has_gradient or boxes_of[name.split('.')[0]], (name, level)
     for part, has_boxes in boxes_of.items():
-        regression = [p for n, p in head.named_parameters() if n.startswith(part) and 'conv_reg.' in n]
+        regression = [
+            p for n, p in head.named_parameters() if n.startswith(part) and 'conv_reg.' in n
+        ]
         assert any(bool(p.grad.abs().sum() > 0) for p in regression) == has_boxes
 
 
@@ -192,10 +195,16 @@ def test_train_only_levels(pyramid, samples) -> None:
 def test_wraps_other_dense_heads(name: str, pyramid, samples) -> None:
     config, train_cfg = OTHER_HEADS[name]
     test_cfg = ConfigDict(
-        nms_pre=50, min_bbox_size=0, score_thr=0.0, nms=dict(type='nms', iou_threshold=0.6), max_per_img=20
+        nms_pre=50,
+        min_bbox_size=0,
+        score_thr=0.0,
+        nms=dict(type='nms', iou_threshold=0.6),
+        max_per_img=20,
     )
     head = abc_head(main_head=config, train_cfg=train_cfg, test_cfg=test_cfg)
-    plain = MODELS.build(deepcopy(dict(config, num_classes=4, train_cfg=train_cfg, test_cfg=test_cfg)))
+    plain = MODELS.build(
+        deepcopy(dict(config, num_classes=4, train_cfg=train_cfg, test_cfg=test_cfg))
+    )
     plain.load_state_dict(head.main_head.state_dict())
     levels, gt = pyramid(STRIDES), samples([0, 1, 3], [2])
     losses, plain_losses = head.loss(levels, gt), plain.loss(levels[1:], gt)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from abc_mmdet.models.dense_heads import AuxSmallObjectHead
 from abc_mmdet.models.task_modules import FastSimOTAAssigner
 

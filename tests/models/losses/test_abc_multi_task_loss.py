@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.losses import ABCMultiTaskLoss
 

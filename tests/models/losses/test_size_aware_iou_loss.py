@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from abc_mmdet.errors import UserError
-from abc_mmdet.models.losses import SizeAwareIoULoss
 from hypothesis import given
 from hypothesis import strategies as st
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.losses import SizeAwareIoULoss
 from mmdet.models.losses import IoULoss
 from mmdet.registry import MODELS
 

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.necks import ABCPAFPN
 from mmdet.models.necks import YOLOXPAFPN
-from torch.utils.flop_counter import FlopCounterMode
 
 CHANNELS = [4, 8, 16, 32]
 STRIDES = [4, 8, 16, 32]

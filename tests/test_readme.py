@@ -1,0 +1,83 @@
+"""Every command of the README runs, with the sizes of a test."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from abc_mmdet.apis import load_experiment
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / 'README.md').read_text()
+COMMANDS = [
+    command.replace('\\\n', ' ')
+    for block in re.findall(r'```bash\n(.*?)```', README, re.S)
+    for command in re.split(r'(?<!\\)\n', block.strip())
+]
+NOT_HERE = ('make demo', 'make test')  # run by a person, and by CI
+SMALL = (
+    'train_cfg.max_iters=2 train_cfg.val_interval=2 default_hooks.checkpoint.interval=2 '
+    'train_dataloader.batch_size=1 model.backbone.widen_factor=0.125 '
+    'model.neck.in_channels=[16,32,64,128] '
+    + ' '.join(
+        f'{loader}_dataloader.num_workers=0 {loader}_dataloader.persistent_workers=False'
+        for loader in ('train', 'val', 'test')
+    )
+)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory) -> Path:
+    """The folder that a user's `data/mine` and `work_dirs/mine` stand for."""
+    folder = tmp_path_factory.mktemp('user')
+    generator = 'tools/dataset_converters/synthetic_traffic.py'
+    options = ('--train=2', '--val=2', '--size=128x96')
+    subprocess.run([sys.executable, generator, folder / 'data', *options], cwd=ROOT, check=True)
+    return folder
+
+
+def test_commands_are_found() -> None:
+    assert len(COMMANDS) == 5
+    assert sum(command.startswith(NOT_HERE) for command in COMMANDS) == 2
+
+
+@pytest.mark.parametrize(
+    'command', [c for c in COMMANDS if not c.startswith(NOT_HERE)], ids=lambda c: c[:40]
+)
+def test_command_runs(command: str, folder: Path) -> None:
+    classes = '(pedestrian,car,bicycle,bus,motorbike,truck,tram,wheelchair)'
+    for of_readme, of_test in {
+        '.venv/bin/python': sys.executable,
+        'python tools': f'{sys.executable} tools',
+        'data/mine': str(folder / 'data'),
+        'work_dirs/mine/iter_100000.pth': str(folder / 'work' / 'iter_2.pth'),
+        'work_dirs/mine': str(folder / 'work'),
+        '(car,pedestrian)': classes,
+    }.items():
+        command = command.replace(of_readme, of_test)
+    if '--cfg-options' in command:
+        command += f' {SMALL}'
+    environment = os.environ | dict(PYTHONPATH=str(ROOT))
+    result = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, f'{command}\n{result.stdout}\n{result.stderr}'
+
+
+def test_config_of_the_readme_loads(tmp_path: Path) -> None:
+    (code,) = re.findall(r'```python\n(.*?)```', README, re.S)
+    path = tmp_path / 'mine.py'
+    path.write_text(code.replace("'./abc", f"'{ROOT}/configs/abc"))
+    config = load_experiment(str(path))
+    assert config.model.bbox_head.multi_task_loss.aux_weight == 0.25
+    assert config.model.neck.num_aux_levels == 1
+
+
+def test_files_of_the_readme_exist() -> None:
+    paths = re.findall(r'`((?:configs|tools|docs|benchmarks)/[\w/.]+)`', README)
+    paths += re.findall(r'\]\(((?:docs|configs)/[\w/.]+)\)', README)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
