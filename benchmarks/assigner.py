@@ -3,10 +3,10 @@
     python benchmarks/assigner.py [--device cuda] [--strides 4 8 16 32] [--json rows.json]
 
 One image with the priors of an anchor-free head and the predictions of a trained one, the same
-for both assigners. They run by turns, after a warm-up. Ratios are MMDetection's figure over ours: of the
-median times, of the best times (steadier on a machine that is busy with other things) and of the
-peak memory. That is what the assignment allocates on top of its inputs: on the CPU the running
-sum of the allocator's events as ``torch.profiler`` records them, on CUDA
+for both assigners. They run by turns, after a warm-up. Ratios are MMDetection's figure over ours:
+of the median times, of the best times (steadier on a machine that is busy with other things) and
+of the peak memory. That is what the assignment allocates on top of its inputs: on the CPU the
+running sum of the allocator's events as ``torch.profiler`` records them, on CUDA
 ``torch.cuda.max_memory_allocated``. The CPU threads are PyTorch's (``OMP_NUM_THREADS``).
 """
 
