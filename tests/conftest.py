@@ -17,6 +17,7 @@ IMAGE = (64, 96)  # height, width
 @pytest.fixture(scope='session', autouse=True)
 def default_scope() -> None:
     register_all_modules(init_default_scope=True)
+    torch.set_num_threads(1)  # the tensors here are small; more threads only wait for each other
 
 
 @pytest.fixture(autouse=True)

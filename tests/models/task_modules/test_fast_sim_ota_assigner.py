@@ -24,6 +24,15 @@ AGREEMENT = 1e-5  # costs this close may be ranked either way in float32
 DEVICES = ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]
 
 
+@pytest.fixture(autouse=True, scope='module')
+def one_thread():
+    """The scenes are too small to share; on a busy machine waiting for threads takes minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 class Recorded:
     """Keeps what the assigner it is mixed into hands to the matching."""
 
