@@ -1,6 +1,8 @@
 """What many tests need: MMDetection's scope, pyramids and ground truth."""
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,13 +13,17 @@ import abc_mmdet  # noqa: F401
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 
+ROOT = Path(__file__).parents[1]
 IMAGE = (64, 96)  # height, width
 
 
 @pytest.fixture(scope='session', autouse=True)
 def default_scope() -> None:
     register_all_modules(init_default_scope=True)
-    torch.set_num_threads(1)  # the tensors here are small; more threads only wait for each other
+    # The tensors here are small: more threads only wait for each other, in child processes too.
+    torch.set_num_threads(1)
+    os.environ['OMP_NUM_THREADS'] = '1'
+    os.environ['PYTHONPATH'] = str(ROOT)  # tools run as processes use this checkout
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Every command of the README runs, with the sizes of a test."""
 
-import os
 import re
 import subprocess
 import sys
@@ -60,10 +59,7 @@ def test_command_runs(command: str, folder: Path) -> None:
         command = command.replace(of_readme, of_test)
     if '--cfg-options' in command:
         command += f' {SMALL}'
-    environment = os.environ | dict(PYTHONPATH=str(ROOT))
-    result = subprocess.run(
-        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, f'{command}\n{result.stdout}\n{result.stderr}'
 
 

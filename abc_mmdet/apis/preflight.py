@@ -31,7 +31,7 @@ def check_data(config: Config, *loaders: str) -> None:
                 raise UserError(
                     f'{field}: {path} does not exist (from {Path.cwd()}).\n'
                     'Put the data there, or name its folder: --cfg-options data_root=DIR.\n'
-                    + config.get('data_help', 'To try the tools without data: make demo.')
+                    + config.get('data_help', '')
                 )
 
 

@@ -3,6 +3,7 @@
 data_root = '{{$ABC_ETRAM_FRAMES:data/etram_frames/}}'
 classes = ('pedestrian', 'car', 'bicycle', 'bus', 'motorbike', 'truck', 'tram', 'wheelchair')
 small_classes = ('pedestrian', 'bicycle', 'motorbike')
+data_help = 'To try the tools without data of your own: make demo.'
 img_scale = (640, 360)  # width, height; padded to 640 x 384
 
 train_pipeline = [

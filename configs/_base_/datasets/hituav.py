@@ -5,6 +5,8 @@ _base_ = './etram_frames.py'
 data_root = '{{$ABC_HITUAV:data/hituav/}}'
 classes = ('Person', 'Vehicle', 'Bicycle')
 small_classes = ('Person', 'Bicycle')
+data_help = (
+    'Or set ABC_HITUAV=DIR. HIT-UAV is at github.com/suojiashun/HIT-UAV-Infrared-Thermal-Dataset.')
 img_scale = (512, 416)  # width, height
 
 train_pipeline = [

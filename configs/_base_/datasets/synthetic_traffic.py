@@ -5,7 +5,9 @@ _base_ = './etram_frames.py'
 data_root = '{{$ABC_SYNTHETIC_TRAFFIC:data/synthetic_traffic/}}'
 classes = ('pedestrian', 'car', 'bicycle', 'bus', 'motorbike', 'truck', 'tram', 'wheelchair')
 small_classes = ('pedestrian', 'bicycle', 'motorbike', 'wheelchair')
-img_scale = (320, 192)  # width, height
+data_help = (
+    'Draw it: python tools/dataset_converters/synthetic_traffic.py data/synthetic_traffic')
+img_scale = (320, 192)  # width, height; half of what is on disk
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -24,7 +26,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     num_workers=1,
     dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(

@@ -1,6 +1,6 @@
 # YOLOX on strides 8, 16, 32: the baseline. Size s; children narrow it.
 norm_cfg = dict(type='BN', momentum=0.03, eps=0.001)
-act_cfg = dict(type='Swish')
+act_cfg = dict(type='SiLU')  # YOLOX's Swish in one kernel: same values, less time and memory
 
 model = dict(
     type='YOLOX',

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from pycocotools.coco import COCO
 
 from abc_mmdet.datasets.synthetic import CLASSES, SMALL_CLASSES, coco_export
@@ -13,6 +14,7 @@ from abc_mmdet.datasets.synthetic.coco_export import Recipe, is_complete, prepar
 from abc_mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
+ROOT = Path(__file__).parents[3]
 RECIPE = Recipe(train=30, val=6, width=320, height=192, seed=3)
 
 
@@ -137,8 +139,8 @@ def test_a_failure_while_drawing_leaves_nothing(
     ('arguments', 'words'),
     [
         (dict(val=0), '--val 0'),
-        (dict(width=10), '--size 10x192: both sides must be 64 to 4096'),
-        (dict(height=5000), '--size 320x5000'),
+        (dict(width=10), '--size 10x384: both sides must be 64 to 4096'),
+        (dict(height=5000), '--size 640x5000'),
         (dict(seed=-1), '--seed -1'),
     ],
 )
@@ -151,3 +153,9 @@ def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='cannot write'):
         prepare(tmp_path / 'file' / 'set', Recipe(train=1, val=1), progress=silent)
+
+
+def test_the_config_names_the_generators_classes() -> None:
+    config = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / 'synthetic_traffic.py')
+    assert tuple(config.classes) == CLASSES
+    assert tuple(config.small_classes) == SMALL_CLASSES
