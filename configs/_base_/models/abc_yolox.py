@@ -23,6 +23,7 @@ model = dict(
             type='AuxSmallObjectHead',
             in_channels=128,
             strides=(4, 8),
+            use_depthwise=True,  # a head that only teaches need not cost much at stride 4
             norm_cfg={{_base_.norm_cfg}},
             act_cfg={{_base_.act_cfg}}),
         multi_task_loss=dict(type='ABCMultiTaskLoss', main_weight=1.0, aux_weight=2.0)))
