@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/small.py',
 ]
 
-max_iters = 800
+max_iters = 700
 lr = 3e-3
 
 model = dict(

@@ -57,6 +57,27 @@ def test_browse_dataset(data: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / 'pictures').rglob('*.jpg'))) == 2
 
 
+def test_benchmark_of_the_data_set(data: Path) -> None:
+    result = mmdet_tool(
+        *('analysis_tools/benchmark', 'configs/small/abc_synthetic.py'),
+        *(
+            '--task',
+            'dataset',
+            '--dataset-type',
+            'val',
+            '--max-iter',
+            '2',
+            '--num-warmup',
+            '0',
+            '--log-interval',
+            '1',
+        ),
+        *('--cfg-options', f'val_dataloader.dataset.data_root={data}'),
+    )
+    assert result.returncode == 0, result.stderr
+    assert 'ms/img' in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
