@@ -12,4 +12,4 @@ model = dict(
         classes={{_base_.classes}},
         small_classes={{_base_.small_classes}},
         main_head=dict(in_channels=48, feat_channels=48),
-        aux_head=dict(in_channels=48, feat_channels=32)))
+        aux_head=dict(in_channels=48, feat_channels=32, use_depthwise=False)))
