@@ -31,6 +31,9 @@ class ClassNamesHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def __init__(self) -> None:
+        self._agreed: set[str] = set()  # loaders already compared: validation comes round again
+
     def before_train(self, runner: Runner) -> None:
         self._check(runner, runner.train_dataloader, 'train_dataloader')
         if runner.val_loop is not None:
@@ -43,6 +46,8 @@ class ClassNamesHook(Hook):
         self._check(runner, runner.test_dataloader, 'test_dataloader')
 
     def _check(self, runner: Runner, loader: DataLoader, field: str) -> None:
+        if field in self._agreed:
+            return
         names = getattr(loader.dataset, 'metainfo', {}).get('classes')
         if names is None:
             raise UserError(
@@ -52,6 +57,7 @@ class ClassNamesHook(Hook):
         for dataset in leaf_datasets(loader.dataset):
             if isinstance(dataset, CocoDataset):
                 check_annotation_file(dataset)
+        self._agreed.add(field)
 
 
 def check_model(model: nn.Module, names: Sequence[str], field: str) -> None:
