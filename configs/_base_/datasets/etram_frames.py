@@ -1,8 +1,8 @@
 # Traffic frames with the classes of eTraM, in COCO format:
 #   data/etram_frames/{train,val}/*.png, data/etram_frames/annotations/{train,val}.json
+_base_ = './etram_classes.py'
+
 data_root = '{{$ABC_ETRAM_FRAMES:data/etram_frames/}}'
-classes = ('pedestrian', 'car', 'bicycle', 'bus', 'motorbike', 'truck', 'tram', 'wheelchair')
-small_classes = ('pedestrian', 'bicycle', 'motorbike')
 data_help = 'To try the tools without data of your own: make demo.'
 img_scale = (640, 360)  # width, height; padded to 640 x 384
 
@@ -32,7 +32,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/train.json',
         data_prefix=dict(img='train/'),
-        metainfo=dict(classes=classes),
+        metainfo=dict(classes={{_base_.classes}}),
         filter_cfg=dict(filter_empty_gt=False),
         pipeline=train_pipeline))
 val_dataloader = dict(
@@ -45,7 +45,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/val.json',
         data_prefix=dict(img='val/'),
-        metainfo=dict(classes=classes),
+        metainfo=dict(classes={{_base_.classes}}),
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
@@ -54,5 +54,5 @@ val_evaluator = dict(
     type='SmallObjectMetric',
     ann_file=data_root + 'annotations/val.json',
     metric='bbox',
-    small_classes=small_classes)
+    small_classes={{_base_.small_classes}})
 test_evaluator = val_evaluator

@@ -1,0 +1,3 @@
+from .maxvit_rnn import MaxViTRNN
+
+__all__ = ['MaxViTRNN']

@@ -1,0 +1,3 @@
+from .event_data_preprocessor import EventDataPreprocessor
+
+__all__ = ['EventDataPreprocessor']

@@ -1,0 +1,3 @@
+from .streaming_detector import StreamingDetector
+
+__all__ = ['StreamingDetector']

@@ -1,0 +1,89 @@
+"""What a recurrent network remembers of the recordings it is in the middle of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from abc_mmdet.errors import UserError
+from mmdet.structures import TrackDataSample
+
+State = tuple[tuple[Tensor, Tensor] | None, ...]
+"""Of one clip or a batch of them: hidden and cell state ``(B, C, H, W)`` per stage, or None."""
+
+
+class StreamMemory:
+    """Keeps the state after each streamed clip for the clip that goes on there.
+
+    States belong to a place in a recording, not to a place in the batch: any order and number of
+    lanes gives the same result. Only what the last batch left is kept, as every stream goes on in
+    the next one.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[tuple, State | None] = {}
+
+    def recall(self, clips: Sequence[TrackDataSample], must_know: bool) -> list[State | None]:
+        """The state in which each clip begins; None at the start of a recording.
+
+        Args:
+            clips: meta information ``recording``, ``seed``, ``start`` and ``streamed``.
+            must_know: refuse a streamed clip whose predecessor was not in the last batch. Training
+                begins it without memory: so does a run that was resumed.
+
+        Raises:
+            UserError: such a clip.
+        """
+        states = []
+        for clip in clips:
+            state = None
+            if clip.streamed and clip.start > 0:
+                place = (clip.recording, clip.seed, clip.start)
+                state = self._states.get(place)
+                if must_know and place not in self._states:
+                    raise UserError(
+                        f'Recording {clip.recording} came at step {clip.start} without the steps '
+                        'before it. Stream it: batch_sampler=dict(type=\'StreamBatchSampler\') '
+                        'and sampler=dict(type=\'RecordingSampler\', shuffle=False, '
+                        'infinite=False) in the data loader.'
+                    )
+            states.append(state)
+        return states
+
+    def keep(self, clips: Sequence[TrackDataSample], states: Sequence[State | None]) -> None:
+        """Replace the memory by the states after these clips, cut from their gradients."""
+        self._states = {
+            (clip.recording, clip.seed, clip.stop): state and detach(state)
+            for clip, state in zip(clips, states, strict=True)
+            if clip.streamed
+        }
+
+
+def detach(state: State) -> State:
+    """The state without its history."""
+    return tuple(pair and (pair[0].detach(), pair[1].detach()) for pair in state)
+
+
+def join(states: Sequence[State | None]) -> State | None:
+    """States of several clips as one of the batch; zeros for those that have none yet."""
+    known = next((state for state in states if state is not None), None)
+    if known is None:
+        return None
+    joined = []
+    for stage, pair in enumerate(known):
+        if pair is None:
+            joined.append(None)
+            continue
+        of_all = [
+            state[stage] if state is not None else tuple(map(torch.zeros_like, pair))
+            for state in states
+        ]
+        joined.append(tuple(torch.cat(parts) for parts in zip(*of_all, strict=True)))
+    return tuple(joined)
+
+
+def select(state: State, rows: list[int]) -> State:
+    """The state of some clips of a batch."""
+    return tuple(pair and (pair[0][rows], pair[1][rows]) for pair in state)

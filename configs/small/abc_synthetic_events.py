@@ -1,0 +1,36 @@
+# ABC on synthetic recordings of an event camera, trained from scratch on a CPU within minutes: the
+# demo of the event path (make demo-events).
+_base_ = [
+    '../_base_/models/abc_maxvit_rnn.py',
+    '../_base_/datasets/synthetic_events.py',
+    '../_base_/schedules/small.py',
+]
+
+max_iters = 500
+lr = 3e-3
+
+model = dict(
+    backbone=dict(arch=dict(embed_dim=16, dim_head=16), partition_split=1, layer_scale_init=0.1),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32, num_csp_blocks=1),
+    bbox_head=dict(
+        classes={{_base_.classes}},
+        small_classes={{_base_.small_classes}},
+        main_head=dict(in_channels=32, feat_channels=32, stacked_convs=1),
+        aux_head=dict(in_channels=32, feat_channels=32, use_depthwise=False),
+        multi_task_loss=dict(aux_weight=0.25)))
+
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=40,
+        T_max=max_iters - 40,
+        end=max_iters,
+        eta_min=lr * 0.02,
+        by_epoch=False),
+]
+custom_hooks = []  # no averaged weights: the run is over before an average forgets its beginning
+default_hooks = dict(
+    checkpoint=dict(interval=max_iters), visualization=dict(type='EventVisualizationHook'))
