@@ -15,6 +15,6 @@ if not (sys.argv[:1] == ['-m'] and 'abc_mmdet.doctor' in sys.orig_argv):
 
     _provide_mmcv_ops()  # before anything that imports mmdet.models
 
-    from . import engine, evaluation, models  # noqa: F401
+    from . import datasets, engine, evaluation, models  # noqa: F401
 
 __all__ = ['__version__']

@@ -1,4 +1,5 @@
 from .experiment import load_experiment
+from .frame_size import frame_size
 from .preflight import check_checkpoint, check_data
 from .user_messages import config_mistakes, file_mistakes, user_messages
 
@@ -7,6 +8,7 @@ __all__ = [
     'check_data',
     'config_mistakes',
     'file_mistakes',
+    'frame_size',
     'load_experiment',
     'user_messages',
 ]

@@ -1,5 +1,11 @@
 from .amp_on_gpu import AmpOnGpuOptimWrapper
 from .class_names_hook import ClassNamesHook
+from .event_visualization_hook import EventVisualizationHook
 from .multi_task_weight_hook import MultiTaskWeightHook
 
-__all__ = ['AmpOnGpuOptimWrapper', 'ClassNamesHook', 'MultiTaskWeightHook']
+__all__ = [
+    'AmpOnGpuOptimWrapper',
+    'ClassNamesHook',
+    'EventVisualizationHook',
+    'MultiTaskWeightHook',
+]

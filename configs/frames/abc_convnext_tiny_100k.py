@@ -1,6 +1,6 @@
 # ABC on MMPreTrain's ConvNeXt-tiny. From scratch as it stands; to start from ImageNet weights set
 # model.backbone.init_cfg=dict(type='Pretrained', checkpoint=FILE, prefix='backbone.').
-_base_ = './abc_yolox_100k.py'
+_base_ = './abc_100k.py'
 
 custom_imports = dict(imports=['abc_mmdet', 'mmpretrain.models'], allow_failed_imports=False)
 

@@ -10,7 +10,10 @@ max_iters = 500
 lr = 3e-3
 
 model = dict(
-    backbone=dict(arch=dict(embed_dim=16, dim_head=16), partition_split=1, layer_scale_init=0.1),
+    backbone=dict(
+        arch=dict(_delete_=True, embed_dim=16, dim_head=16),
+        partition_split=1,
+        layer_scale_init=0.1),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=32, num_csp_blocks=1),
     bbox_head=dict(
         classes={{_base_.classes}},

@@ -4,9 +4,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from abc_mmdet.datasets.events.catalogue import ETRAM
 from abc_mmdet.models import ABCPAFPN, ABCHead
 from abc_mmdet.models.task_modules import FastSimOTAAssigner
 from mmdet.registry import MODELS
+from mmdet.structures import TrackDataSample
 from mmdet.testing import demo_mm_inputs
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +32,8 @@ def test_every_experiment_trains_and_predicts(path: Path) -> None:
     config = load(path)
     model = MODELS.build(config.model)
     model.init_weights()
-    packed = demo_mm_inputs(2, [[3, 64, 96]] * 2, num_items=[3, 0], num_classes=len(config.classes))
-    batch = model.data_preprocessor(packed, training=True)
+    data = demo_batch(config)
+    batch = model.data_preprocessor(data, training=True)
     losses = model.train()(**batch, mode='loss')
     total, _ = model.parse_losses(losses)
     assert total.isfinite()
@@ -52,8 +54,33 @@ def test_every_experiment_trains_and_predicts(path: Path) -> None:
         assert head.num_classes == len(config.classes)
 
 
+def demo_batch(config: Config) -> dict:
+    """Two samples: images of 96 x 64 px, or clips of two steps whose last one is labelled."""
+    shape = (3, 64, 96)
+    data = demo_mm_inputs(2, [shape] * 2, num_items=[3, 0], num_classes=len(config.classes))
+    if config.model.type != 'StreamingDetector':
+        return data
+    clips = []
+    for i, sample in enumerate(data['data_samples']):
+        sample.set_metainfo(dict(step=1))
+        clip = TrackDataSample(metainfo=dict(recording=i, seed=0, start=0, stop=2, streamed=i == 0))
+        clip.video_data_samples = [sample]
+        clips.append(clip)
+    events = torch.randint(0, 11, (2, 20, *shape[1:]), dtype=torch.uint8)
+    return dict(inputs=[events, events], data_samples=clips)
+
+
+def test_classes_of_the_configs_are_those_of_the_catalogue() -> None:
+    config = load('configs/_base_/datasets/etram_classes.py')
+    assert config.classes == ETRAM.classes
+
+
 def test_published_experiment() -> None:
     config = load('configs/abc_sod_basic_100k.py')
+    assert config.model.backbone.arch == 'base'
+    dataset = config.train_dataloader.dataset
+    assert (dataset.catalogue, dataset.downsample, dataset.clip_length) == ('etram', 'nearest', 5)
+    assert config.train_dataloader.batch_sampler.random_share == 0.5
     model = MODELS.build(config.model)
     head = model.bbox_head
     assert head.pyramid_strides == [4, 8, 16, 32]
@@ -91,13 +118,28 @@ def test_one_cycle_of_the_published_experiment() -> None:
     assert rates[502] == pytest.approx(middle, rel=0.01), 'falls in a straight line'
 
 
-def test_train_only_level_is_the_baseline_at_inference() -> None:
+@pytest.mark.parametrize(('name', 'downsample'), [('1280x720', 'none'), ('sum_downsample', 'sum')])
+def test_other_resolutions_of_the_published_experiment(name: str, downsample: str) -> None:
+    published, child = (
+        load('configs/abc_sod_basic_100k.py'),
+        load(f'configs/abc_sod_basic_100k_{name}.py'),
+    )
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        assert child[loader].dataset.pop('downsample') == downsample
+        assert published[loader].dataset.pop('downsample') == 'nearest'
+        assert child[loader] == published[loader]
+    assert child.model == published.model
+
+
+@pytest.mark.parametrize('family', ['configs', 'configs/frames'])
+def test_train_only_level_is_the_baseline_at_inference(family: str) -> None:
     from abc_mmdet.models.plain_checkpoint import to_plain
 
-    ours = MODELS.build(load('configs/abc_train_only_100k.py').model).eval()
-    baseline = MODELS.build(load('configs/baseline_3level_100k.py').model).eval()
+    ours = MODELS.build(load(f'{family}/abc_train_only_100k.py').model).eval()
+    baseline = MODELS.build(load(f'{family}/baseline_3level_100k.py').model).eval()
     assert isinstance(ours.neck, ABCPAFPN)
     baseline.load_state_dict(to_plain(ours.state_dict()))  # strict: same names, same shapes
-    image = torch.randn(1, 3, 64, 96)
+    channels = 3 if 'frames' in family else 20
+    image = torch.randn(1, channels, 64, 96)
     for a, b in zip(ours(image), baseline(image), strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

@@ -38,7 +38,7 @@ def test_get_flops_of_a_train_only_level_are_those_of_the_baseline(data: Path) -
     flops = {}
     for config in ('abc_train_only_100k', 'baseline_3level_100k'):
         result = mmdet_tool(
-            *('analysis_tools/get_flops', f'configs/{config}.py', '--num-images', '1'),
+            *('analysis_tools/get_flops', f'configs/frames/{config}.py', '--num-images', '1'),
             *('--cfg-options', f'val_dataloader.dataset.data_root={data}'),
             *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
         )

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from abc_mmdet.apis import frame_size
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.errors import UserError
 
@@ -29,15 +30,6 @@ def parse_args() -> argparse.Namespace:
         '--overwrite', action='store_true', help='replace a synthetic data set of other arguments'
     )
     return parser.parse_args()
-
-
-def frame_size(text: str) -> tuple[int, int]:
-    """``'320x192'`` as width and height."""
-    try:
-        width, height = (int(part) for part in text.split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'{text!r} is not of the form 320x192') from None
-    return width, height
 
 
 def main() -> int:

@@ -1,15 +1,12 @@
 """Synthetic traffic frames on disk, in COCO format.
 
-The layout is ``{train,val}/*.jpg`` and ``annotations/{train,val}.json``. A data set is written to a
-hidden folder beside its place and renamed at the end, so whatever lies under its name is complete.
+The layout is ``{train,val}/*.jpg`` and ``annotations/{train,val}.json``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 from .participants import CLASSES, SMALL_CLASSES
+from .prepared_folder import prepare_folder
 from .traffic_scene import TrafficScene
 
 GENERATOR = 'abc_mmdet synthetic traffic'
@@ -90,28 +88,22 @@ def prepare(
     Raises:
         UserError: ``out_dir`` holds something else, or cannot be written.
     """
-    out_dir = Path(os.path.abspath(out_dir))
-    if is_complete(out_dir, recipe):
-        progress(f'{out_dir} is complete, nothing to do')
-        return False
-    if out_dir.exists() and not (out_dir.is_dir() and not any(out_dir.iterdir())):
-        found = _recorded_info(out_dir)
-        if found.get('description') != GENERATOR:
-            raise UserError(
-                f'{out_dir} exists and is not a synthetic data set; name another folder.'
-            )
-        if not overwrite:
-            raise UserError(
-                f'{out_dir} holds another or a damaged synthetic data set '
-                f'(version {found.get("version")}, {found.get("arguments")}; wanted: '
-                f'version {VERSION}, {asdict(recipe)}). Pass --overwrite to replace it, or name '
-                'another folder.'
-            )
-    try:
-        _write_beside_and_rename(out_dir, recipe, progress)
-    except OSError as error:
-        raise UserError(f'cannot write {out_dir}: {error.strerror or error}') from error
-    return True
+
+    def write(folder: Path) -> None:
+        (folder / 'annotations').mkdir()
+        for split in _SPLITS:
+            write_split(folder, split, recipe)
+            progress(f'{getattr(recipe, split)} {split} images drawn')
+
+    return prepare_folder(
+        out_dir,
+        recipe.info,
+        _recorded_info,
+        lambda folder: is_complete(folder, recipe),
+        write,
+        overwrite,
+        progress,
+    )
 
 
 def is_complete(out_dir: Path, recipe: Recipe) -> bool:
@@ -138,24 +130,6 @@ def _recorded_info(out_dir: Path) -> dict:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return {}
-
-
-def _write_beside_and_rename(
-    out_dir: Path, recipe: Recipe, progress: Callable[[str], None]
-) -> None:
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f'.{out_dir.name}.partial-', dir=out_dir.parent))
-    try:
-        new = workshop / 'new'
-        (new / 'annotations').mkdir(parents=True)
-        for split in _SPLITS:
-            write_split(new, split, recipe)
-            progress(f'{getattr(recipe, split)} {split} images drawn')
-        if out_dir.exists():
-            os.rename(out_dir, workshop / 'old')
-        os.rename(new, out_dir)
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def write_split(folder: Path, split: str, recipe: Recipe) -> None:

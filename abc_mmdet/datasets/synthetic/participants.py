@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from abc_mmdet.datasets.events.catalogue import ETRAM
+
 from . import people, vehicles
 from .solids import Body
 
-CLASSES = ('pedestrian', 'car', 'bicycle', 'bus', 'motorbike', 'truck', 'tram', 'wheelchair')
+CLASSES = ETRAM.classes
 """Names in the order of eTraM's class ids (0 to 7)."""
 
 SMALL_CLASSES = ('pedestrian', 'bicycle', 'motorbike', 'wheelchair')

@@ -100,6 +100,7 @@ class TrafficScene:
         self.lanes = sample_lanes(strips, classes, streams[3])
         self._travellers = sum(len(lane.travellers) for lane in self.lanes)
         self.backdrop = Backdrop(strips, self.camera, self.lighting, streams[4]).image
+        self._sprites: dict[tuple[int, int], tuple[float, Sprite | None]] = {}
         self._in_shade = cv2.convertScaleAbs(self.backdrop, alpha=1 - self.lighting.shadow)
 
     def render(self, t: float) -> np.ndarray:
@@ -127,8 +128,14 @@ class TrafficScene:
         # Lanes are parallel, so this is exact: of two strips only the one that is nearer sideways
         # can hide the other, and within a strip the one that is nearer along it.
         placed.sort(key=lambda item: item[:2], reverse=True)
-        sprites = (self._sprite(strip, state) for _, _, strip, state in placed)
-        return [sprite for sprite in sprites if sprite is not None]
+        before, self._sprites = self._sprites, {}
+        for _, _, strip, state in placed:
+            key = state.traveller.number, state.lap
+            y, sprite = before.get(key, (None, None))
+            if y != state.y:  # whoever stands looks as before
+                sprite = self._sprite(strip, state)
+            self._sprites[key] = state.y, sprite
+        return [sprite for _, sprite in self._sprites.values() if sprite is not None]
 
     def _sprite(self, strip: Strip, state: TravellerState) -> Sprite | None:
         opacity = min(1.0, (FAR_END - state.y) / _FADE)

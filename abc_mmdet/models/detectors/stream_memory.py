@@ -45,8 +45,8 @@ class StreamMemory:
                 if must_know and place not in self._states:
                     raise UserError(
                         f'Recording {clip.recording} came at step {clip.start} without the steps '
-                        'before it. Stream it: batch_sampler=dict(type=\'StreamBatchSampler\') '
-                        'and sampler=dict(type=\'RecordingSampler\', shuffle=False, '
+                        "before it. Stream it: batch_sampler=dict(type='StreamBatchSampler') "
+                        "and sampler=dict(type='RecordingSampler', shuffle=False, "
                         'infinite=False) in the data loader.'
                     )
             states.append(state)

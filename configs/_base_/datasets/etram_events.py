@@ -33,6 +33,7 @@ train_dataloader = dict(
         pipeline=[
             dict(type='LoadEventClip'),
             dict(type='RandomFlipClip', prob=0.5),
+            dict(type='RandomZoomClip'),
             dict(type='PackClipInputs'),
         ]))
 val_dataloader = dict(
@@ -72,5 +73,5 @@ test_dataloader = dict(
 val_evaluator = dict(
     type='SmallObjectMetric',
     small_classes={{_base_.small_classes}},
-    protocol=('coco', 'prophesee'))
+    )
 test_evaluator = val_evaluator

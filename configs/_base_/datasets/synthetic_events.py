@@ -12,7 +12,14 @@ data_help = """Simulate and convert them:
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    dataset=dict(data_root=data_root, downsample='sum'))
+    dataset=dict(
+        data_root=data_root,
+        downsample='sum',
+        pipeline=[
+            dict(type='LoadEventClip'),
+            dict(type='RandomFlipClip', prob=0.5),
+            dict(type='PackClipInputs'),
+        ]))
 val_dataloader = dict(
     batch_size=4,
     num_workers=1,
@@ -23,5 +30,5 @@ test_dataloader = dict(
     dataset=dict(
         data_root=data_root, downsample='sum', data_prefix=dict(recordings='val/')))
 
-val_evaluator = dict(small_classes=small_classes, protocol='coco', subsets=('still',))
+val_evaluator = dict(small_classes=small_classes)
 test_evaluator = val_evaluator

@@ -1,0 +1,73 @@
+"""Event recordings as a row of pictures: from an experiment, or straight from the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+
+from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.errors import UserError
+from abc_mmdet.visualization import draw_sample
+from mmdet.registry import DATASETS, MODELS
+
+
+def browse_experiment(
+    config: Config,
+    loader: str,
+    recording: str | None = None,
+    checkpoint: str | None = None,
+    every_step: bool = True,
+    score_thr: float = 0.3,
+    upscale: int = 1,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures of one recording of an experiment, in order of time.
+
+    Args:
+        config: of the experiment.
+        loader: whose data set the recording belongs to, such as ``val_dataloader``.
+        recording: its name; default: the first.
+        checkpoint: stream the recording through the detector with these weights.
+        every_step: all steps, else the labelled ones.
+        score_thr, upscale: as in :func:`draw_sample`.
+
+    Yields:
+        Name and picture, uint8 ``(H, W, 3)``, blue, green, red.
+
+    Raises:
+        UserError: the data set is none of event recordings, or has no recording of that name.
+    """
+    init_default_scope('mmdet')
+    options = dict(config[loader].dataset, test_mode=True)
+    if options['type'] != 'EventSequenceDataset':
+        raise UserError(
+            f'{loader}.dataset is a {options["type"]}; only an EventSequenceDataset can be browsed '
+            "here. MMDetection's tools/analysis_tools/browse_dataset.py is for images."
+        )
+    # Augmented training clips would be no recording any more
+    options['pipeline'] = [dict(type='LoadEventClip'), dict(type='PackClipInputs')]
+    dataset: EventSequenceDataset = DATASETS.build(dict(options, every_step=every_step))
+    names = [sequence.name for sequence in dataset.sequences]
+    if recording is not None and recording not in names:
+        raise UserError(f'--recording {recording}: there are {", ".join(names)}.')
+    model = None
+    if checkpoint is not None:
+        model = MODELS.build(config.model).eval()
+        load_checkpoint(model, checkpoint, map_location='cpu')
+        model.to('cuda' if torch.cuda.is_available() else 'cpu')
+    for clip in dataset.stream(names.index(recording) if recording else 0, seed=0):
+        batch = pseudo_collate([dataset[clip]])
+        (samples,) = batch['data_samples']
+        if model is not None:
+            with torch.no_grad():
+                samples = model.test_step(batch)
+        for sample in samples if len(samples) else []:
+            events = batch['inputs'][0][sample.step].numpy()
+            picture = draw_sample(events, sample, dataset.metainfo['classes'], score_thr, upscale)
+            yield Path(sample.img_path).stem, picture

@@ -1,0 +1,191 @@
+"""Event recordings in RVT's preprocessed layout as a data set of clips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from abc_mmdet.errors import UserError
+from mmdet.registry import DATASETS
+
+from .catalogue import CATALOGUE
+from .clip import Clip, tile
+from .rvt_layout import RVTSequence, find_sequences
+from .still_objects import still_objects
+
+
+@DATASETS.register_module()
+class EventSequenceDataset(BaseDataset):
+    """Clips of consecutive event representations, with labels on some of their steps.
+
+    It is indexed by a :class:`~.clip.Clip`, as :class:`StreamBatchSampler` asks, or by a number:
+    clip ``i`` of all recordings cut into ``clip_length`` steps, in order. In test mode clips also
+    end at every labelled step, so there are at least as many clips as frames to evaluate.
+
+    Boxes are on disk in pixels of the sensor. ``gt_instances`` are in pixels of the representation;
+    ``instances`` (from which :class:`SmallObjectMetric` takes its ground truth, no COCO file
+    needed) and ``ori_shape`` in pixels of the sensor, to which detections are scaled back.
+
+    Args:
+        data_root: folder with ``train``, ``val`` and ``test``.
+        data_prefix: ``dict(recordings='train/')``: the folder of this split.
+        catalogue: whose class ids the labels have: ``etram``, ``1mpx`` or ``gen1``.
+        metainfo: ``dict(classes=...)``; boxes of classes that are not in it are left out. Labels
+            are matched by name. Default: all classes of the catalogue.
+        representation: folder of the representation.
+        downsample: ``none``, ``nearest`` or ``sum``: which file of the representation.
+        clip_length: steps of a clip.
+        every_step: treat steps without labels as frames without objects. For looking at
+            detections; figures measured with it mean nothing.
+        **kwargs: of MMEngine's ``BaseDataset``.
+
+    Raises:
+        UserError: unknown catalogue or class, no recordings, or files that cannot be read.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        catalogue: str = 'etram',
+        representation: str = 'stacked_histogram_dt=50_nbins=10',
+        downsample: str = 'none',
+        clip_length: int = 5,
+        every_step: bool = False,
+        metainfo: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if catalogue not in CATALOGUE:
+            raise UserError(f'catalogue={catalogue!r}: known are {sorted(CATALOGUE)}.')
+        if clip_length < 1:
+            raise UserError(f'clip_length={clip_length}: a clip has at least one step.')
+        names = CATALOGUE[catalogue].classes
+        metainfo = dict(metainfo or {})
+        metainfo.setdefault('classes', names)
+        unknown = [name for name in metainfo['classes'] if name not in names]
+        if unknown:
+            raise UserError(
+                f'metainfo.classes names {unknown}, which {catalogue} does not have; its classes '
+                f'are {list(names)}.'
+            )
+        self.label_of_id = np.array(
+            [metainfo['classes'].index(n) if n in metainfo['classes'] else -1 for n in names]
+        )
+        self.representation = representation
+        self.downsample = downsample
+        self.clip_length = clip_length
+        self.every_step = every_step
+        self.sequences: list[RVTSequence] = []
+        super().__init__(*args, metainfo=metainfo, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Clips of all recordings; the events themselves stay on disk."""
+        folder = self.data_prefix['recordings']
+        self.sequences = [
+            RVTSequence(path, self.representation, self.downsample)
+            for path in find_sequences(folder)
+        ]
+        if not self.sequences:
+            raise UserError(
+                f"{folder} holds no recordings in RVT's layout (NAME/event_representations_v2/"
+                f'{self.representation}). tools/dataset_converters/prophesee.py makes them.'
+            )
+        counts = [self._num_frames(sequence) for sequence in self.sequences]
+        self._first_frame = np.cumsum([0, *counts])  # images are numbered through all recordings
+        self._still: dict[int, list[np.ndarray]] = {}
+        return [
+            clip._asdict()
+            for recording in range(len(self.sequences))
+            for clip in self.stream(recording, seed=0)
+        ]
+
+    def stream(self, recording: int, seed: int) -> list[Clip]:
+        """All clips of one recording, in order."""
+        sequence = self.sequences[recording]
+        ends = set(sequence.frame_steps.tolist()) if self.test_mode else set()
+        return [
+            Clip(recording, start, stop, seed, streamed=True)
+            for start, stop in tile(sequence.num_steps, self.clip_length, ends)
+        ]
+
+    def clip_before(self, recording: int, frame: int, seed: int) -> Clip:
+        """A clip on its own, as long as may be, whose last step is a labelled frame."""
+        stop = int(self.sequences[recording].frame_steps[frame]) + 1
+        return Clip(recording, max(0, stop - self.clip_length), stop, seed, streamed=False)
+
+    def get_data_info(self, idx: int | Clip) -> dict:
+        """Everything about a clip but its events.
+
+        A clip asked for by number is streamed in test mode and on its own in training, where
+        numbers come in any order.
+        """
+        if isinstance(idx, Clip):
+            clip = idx
+        else:
+            info = super().get_data_info(idx)
+            clip = Clip(**{name: info[name] for name in Clip._fields})
+            clip = clip._replace(streamed=self.test_mode)
+        sequence = self.sequences[clip.recording]
+        height, width = sequence.shape[1:]
+        factor = 1 if self.downsample == 'none' else 2
+        return dict(
+            clip._asdict(),
+            sequence=sequence,
+            name=sequence.name,
+            frames=self._frames(clip),
+            scale_factor=(1 / factor, 1 / factor),
+            ori_shape=(height * factor, width * factor),
+            sample_idx=idx,
+        )
+
+    def _num_frames(self, sequence: RVTSequence) -> int:
+        return sequence.num_steps if self.every_step else len(sequence.frame_steps)
+
+    def _frames(self, clip: Clip) -> list[dict]:
+        """Labelled frames of a clip: step in it, time, boxes (N, 4) xyxy in sensor pixels, ..."""
+        sequence = self.sequences[clip.recording]
+        steps = sequence.frame_steps
+        frame_of_step = {int(step): frame for frame, step in enumerate(steps)}
+        frames = []
+        for step in range(clip.start, clip.stop):
+            frame = frame_of_step.get(step)
+            if frame is None and not self.every_step:
+                continue
+            number = step if self.every_step else frame
+            frames.append(
+                dict(
+                    step=step - clip.start,
+                    img_id=int(self._first_frame[clip.recording]) + number,
+                    timestamp_us=int(sequence.window_ends_us[step]),
+                    **self._boxes(clip.recording, frame),
+                )
+            )
+        return frames
+
+    def _boxes(self, recording: int, frame: int | None) -> dict[str, np.ndarray]:
+        if frame is None:
+            return dict(
+                bboxes=np.zeros((0, 4), np.float32),
+                labels=np.zeros(0, np.int64),
+                still=np.zeros(0, bool),
+            )
+        sequence = self.sequences[recording]
+        if recording not in self._still:
+            count = len(sequence.frame_steps)
+            self._still[recording] = still_objects([sequence.labels(i) for i in range(count)])
+        boxes = sequence.labels(frame)
+        ids = boxes['class_id'].astype(np.int64)
+        if len(ids) and ids.max() >= len(self.label_of_id):
+            raise UserError(
+                f'{sequence.name}: class_id {ids.max()}, but this catalogue has only '
+                f'{len(self.label_of_id)} classes: is dataset.catalogue right?'
+            )
+        labels = self.label_of_id[ids]
+        corners = [boxes['x'], boxes['y'], boxes['x'] + boxes['w'], boxes['y'] + boxes['h']]
+        wanted = labels >= 0
+        return dict(
+            bboxes=np.stack(corners, axis=1).astype(np.float32)[wanted],
+            labels=labels[wanted],
+            still=self._still[recording][frame][wanted],
+        )

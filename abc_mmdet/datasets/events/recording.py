@@ -1,0 +1,183 @@
+"""Event recordings as they come from a camera or a public data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401  registers the Blosc filter that recordings are compressed with
+import numpy as np
+
+from abc_mmdet.errors import UserError
+
+CHUNK = 1 << 20
+"""Events read at a time."""
+
+CAMERA_FILES = ('.raw', '.dat')
+_NO_SIZE = (65535, 65535)  # what faery is told to answer when the header has no size
+
+
+class Recording:
+    """Reads a recording from beginning to end, chunk by chunk.
+
+    Times are made not to decrease (a running maximum, as RVT does), polarities of -1 become 0,
+    events outside of the sensor are left out; what was changed is counted.
+
+    Args:
+        path: ``.h5`` with the group ``events`` (x, y, p, t in µs), or ``.raw`` (EVT2, EVT3) or
+            ``.dat``, which need the package faery.
+        size: width and height of the sensor; None takes them from the file.
+        default_size: where the file does not tell.
+
+    Attributes:
+        size: width and height of the sensor, pixels.
+        num_events: read so far, those left out included.
+        num_outside: of these, outside of the sensor.
+        num_late: of these, times that were smaller than one before them.
+
+    Raises:
+        UserError: a file that is missing, of another kind, damaged, or has no size.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int] | None = None,
+        default_size: tuple[int, int] | None = None,
+    ) -> None:
+        self.path = path
+        self.num_events = self.num_outside = self.num_late = 0
+        if not path.is_file():
+            raise UserError(f'{path}: there is no such recording.')
+        if path.suffix in CAMERA_FILES:
+            found = _camera_size(path, size)
+        elif path.suffix == '.h5':
+            found = _h5_size(path)
+        else:
+            raise UserError(f'{path}: recordings end in .h5, .raw or .dat.')
+        known = size or found or default_size
+        if known is None:
+            raise UserError(f'{path} does not say how large its sensor is: give --size WxH.')
+        self.size = known
+
+    def chunks(self) -> Iterator[dict[str, np.ndarray]]:
+        """``x``, ``y``, ``p`` and ``t`` of the events, in order."""
+        width, height = self.size
+        reader = _camera_chunks if self.path.suffix in CAMERA_FILES else _h5_chunks
+        latest = 0
+        for x, y, p, t in reader(self.path, self.size):
+            t = t.astype(np.int64)
+            t_sorted = np.maximum.accumulate(np.maximum(t, latest))
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            self.num_events += len(t)
+            self.num_late += int((t_sorted != t).sum())
+            self.num_outside += int(len(t) - inside.sum())
+            if len(t):
+                latest = int(t_sorted[-1])
+            chunk = dict(x=x, y=y, p=(p > 0).astype(np.uint8), t=t_sorted)
+            yield chunk if inside.all() else {k: v[inside] for k, v in chunk.items()}
+
+    def windows(
+        self, ends_us: np.ndarray, length_us: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Events of each window ``[end - length, end]``, both ends included, as x, y, p, t.
+
+        Args:
+            ends_us: ends of the windows, increasing, µs.
+            length_us: of each.
+        """
+        chunks = self.chunks()
+        held = {k: np.empty(0, v) for k, v in dict(x='u2', y='u2', p='u1', t='i8').items()}
+        for end in ends_us.tolist():
+            while len(held['t']) == 0 or held['t'][-1] <= end:
+                more = next(chunks, None)
+                if more is None:
+                    break
+                past = int(np.searchsorted(held['t'], end - length_us, side='left'))
+                held = {k: np.concatenate([v[past:], more[k]]) for k, v in held.items()}
+            first = int(np.searchsorted(held['t'], end - length_us, side='left'))
+            last = int(np.searchsorted(held['t'], end, side='right'))
+            yield tuple(held[k][first:last] for k in ('x', 'y', 'p', 't'))  # type: ignore[misc]
+        for _ in chunks:  # the rest is counted, too
+            pass
+
+    def time_span(self) -> tuple[int, int]:
+        """Times of the first and the last event, µs.
+
+        Raises:
+            UserError: there are no events.
+        """
+        first = last = None
+        for chunk in Recording(self.path, self.size).chunks():
+            if len(chunk['t']):
+                first = int(chunk['t'][0]) if first is None else first
+                last = int(chunk['t'][-1])
+        if first is None or last is None:
+            raise UserError(f'{self.path}: the recording has no events.')
+        return first, last
+
+
+@contextmanager
+def _damage_is_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f'{path} cannot be read: it is damaged or no recording ({text}).'
+        ) from error
+
+
+def _h5_size(path: Path) -> tuple[int, int] | None:
+    with _damage_is_named(path), h5py.File(path) as file:
+        events = file.get('events')
+        missing = [k for k in 'xypt' if events is None or k not in events]
+        if missing:
+            raise UserError(f'{path}: it has no dataset events/{missing[0]}.')
+        lengths = {k: len(events[k]) for k in 'xypt'}
+        if len(set(lengths.values())) > 1:
+            raise UserError(f'{path}: the columns of events differ in length: {lengths}.')
+        if 'width' in events and 'height' in events:
+            return int(np.ravel(events['width'][()])[0]), int(np.ravel(events['height'][()])[0])
+        return None
+
+
+def _h5_chunks(
+    path: Path, size: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    with _damage_is_named(path), h5py.File(path) as file:
+        events = file['events']
+        for start in range(0, len(events['t']), CHUNK):
+            part = slice(start, start + CHUNK)
+            yield tuple(events[k][part] for k in 'xypt')  # type: ignore[misc]
+
+
+def _faery(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        import faery
+    except ImportError as error:
+        raise UserError(
+            f'{path}: .raw and .dat files are read by the package faery: pip install faery'
+        ) from error
+    return faery
+
+
+def _camera_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int] | None:
+    faery = _faery(path)
+    with _damage_is_named(path):
+        stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
+        found = tuple(stream.dimensions())
+    return None if found == _NO_SIZE else found
+
+
+def _camera_chunks(
+    path: Path, size: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    faery = _faery(path)
+    with _damage_is_named(path):
+        for events in faery.events_stream_from_file(path, dimensions_fallback=size):
+            yield events['x'], events['y'], events['on'], events['t']

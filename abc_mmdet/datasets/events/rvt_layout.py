@@ -1,0 +1,177 @@
+"""RVT's preprocessed layout: one folder per recording, with representations and labels.
+
+::
+
+    NAME/event_representations_v2/stacked_histogram_dt=50_nbins=10/
+        event_representations[_ds2_nearest|_ds2_sum].h5    'data' uint8 (N, 2 * bins, H, W)
+        objframe_idx_2_repr_idx.npy                        window of each labelled frame
+        timestamps_us.npy                                  end of each window
+    NAME/labels_v2/
+        labels.npz                                         labels, objframe_idx_2_label_idx
+        timestamps_us.npy                                  time of each labelled frame
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from abc_mmdet.errors import UserError
+
+from .frame_times import FrameTimes
+from .stacked_histogram import representation_file
+
+REPRESENTATIONS, LABELS = 'event_representations_v2', 'labels_v2'
+
+
+def find_sequences(folder: Path | str) -> list[Path]:
+    """Folders of recordings below a split, by name.
+
+    Raises:
+        UserError: no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f'{folder} does not exist (from {Path.cwd()}).')
+    return sorted(path for path in folder.iterdir() if (path / REPRESENTATIONS).is_dir())
+
+
+class RVTSequence:
+    """One preprocessed recording, read from disk as it is asked for.
+
+    It can be sent to other processes; each opens the file for itself.
+
+    Args:
+        folder: of the recording.
+        representation: which representation.
+        downsample: ``none``, ``nearest`` or ``sum``.
+
+    Attributes:
+        name: of the recording.
+        shape: of a representation, ``(C, H, W)``.
+        num_steps: number of representations.
+        window_ends_us: end of each, ``(N,)``.
+        frame_steps: representation of each labelled frame, ``(F,)``.
+        frame_times_us: time of each labelled frame, ``(F,)``.
+
+    Raises:
+        UserError: files that are missing, damaged or do not belong together.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        representation: str = 'stacked_histogram_dt=50_nbins=10',
+        downsample: str = 'none',
+    ) -> None:
+        self.folder = Path(folder)
+        self.name = self.folder.name
+        events = self.folder / REPRESENTATIONS / representation
+        self.file = events / representation_file(downsample)
+        if not self.file.is_file():
+            there = sorted(path.name for path in events.glob('event_representations*.h5'))
+            raise UserError(
+                f'{self.file} is missing. There: {", ".join(there) or "no representations"}. '
+                'Set dataset.downsample to one that is there, or convert the recordings with '
+                f'tools/dataset_converters/prophesee.py --downsample {downsample}.'
+            )
+        self._labels_file = self.folder / LABELS / 'labels.npz'
+        self.window_ends_us = _load(events / 'timestamps_us.npy')
+        self.frame_steps = _load(events / 'objframe_idx_2_repr_idx.npy')
+        self.frame_times_us = _load(self.folder / LABELS / 'timestamps_us.npy')
+        self.num_steps = len(self.window_ends_us)
+        with h5py.File(self.file) if h5py.is_hdf5(self.file) else _damaged(self.file) as file:
+            shape = file['data'].shape
+        self.shape: tuple[int, int, int] = shape[1:]
+        if shape[0] != self.num_steps or len(self.frame_steps) != len(self.frame_times_us):
+            raise UserError(
+                f'{self.folder}: {shape[0]} representations, {self.num_steps} time stamps, '
+                f'{len(self.frame_steps)} and {len(self.frame_times_us)} labelled frames do not '
+                'belong together. Delete the folder and convert the recording again.'
+            )
+        self._labels: list[np.ndarray] | None = None
+        self._open: tuple[int, h5py.File] | None = None
+
+    def representations(self, start: int, stop: int) -> np.ndarray:
+        """Steps ``start`` to ``stop`` (excluded), uint8 ``(stop - start, C, H, W)``."""
+        if self._open is None or self._open[0] != os.getpid():  # a handle does not survive a fork
+            self._open = os.getpid(), h5py.File(self.file)
+        try:
+            return self._open[1]['data'][start:stop]
+        except OSError as error:
+            raise UserError(
+                f'{self.file} cannot be read ({error}). Delete {self.folder} and convert the '
+                'recording again.'
+            ) from error
+
+    def labels(self, frame: int) -> np.ndarray:
+        """Boxes of a labelled frame: structured array, in pixels of the sensor."""
+        if self._labels is None:
+            with _load(self._labels_file) as file:
+                self._labels = np.split(file['labels'], file['objframe_idx_2_label_idx'][1:])
+        return self._labels[frame]
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, '_open': None}
+
+
+def write_sequence(
+    folder: Path,
+    representation: str,
+    file_name: str,
+    shape: tuple[int, int, int],
+    representations: Iterator[np.ndarray],
+    times: FrameTimes,
+    labels: np.ndarray,
+) -> None:
+    """Write a recording.
+
+    Args:
+        folder: of the recording; exists.
+        representation, file_name: names of the folder and file of the representations.
+        shape: of a representation.
+        representations: uint8, one per window.
+        times: of windows and frames.
+        labels: structured array, in order of time; those at the time of a frame are written.
+    """
+    events = folder / REPRESENTATIONS / representation
+    events.mkdir(parents=True)
+    (folder / LABELS).mkdir()
+    compression = hdf5plugin.Blosc(cname='zstd', clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE)
+    with h5py.File(events / file_name, 'w') as file:
+        data = file.create_dataset(
+            'data',
+            (len(times.windows_us), *shape),
+            np.uint8,
+            chunks=(1, *shape),
+            maxshape=(None, *shape),
+            **compression,
+        )
+        for step, counts in enumerate(representations):
+            data[step] = counts
+    np.save(events / 'objframe_idx_2_repr_idx.npy', times.frame_steps)
+    np.save(events / 'timestamps_us.npy', times.windows_us)
+    at_frame = labels[np.isin(labels['t'], times.frames_us)]
+    np.savez(
+        folder / LABELS / 'labels.npz',
+        labels=at_frame,
+        objframe_idx_2_label_idx=np.searchsorted(at_frame['t'], times.frames_us),
+    )
+    np.save(folder / LABELS / 'timestamps_us.npy', times.frames_us)
+
+
+def _load(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        return np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        reason = 'is missing' if not path.exists() else 'is damaged'
+        raise UserError(f'{path} {reason}. Convert the recording again.') from error
+
+
+def _damaged(path: Path) -> h5py.File:
+    raise UserError(f'{path} is damaged. Delete its folder and convert the recording again.')

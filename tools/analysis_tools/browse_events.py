@@ -1,0 +1,83 @@
+"""See what the network sees: browse_events.py CONFIG|RECORDING [CHECKPOINT] --out DIR|FILE.mp4."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config, DictAction
+
+from abc_mmdet.apis import check_checkpoint, check_data, load_experiment, user_messages
+from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
+from abc_mmdet.errors import UserError
+from abc_mmdet.visualization import PictureSink
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Draw event representations with ground truth (green) and detections (orange): '
+        'events that turned brighter red, darker blue. From the data set of a config, or from a '
+        'recording (.h5, .raw, .dat) as it came from the camera.'
+    )
+    parser.add_argument('source', type=Path, help='config file, or a recording')
+    parser.add_argument('checkpoint', nargs='?', help='draw what this checkpoint detects, too')
+    parser.add_argument('--out', type=Path, required=True, help='folder for PNG, or FILE.mp4')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='val')
+    parser.add_argument('--recording', help='name of a recording of the split; default: the first')
+    parser.add_argument(
+        '--labelled', action='store_true', help='only the labelled steps; default: every step'
+    )
+    parser.add_argument('--score-thr', type=float, default=0.3, help='of drawn detections')
+    parser.add_argument('--limit', type=int, default=200, help='at most so many pictures')
+    parser.add_argument('--upscale', type=int, default=1, help='pixels per pixel, each way')
+    parser.add_argument('--fps', type=float, default=20.0, help='of a film; 20 is real time')
+    parser.add_argument('--size', help='WxH of the sensor, where a recording does not tell')
+    parser.add_argument('--window-ms', type=int, default=50, help='per picture of a recording')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
+    )
+    return parser.parse_args()
+
+
+def pictures(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and pictures that the command line asks for."""
+    if args.source.suffix != '.py':
+        if args.checkpoint:
+            raise UserError(
+                'Detections need a config: convert the recording with '
+                'tools/dataset_converters/prophesee.py, then name the config and set data_root.'
+            )
+        yield from browse_recording(args.source, args.size, args.window_ms, args.upscale)
+        return
+    config: Config = load_experiment(str(args.source), args.cfg_options)
+    check_data(config, f'{args.split}_dataloader')
+    if args.checkpoint:
+        check_checkpoint(args.checkpoint, 'checkpoint')
+    yield from browse_experiment(
+        config,
+        f'{args.split}_dataloader',
+        args.recording,
+        args.checkpoint,
+        every_step=not args.labelled,
+        score_thr=args.score_thr,
+        upscale=args.upscale,
+    )
+
+
+def main() -> None:
+    args = parse_args()
+    if args.upscale < 1 or args.limit < 1:
+        raise UserError('--upscale and --limit are 1 or more.')
+    with PictureSink(args.out, args.fps) as sink:
+        for name, picture in pictures(args):
+            sink.add(name, picture)
+            if sink.count == args.limit:
+                break
+    if sink.count == 0:
+        raise UserError('There was nothing to draw: the recording is empty or has no labels.')
+    print(f'{args.out}: {sink.count} pictures')
+
+
+if __name__ == '__main__':
+    with user_messages():
+        main()
