@@ -1,31 +1,83 @@
-"""COCO's measures and the mean over the small classes."""
+"""COCO's measures by class and size, the mean over the small classes, and Prophesee's protocol."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.logging import MMLogger
+
+from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses, checked_names
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
+from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
+from .metric_table import counts_table, figures_table
+from .prophesee_protocol import PropheseeProtocol
+
+PROTOCOLS = ('coco', 'prophesee')
+_BY_SIZE = {
+    **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),
+    **dict(s='s', m='medium', l='large'),  # CocoMetric's names
+}
+
 
 @METRICS.register_module()
 class SmallObjectMetric(CocoMetric):
-    """:class:`CocoMetric` per class, and ``bbox_mAP_small_classes``: the mean AP of some classes.
+    """:class:`CocoMetric` for small objects.
 
-    A class without ground truth in the evaluated set has no AP (``nan``) and is left out of the
-    mean.
+    Beside ``bbox_mAP``, ``bbox_mAP_50`` and ``bbox_mAP_75``, which are those of
+    :class:`CocoMetric`: AP of ``very_tiny`` boxes (below 8x8 pixels), ``tiny`` (to 16x16),
+    ``small`` (to 32x32), ``medium`` (to 96x96) and ``large``; ``NAME_precision`` of every class;
+    ``bbox_mAP_small_classes``, the mean AP of the classes one is after. A class without ground
+    truth has AP ``nan`` and is left out of all means; a size without any has no figure.
+
+    Ground truth comes from ``ann_file``, or without one from the samples (``instances`` in their
+    meta information), and so from any data set. Areas are those of the annotation file, or of
+    boxes in pixels of the original frame.
 
     Args:
         small_classes: names of the classes to average.
-        **kwargs: as in :class:`CocoMetric`; ``classwise`` is always on.
+        protocol: ``coco``, ``prophesee`` or both. With both, the keys of the latter end in
+            ``_prophesee``.
+        prophesee_min_side, prophesee_min_diagonal: limits instead of the protocol's own, pixels.
+        skip_us: how much of each recording the Prophesee protocol leaves out.
+        subsets: evaluate again with only those boxes of the ground truth that have a true value
+            under this name, such as ``still``; the others count neither way. Keys
+            ``bbox_mAP_NAME`` and ``bbox_mAP_50_NAME``.
+        backend: ``auto`` takes faster-coco-eval if it is installed.
+        **kwargs: as in :class:`CocoMetric`.
 
     Raises:
-        UserError: a small class that the data set does not have, when the two first meet.
+        UserError: a small class that the data set does not have, when the two first meet; an
+            unknown protocol or backend; no ground truth at all.
     """
 
-    def __init__(self, small_classes: Sequence[str], **kwargs: object) -> None:
+    def __init__(
+        self,
+        small_classes: Sequence[str],
+        protocol: str | Sequence[str] = 'coco',
+        prophesee_min_side: float | None = None,
+        prophesee_min_diagonal: float | None = None,
+        skip_us: int = 500_000,
+        subsets: Sequence[str] = (),
+        backend: str = 'auto',
+        **kwargs: object,
+    ) -> None:
         super().__init__(classwise=True, **kwargs)
         self.small_classes = checked_names(small_classes, 'small_classes')
+        self.protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
+        if not self.protocols or set(self.protocols) - set(PROTOCOLS):
+            raise UserError(
+                f'SmallObjectMetric protocol={protocol!r}: it is one of {PROTOCOLS}, or both.'
+            )
+        self.prophesee = PropheseeProtocol(prophesee_min_side, prophesee_min_diagonal, skip_us)
+        self.subsets = tuple(subsets)
+        backend_of(backend)
+        self.backend = backend
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -36,14 +88,162 @@ class SmallObjectMetric(CocoMetric):
     def dataset_meta(self, dataset_meta: dict) -> None:
         SmallClasses(dataset_meta['classes'], self.small_classes)
         self._dataset_meta = dataset_meta
+        self._names: Sequence[str] = dataset_meta['classes']
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep detections and ground truth of these samples, and the time of recordings."""
+        before = len(self.results)
+        super().process(data_batch, data_samples)
+        for (truth, _), sample in zip(self.results[before:], data_samples, strict=True):
+            truth['timestamp_us'] = sample.get('timestamp_us')
+
+    def evaluate(self, size: int) -> dict:
+        """Figures over the frames of all processes, each of them once.
+
+        MMEngine would cut the results at ``size``, the length of the data set, and drop what one
+        process has more than another; streamed recordings give each process as many frames as
+        they happen to have.
+        """
+        mine = self.results
+        gathered = [entry for part in all_gather_object(mine) for entry in part]
+        self.results.clear()
+        metrics: list = [None]
+        if is_main_process():
+            frames = {truth['img_id']: (truth, found) for truth, found in gathered}
+            metrics = [
+                {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in figures.items()}
+                for figures in [self.compute_metrics(list(frames.values()))]
+            ]
+        broadcast_object_list(metrics)
+        return metrics[0]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        metrics = super().compute_metrics(results)
-        if not metrics and not self.format_only:
-            # CocoMetric gives up where nothing at all was detected; that is an AP of 0
-            return {'bbox_mAP': 0.0, 'bbox_mAP_50': 0.0, 'bbox_mAP_small_classes': 0.0}
-        aps = [metrics.get(f'{name}_precision', math.nan) for name in self.small_classes]
-        present = [ap for ap in aps if not math.isnan(ap)]
-        if present:
-            metrics['bbox_mAP_small_classes'] = round(sum(present) / len(present), 4)
+        if self.metrics != ['bbox'] or self.format_only:
+            return super().compute_metrics(results)
+        if self.outfile_prefix is not None:
+            self.results2json([found for _, found in results], self.outfile_prefix)
+        images, annotations, category_ids = self._ground_truth(results)
+        detections = self._detections(results, category_ids)
+        if not any(a['category_id'] in category_ids for a in annotations):
+            raise UserError(
+                'There is no ground truth to evaluate against: no box of any of the classes '
+                f'{list(self._names)} in {len(images)} images.'
+            )
+        metrics: dict[str, float] = {}
+        by_protocol = {}
+        for protocol in self.protocols:
+            suffix = '_prophesee' if protocol == 'prophesee' and len(self.protocols) > 1 else ''
+            seen, truth, found = images, annotations, detections
+            if protocol == 'prophesee':
+                seen = self.prophesee.frames(images)
+                truth = self.prophesee.boxes(annotations, seen)
+                found = self.prophesee.boxes(detections, seen)
+            figures = self._figures(seen, category_ids, truth, found)
+            by_protocol[protocol] = figures
+            metrics.update({f'{k}{suffix}': v for k, v in self._named(figures).items()})
+            for subset in self.subsets:
+                others_ignored = [
+                    dict(a, iscrowd=int(bool(a.get('iscrowd')) or not a.get(subset))) for a in truth
+                ]
+                only = self._figures(seen, category_ids, others_ignored, found, ('all',))
+                metrics[f'bbox_mAP_{subset}{suffix}'] = _rounded(only.ap(max_dets=self._first))
+                metrics[f'bbox_mAP_50_{subset}{suffix}'] = _rounded(only.ap(0.5))
+        self._show(by_protocol)
         return metrics
+
+    @property
+    def _first(self) -> int:
+        """COCO's own mAP looks at the first 100 detections, its other figures at all."""
+        return min(self.proposal_nums)
+
+    def _figures(
+        self,
+        images: list[dict],
+        category_ids: list[int],
+        truth: list[dict],
+        found: list[dict],
+        areas: Sequence[str] = tuple(AREAS),
+    ) -> CocoFigures:
+        ids = [image['id'] for image in images]
+        thresholds, max_dets = self.iou_thrs, self.proposal_nums
+        return coco_figures(
+            ids, category_ids, truth, found, thresholds, max_dets, areas, self.backend
+        )
+
+    def _named(self, figures: CocoFigures) -> dict[str, float]:
+        names = self._names
+        small = [names.index(name) for name in self.small_classes]
+        metrics = {
+            f'{name}_precision': _rounded(figures.ap(label=label))
+            for label, name in enumerate(names)
+        }
+        totals = {
+            'mAP': figures.ap(max_dets=self._first),
+            'mAP_50': figures.ap(0.5),
+            'mAP_75': figures.ap(0.75),
+            **{f'mAP_{key}': figures.ap(area=area) for key, area in _BY_SIZE.items()},
+            'mAP_small_classes': figures.mean_ap(small),
+            'mAP_50_small_classes': figures.mean_ap(small, 0.5),
+        }
+        metrics.update({f'bbox_{k}': _rounded(v) for k, v in totals.items() if not math.isnan(v)})
+        return metrics
+
+    def _ground_truth(self, results: list) -> tuple[list[dict], list[dict], list[int]]:
+        """Images, COCO annotations, and the category of each label."""
+        if self._coco_api is not None:
+            coco = self._coco_api
+            by_name = {c['name']: c['id'] for c in coco.dataset['categories']}
+            category_ids = [by_name[name] for name in self._names]
+            return coco.dataset['images'], coco.dataset.get('annotations', []), category_ids
+        images, annotations = [], []
+        for truth, _ in results:
+            images.append(
+                dict(
+                    id=truth['img_id'],
+                    width=truth['width'],
+                    height=truth['height'],
+                    timestamp_us=truth['timestamp_us'],
+                )
+            )
+            for instance in truth['anns']:
+                x1, y1, x2, y2 = instance['bbox']
+                annotations.append(
+                    dict(
+                        {key: instance[key] for key in self.subsets if key in instance},
+                        image_id=truth['img_id'],
+                        category_id=instance['bbox_label'],
+                        bbox=[x1, y1, x2 - x1, y2 - y1],
+                        area=(x2 - x1) * (y2 - y1),
+                        iscrowd=instance.get('ignore_flag', 0),
+                    )
+                )
+        return images, annotations, list(range(len(self._names)))
+
+    @staticmethod
+    def _detections(results: list, category_ids: list[int]) -> list[dict]:
+        return [
+            dict(
+                image_id=found['img_id'],
+                category_id=category_ids[label],
+                bbox=[x1, y1, x2 - x1, y2 - y1],
+                score=score,
+            )
+            for _, found in results
+            for (x1, y1, x2, y2), label, score in zip(
+                *(np.asarray(found[key]).tolist() for key in ('bboxes', 'labels', 'scores')),
+                strict=True,
+            )
+        ]
+
+    def _show(self, by_protocol: dict[str, CocoFigures]) -> None:
+        names = self._names
+        small = [names.index(name) for name in self.small_classes]
+        log = MMLogger.get_current_instance().info
+        for protocol, figures in by_protocol.items():
+            log(f'protocol {protocol}\n{figures_table(figures, names, small)}')
+        if 'prophesee' in by_protocol:
+            log(f'ground truth that counts\n{counts_table(by_protocol, names)}')
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)

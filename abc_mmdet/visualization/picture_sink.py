@@ -44,7 +44,7 @@ class PictureSink:
         else:
             if self._film is None:
                 size = picture.shape[1], picture.shape[0]
-                codec = cv2.VideoWriter_fourcc(*'mp4v')
+                codec = cv2.VideoWriter.fourcc(*'mp4v')
                 self._film = cv2.VideoWriter(str(self._partial), codec, self.fps, size)
                 if not self._film.isOpened():
                     raise UserError(f'OpenCV cannot write {self.out}: name a folder for PNG files.')

@@ -1,5 +1,6 @@
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from mmdet.evaluation import CocoMetric
 
 CLASSES = ('car', 'person', 'bicycle', 'tram')
 
@@ -73,3 +75,165 @@ def test_unknown_small_class_stops_before_the_evaluation(ann_file: str) -> None:
     metric = SmallObjectMetric(small_classes=('scooter',), ann_file=ann_file)
     with pytest.raises(UserError, match='scooter'):
         metric.dataset_meta = dict(classes=CLASSES)
+
+
+def test_no_ground_truth_at_all_is_said(tmp_path) -> None:
+    metric = SmallObjectMetric(small_classes=('person',))
+    metric.dataset_meta = dict(classes=CLASSES)
+    metric.process({}, [sample(0, [], [])])
+    with pytest.raises(UserError, match='no ground truth'):
+        metric.evaluate(size=1)
+
+
+def sample(
+    img_id: int,
+    instances: list[dict],
+    detections: list[tuple],
+    size: tuple[int, int] = (720, 1280),
+    timestamp_us: int | None = 1_000_000,
+) -> dict:
+    """What a detector leaves of an image; detections are (box, label, score)."""
+    boxes, labels, scores = zip(*detections, strict=True) if detections else ((), (), ())
+    return dict(
+        img_id=img_id,
+        ori_shape=size,
+        instances=instances,
+        timestamp_us=timestamp_us,
+        pred_instances=dict(
+            bboxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+            labels=torch.tensor(labels, dtype=torch.long),
+            scores=torch.tensor(scores, dtype=torch.float32),
+        ),
+    )
+
+
+def instance(x: float, y: float, side: float, label: int, **more: object) -> dict:
+    return dict(bbox=[x, y, x + side, y + side], bbox_label=label, ignore_flag=0, **more)
+
+
+def run(samples: list[dict], **options) -> dict[str, float]:
+    metric = SmallObjectMetric(small_classes=('person', 'bicycle'), **options)
+    metric.dataset_meta = dict(classes=CLASSES)
+    metric.process({}, samples)
+    return {k.removeprefix('coco/'): v for k, v in metric.evaluate(size=1).items()}
+
+
+def test_shared_figures_are_those_of_coco_metric() -> None:
+    rng = np.random.default_rng(0)
+    samples = []
+    for i in range(12):
+        instances, detections = [], []
+        for _ in range(8):
+            x, y, side = rng.uniform(0, 300), rng.uniform(0, 300), 2 ** rng.uniform(2, 8)
+            label = int(rng.integers(0, 3))
+            instances.append(instance(x, y, side, label))
+            shift = rng.uniform(0, 0.4) * side
+            box = (x + shift, y, x + shift + side, y + side)
+            detections.append((box, label if rng.random() < 0.8 else 3, float(rng.random())))
+        samples.append(sample(i, instances, detections))
+    theirs = CocoMetric(classwise=True)
+    theirs.dataset_meta = dict(classes=CLASSES)
+    theirs.process({}, samples)
+    expected = {k.removeprefix('coco/'): v for k, v in theirs.evaluate(size=12).items()}
+    ours = run(samples)
+    assert 0.1 < ours['bbox_mAP'] < 0.9
+    for key, value in expected.items():
+        assert ours[key] == pytest.approx(value, abs=6e-4, nan_ok=True), key
+
+
+def test_figures_by_size() -> None:
+    instances = [instance(100 * i, 0, side, 1) for i, side in enumerate((6, 12, 24, 60, 99))]
+    found = [((0, 0, 6, 6), 1, 0.9), ((200, 0, 224, 24), 1, 0.8)]
+    metrics = run([sample(0, instances, found)])
+    sizes = {k: metrics[f'bbox_mAP_{k}'] for k in ('very_tiny', 'tiny', 'small', 'medium', 'large')}
+    assert sizes == dict(very_tiny=1, tiny=0, small=1, medium=0, large=0)
+    assert metrics['bbox_mAP_50_small_classes'] == metrics['person_precision']
+    only_small = run([sample(0, instances[:1], found[:1])])
+    assert 'bbox_mAP_large' not in only_small, 'no ground truth of this size, no figure'
+
+
+def test_prophesee_protocol_leaves_out_small_boxes_and_early_frames() -> None:
+    samples = [
+        # a side of 20 and a diagonal of 60 are just enough, 1 less is not
+        sample(0, [dict(bbox=[0, 0, 20, 57], bbox_label=0)], [((0, 0, 20, 57), 0, 0.9)]),
+        sample(1, [dict(bbox=[0, 0, 19, 90], bbox_label=0)], [((100, 0, 119, 90), 0, 0.95)]),
+        sample(2, [dict(bbox=[0, 0, 40, 40], bbox_label=0)], [((100, 0, 120, 50), 0, 0.95)]),
+        sample(3, [instance(0, 0, 80, 0)], [((200, 0, 280, 80), 0, 0.99)], timestamp_us=500_000),
+    ]
+    metrics = run(samples, protocol=('coco', 'prophesee'))
+    assert metrics['bbox_mAP_prophesee'] == 1.0, 'only the first frame has a box that counts'
+    assert metrics['bbox_mAP'] < 0.3
+    assert run(samples, protocol='prophesee')['bbox_mAP'] == 1.0, 'alone it has the plain names'
+    half = [
+        sample(i, [dict(bbox=[0, 0, w, h], bbox_label=0)], [((0, 0, w, h), 0, 0.9)], (360, 640))
+        for i, (w, h) in enumerate([(10, 29), (9, 90), (20, 22)])
+    ]
+    assert run(half, protocol='prophesee')['bbox_mAP'] == 1.0, 'half the limits'
+    assert 'bbox_mAP' not in run(half[1:], protocol='prophesee'), 'nothing is left'
+    with pytest.raises(UserError, match='timestamp_us'):
+        run([sample(0, [instance(0, 0, 80, 0)], [], timestamp_us=None)], protocol='prophesee')
+
+
+def test_table_counts_what_each_protocol_counts(monkeypatch) -> None:
+    printed: list[str] = []
+    logger = SimpleNamespace(get_current_instance=lambda: SimpleNamespace(info=printed.append))
+    monkeypatch.setattr('abc_mmdet.evaluation.small_object_metric.MMLogger', logger)
+    samples = [sample(0, [instance(0, 0, 6, 1), instance(50, 50, 90, 0)], [])]
+    run(samples, protocol=('coco', 'prophesee'))
+    lines = [line.split() for text in printed for line in text.splitlines()]
+    assert ['coco', 'person', '1', '1', '0', '0', '0', '0'] in lines
+    assert ['prophesee', 'person', '0', '0', '0', '0', '0', '0'] in lines
+    assert ['prophesee', 'car', '1', '0', '0', '0', '1', '0'] in lines
+    assert any(line[:4] == ['tram', 'no', 'ground', 'truth'] for line in lines)
+
+
+def test_subsets_ignore_all_others() -> None:
+    instances = [instance(0, 0, 40, 1, still=True), instance(100, 0, 40, 1, still=False)]
+    moving_found = [((100, 0, 140, 40), 1, 0.9)]
+    metrics = run([sample(0, instances, moving_found)], subsets=('still',))
+    assert metrics['bbox_mAP_50'] == pytest.approx(51 / 101, abs=1e-3)
+    assert metrics['bbox_mAP_50_still'] == 0, 'and finding the other is no mistake either:'
+    both_found = [*moving_found, ((0, 0, 40, 40), 1, 0.5)]
+    assert run([sample(0, instances, both_found)], subsets=('still',))['bbox_mAP_still'] == 1
+
+
+@pytest.mark.parametrize('options', [dict(protocol='voc'), dict(protocol=()), dict(backend='x')])
+def test_options_that_do_not_exist(options: dict) -> None:
+    with pytest.raises(UserError, match='SmallObjectMetric'):
+        SmallObjectMetric(small_classes=('person',), **options)
+
+
+def _evaluate_as_one_of_two(rank: int, port: int, results) -> None:
+    import torch.distributed as dist
+
+    dist.init_process_group('gloo', f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
+    # the first process has three frames, the second one, which the sampler gave to both
+    frames = [(0, True), (1, False), (2, False)] if rank == 0 else [(0, True)]
+    samples = [
+        sample(i, [instance(0, 0, 40, 1)], [((0, 0, 40, 40), 1, 0.9)] if hit else [])
+        for i, hit in frames
+    ]
+    results.put((rank, run(samples)['bbox_mAP_50']))
+    dist.destroy_process_group()
+
+
+def test_processes_count_every_frame_once() -> None:
+    import multiprocessing
+    import socket
+
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context('fork')
+    results = context.Queue()
+    processes = [
+        context.Process(target=_evaluate_as_one_of_two, args=(rank, port, results))
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    figures = dict(results.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
+    # one of three boxes is found: precision 1 at the 34 of 101 recall points up to a third
+    assert figures[0] == figures[1] == pytest.approx(34 / 101, abs=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     try:
         histogram, num_used = settings.histogram, 0
 
-        def representations():  # type: ignore[no-untyped-def]
+        def representations() -> Iterator[np.ndarray]:
             nonlocal num_used
             length = histogram.window_ms * 1000
             for x, y, p, t in recording.windows(times.windows_us, length):

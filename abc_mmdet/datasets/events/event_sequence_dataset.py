@@ -150,9 +150,9 @@ class EventSequenceDataset(BaseDataset):
         frames = []
         for step in range(clip.start, clip.stop):
             frame = frame_of_step.get(step)
-            if frame is None and not self.every_step:
-                continue
             number = step if self.every_step else frame
+            if number is None:
+                continue
             frames.append(
                 dict(
                     step=step - clip.start,

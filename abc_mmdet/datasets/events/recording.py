@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the Blosc filter that recordings are compressed with
@@ -153,10 +154,10 @@ def _h5_chunks(
         events = file['events']
         for start in range(0, len(events['t']), CHUNK):
             part = slice(start, start + CHUNK)
-            yield tuple(events[k][part] for k in 'xypt')  # type: ignore[misc]
+            yield tuple(events[k][part] for k in 'xypt')
 
 
-def _faery(path: Path):  # type: ignore[no-untyped-def]
+def _faery(path: Path) -> ModuleType:
     try:
         import faery
     except ImportError as error:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import hdf5plugin
@@ -165,7 +166,7 @@ def write_sequence(
     np.save(folder / LABELS / 'timestamps_us.npy', times.frames_us)
 
 
-def _load(path: Path):  # type: ignore[no-untyped-def]
+def _load(path: Path) -> Any:
     try:
         return np.load(path)
     except (OSError, ValueError, EOFError) as error:

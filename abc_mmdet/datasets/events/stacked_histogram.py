@@ -93,8 +93,8 @@ class StackedHistogram:
         first, last = int(t[0]), int(t[-1])
         duration = np.float32(max(last - first, 1))
 
-        def bin_of(index: int) -> float:
-            return np.float32(int(t[index]) - first) / duration * np.float32(self.bins)
+        def bin_of(index: int) -> int:
+            return int(np.float32(int(t[index]) - first) / duration * np.float32(self.bins))
 
         borders = [bisect_left(range(len(t)), b, key=bin_of) for b in range(1, self.bins)]
         return np.array([0, *borders, len(t)])
@@ -106,7 +106,7 @@ def representation_file(downsample: str) -> str:
 
 
 @numba.njit(cache=True)
-def _count(x, y, p, borders, downsample, counts, cutoff):  # type: ignore[no-untyped-def]
+def _count(x, y, p, borders, downsample, counts, cutoff):
     """Add events to ``counts`` (2, bins, H, W), up to the cutoff: the same as cutting at the end.
 
     ``downsample`` is an index into DOWNSAMPLE.

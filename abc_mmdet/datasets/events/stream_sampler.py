@@ -55,9 +55,9 @@ class RecordingSampler(Sampler):
         self.shuffle = shuffle
         self.infinite = infinite
         self.epoch = 0
-        order = np.arange(len(dataset.sequences))
+        order = list(range(len(dataset.sequences)))
         if shuffle:
-            order = np.random.default_rng(self.seed).permutation(order)
+            order = np.random.default_rng(self.seed).permutation(order).tolist()
         self.recordings = order[rank::world_size]
 
     def __iter__(self) -> Iterator[int]:
@@ -70,8 +70,9 @@ class RecordingSampler(Sampler):
         """The recordings in the order of this round."""
         order = self.recordings
         if self.shuffle:
-            order = np.random.default_rng((self.seed, number, *order[:1])).permutation(order)
-        return order.tolist()
+            rng = np.random.default_rng((self.seed, number, *order[:1]))
+            order = rng.permutation(order).tolist()
+        return order
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -118,7 +119,7 @@ class StreamBatchSampler:
         dataset = sampler.dataset
         self.frames = [
             (recording, frame)
-            for recording in sampler.recordings.tolist()
+            for recording in sampler.recordings
             for frame in range(len(dataset.sequences[recording].frame_steps))
         ]
         if self.num_random and not self.frames:

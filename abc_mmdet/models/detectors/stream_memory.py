@@ -71,16 +71,14 @@ def join(states: Sequence[State | None]) -> State | None:
     known = next((state for state in states if state is not None), None)
     if known is None:
         return None
-    joined = []
+    joined: list[tuple[Tensor, Tensor] | None] = []
     for stage, pair in enumerate(known):
         if pair is None:
             joined.append(None)
             continue
-        of_all = [
-            state[stage] if state is not None else tuple(map(torch.zeros_like, pair))
-            for state in states
-        ]
-        joined.append(tuple(torch.cat(parts) for parts in zip(*of_all, strict=True)))
+        none = torch.zeros_like(pair[0]), torch.zeros_like(pair[1])
+        of_all = [(state[stage] or none) if state is not None else none for state in states]
+        joined.append((torch.cat([h for h, _ in of_all]), torch.cat([c for _, c in of_all])))
     return tuple(joined)
 
 

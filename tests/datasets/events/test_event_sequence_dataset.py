@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,7 @@ def test_serves_every_step_and_label_once(tmp_path, write_recording) -> None:
         assert all(c['data_samples'].streamed for c in own)
         borders = [(c['data_samples'].start, c['data_samples'].stop) for c in own]
         assert borders[0][0] == 0
-        assert all(x[1] == y[0] for x, y in zip(borders[:-1], borders[1:], strict=True))
+        assert all(x[1] == y[0] for x, y in pairwise(borders))
     samples = [s for c in clips if len(c['data_samples']) for s in c['data_samples']]
     assert [s.img_id for s in samples] == [0, 1, 2, 3]
     assert [s.timestamp_us for s in samples] == [100_000, 200_000, 400_000, 150_000]

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, pairwise
 from unittest.mock import patch
 
 import pytest
@@ -42,7 +42,7 @@ def test_training_mixes_streams_and_random_clips(dataset: EventSequenceDataset) 
     assert all([clip.streamed for clip in batch] == [True, True, False, False] for batch in batches)
     for lane in (0, 1):
         stream = [batch[lane] for batch in batches]
-        for before, clip in zip(stream[:-1], stream[1:], strict=True):
+        for before, clip in pairwise(stream):
             if clip.start == 0:
                 assert before.stop == LENGTHS[before.recording]
                 assert clip.seed != before.seed
