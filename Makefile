@@ -16,11 +16,12 @@ UNFINISHED := $(VENV)/.unfinished
 PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check \
 	--constraint requirements/constraints.txt
 
-.PHONY: help setup demo test test-all lint format doctor clean
+.PHONY: help setup demo demo-events test test-all lint format doctor clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo      train, test and draw on a small generated data set (minutes)'
+	@echo 'make demo-events  the same with an event camera: simulate, convert, stream, film'
 	@echo 'make test      run the tests; ARGS="-k neck" passes options to pytest'
 	@echo 'make test-all  run the slow tests as well'
 	@echo 'make lint      ruff and mypy, changing nothing'
@@ -57,6 +58,20 @@ demo: setup
 	$(PY) tools/train.py $(DEMO) --work-dir work_dirs/demo
 	$(PY) tools/test.py $(DEMO) "$$(cat work_dirs/demo/last_checkpoint)" \
 		--work-dir work_dirs/demo --show-dir pictures
+
+RAW_EVENTS := data/synthetic_events_raw
+DEMO_EVENTS := configs/small/abc_synthetic_events.py
+demo-events: setup
+	$(PY) tools/dataset_converters/synthetic_events.py $(RAW_EVENTS) --size 640x360
+	$(PY) tools/dataset_converters/prophesee.py $(RAW_EVENTS) data/synthetic_events \
+		--dataset etram
+	rm -rf work_dirs/demo_events
+	$(PY) tools/train.py $(DEMO_EVENTS) --work-dir work_dirs/demo_events
+	$(PY) tools/analysis_tools/browse_events.py $(DEMO_EVENTS) \
+		"$$(cat work_dirs/demo_events/last_checkpoint)" --out work_dirs/demo_events/film.mp4 \
+		--upscale 3
+	$(PY) benchmarks/still_objects.py $(DEMO_EVENTS) \
+		"$$(cat work_dirs/demo_events/last_checkpoint)" --work-dir work_dirs/demo_events
 
 test: setup
 	$(PY) -m pytest -m 'not slow' $(ARGS)

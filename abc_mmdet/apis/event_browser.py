@@ -13,8 +13,11 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.datasets.events.frame_times import even_windows
+from abc_mmdet.datasets.events.recording import Recording
+from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
-from abc_mmdet.visualization import draw_sample
+from abc_mmdet.visualization import draw_events, draw_sample, with_caption
 from mmdet.registry import DATASETS, MODELS
 
 
@@ -71,3 +74,29 @@ def browse_experiment(
             events = batch['inputs'][0][sample.step].numpy()
             picture = draw_sample(events, sample, dataset.metainfo['classes'], score_thr, upscale)
             yield Path(sample.img_path).stem, picture
+
+
+def browse_recording(
+    path: Path, size: tuple[int, int] | None, window_ms: int, upscale: int = 1
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures of a recording as it came from the camera, one per window.
+
+    Args:
+        path: ``.h5``, ``.raw`` or ``.dat``.
+        size: width and height of the sensor; None takes them from the file.
+        window_ms: length of a window.
+        upscale: pixels of the picture per pixel of the sensor.
+
+    Yields:
+        Name and picture, uint8 ``(H, W, 3)``, blue, green, red.
+
+    Raises:
+        UserError: a file that cannot be read, is empty or does not tell its sensor's size.
+    """
+    recording = Recording(path, size)
+    ends = even_windows(*recording.time_span(), window_ms * 1000)
+    histogram = StackedHistogram(bins=1, window_ms=window_ms, downsample='none')
+    for end, events in zip(ends.tolist(), recording.windows(ends, window_ms * 1000), strict=True):
+        picture = draw_events(histogram(*events, recording.size), upscale)
+        text = f'{path.name}  {end / 1e6:.2f} s  {len(events[0]):,} events'
+        yield f'{path.stem}_{end // 1000:07d}ms', with_caption(picture, text)

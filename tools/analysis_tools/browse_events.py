@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config, DictAction
 
-from abc_mmdet.apis import check_checkpoint, check_data, load_experiment, user_messages
+from abc_mmdet.apis import (
+    check_checkpoint,
+    check_data,
+    frame_size,
+    load_experiment,
+    user_messages,
+)
 from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
 from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import PictureSink
@@ -31,7 +37,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--limit', type=int, default=200, help='at most so many pictures')
     parser.add_argument('--upscale', type=int, default=1, help='pixels per pixel, each way')
     parser.add_argument('--fps', type=float, default=20.0, help='of a film; 20 is real time')
-    parser.add_argument('--size', help='WxH of the sensor, where a recording does not tell')
+    parser.add_argument(
+        '--size',
+        type=frame_size,
+        metavar='WxH',
+        help='of the sensor, where a recording does not tell',
+    )
     parser.add_argument('--window-ms', type=int, default=50, help='per picture of a recording')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
@@ -66,8 +77,8 @@ def pictures(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
 
 def main() -> None:
     args = parse_args()
-    if args.upscale < 1 or args.limit < 1:
-        raise UserError('--upscale and --limit are 1 or more.')
+    if min(args.upscale, args.limit, args.window_ms) < 1:
+        raise UserError('--upscale, --limit and --window-ms are 1 or more.')
     with PictureSink(args.out, args.fps) as sink:
         for name, picture in pictures(args):
             sink.add(name, picture)

@@ -73,5 +73,5 @@ test_dataloader = dict(
 val_evaluator = dict(
     type='SmallObjectMetric',
     small_classes={{_base_.small_classes}},
-    )
+    protocol=('coco', 'prophesee'))
 test_evaluator = val_evaluator

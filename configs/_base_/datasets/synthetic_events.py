@@ -30,5 +30,5 @@ test_dataloader = dict(
     dataset=dict(
         data_root=data_root, downsample='sum', data_prefix=dict(recordings='val/')))
 
-val_evaluator = dict(small_classes=small_classes)
+val_evaluator = dict(small_classes=small_classes, protocol='coco', subsets=('still',))
 test_evaluator = val_evaluator
