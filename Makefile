@@ -73,11 +73,13 @@ demo-events: setup
 	$(PY) benchmarks/still_objects.py $(DEMO_EVENTS) \
 		"$$(cat work_dirs/demo_events/last_checkpoint)" --work-dir work_dirs/demo_events
 
+# One process per core; the tests of a file stay together, as they share what is costly to make.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 test: setup
-	$(PY) -m pytest -m 'not slow' $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(ARGS)
 
 test-all: setup
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

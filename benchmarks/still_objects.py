@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401
 from abc_mmdet.apis import check_checkpoint, check_data, load_experiment, user_messages
+from abc_mmdet.errors import UserError
 
 COLUMNS = {
     'mAP': 'bbox_mAP',
@@ -29,6 +30,8 @@ def evaluate(args: argparse.Namespace, reset: bool) -> dict[str, float]:
     config = load_experiment(args.config, work_dir=args.work_dir)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
+    if 'still' not in config.test_evaluator.get('subsets', ()):
+        raise UserError(f"{args.config}: its test_evaluator needs subsets=('still',).")
     config.load_from = args.checkpoint
     config.model.reset_every_step = reset
     config.log_level = 'WARNING'

@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
+from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.frame_times import even_windows
 from abc_mmdet.datasets.events.recording import Recording
@@ -44,9 +45,12 @@ def browse_experiment(
         Name and picture, uint8 ``(H, W, 3)``, blue, green, red.
 
     Raises:
-        UserError: the data set is none of event recordings, or has no recording of that name.
+        UserError: the data set is none of event recordings, or has no recording of that name, or
+            the config cannot be built.
     """
     init_default_scope('mmdet')
+    if config.get(loader) is None:
+        raise UserError(f'{config.filename} has no {loader}: name another split.')
     options = dict(config[loader].dataset, test_mode=True)
     if options['type'] != 'EventSequenceDataset':
         raise UserError(
@@ -55,16 +59,20 @@ def browse_experiment(
         )
     # Augmented training clips would be no recording any more
     options['pipeline'] = [dict(type='LoadEventClip'), dict(type='PackClipInputs')]
-    dataset: EventSequenceDataset = DATASETS.build(dict(options, every_step=every_step))
+    with config_mistakes(str(config.filename)):
+        dataset: EventSequenceDataset = DATASETS.build(dict(options, every_step=every_step))
     names = [sequence.name for sequence in dataset.sequences]
     if recording is not None and recording not in names:
         raise UserError(f'--recording {recording}: there are {", ".join(names)}.')
     model = None
     if checkpoint is not None:
-        model = MODELS.build(config.model).eval()
+        with config_mistakes(str(config.filename)):
+            model = MODELS.build(config.model).eval()
         load_checkpoint(model, checkpoint, map_location='cpu')
         model.to('cuda' if torch.cuda.is_available() else 'cpu')
-    for clip in dataset.stream(names.index(recording) if recording else 0, seed=0):
+    number = 0 if recording is None else names.index(recording)
+    labelled = set(dataset.sequences[number].frame_steps.tolist())
+    for clip in dataset.stream(number, seed=0):
         batch = pseudo_collate([dataset[clip]])
         (samples,) = batch['data_samples']
         if model is not None:
@@ -72,7 +80,14 @@ def browse_experiment(
                 samples = model.test_step(batch)
         for sample in samples if len(samples) else []:
             events = batch['inputs'][0][sample.step].numpy()
-            picture = draw_sample(events, sample, dataset.metainfo['classes'], score_thr, upscale)
+            picture = draw_sample(
+                events,
+                sample,
+                dataset.metainfo['classes'],
+                score_thr,
+                upscale,
+                is_labelled=clip.start + sample.step in labelled,
+            )
             yield Path(sample.img_path).stem, picture
 
 

@@ -29,7 +29,7 @@ class EventVisualizationHook(DetVisualizationHook):
     ) -> None:
         step = runner.iter + batch_idx
         if self.draw and outputs and step % self.interval == 0:
-            self._draw(data_batch, outputs[:1], 'val_events', step)
+            self._draw(data_batch, outputs[:1], 'val_events', [step])
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict, outputs: Sequence[DetDataSample]
@@ -40,14 +40,16 @@ class EventVisualizationHook(DetVisualizationHook):
         if self.test_out_dir is not None:
             folder = Path(runner.work_dir) / runner.timestamp / self.test_out_dir
             folder.mkdir(parents=True, exist_ok=True)
-        self._draw(data_batch, outputs, 'test_events', batch_idx, folder)
+        steps = range(self._test_index, self._test_index + len(outputs))
+        self._test_index += len(outputs)
+        self._draw(data_batch, outputs, 'test_events', steps, folder)
 
     def _draw(
         self,
         data_batch: dict,
         outputs: Sequence[DetDataSample],
         name: str,
-        step: int,
+        steps: Sequence[int],
         folder: Path | None = None,
     ) -> None:
         events = {
@@ -56,7 +58,7 @@ class EventVisualizationHook(DetVisualizationHook):
             if len(samples)
             for sample in samples
         }
-        for sample in outputs:
+        for step, sample in zip(steps, outputs, strict=True):
             self._visualizer.add_datasample(
                 sample.img_path if self.show else name,
                 sensor_picture(events[sample.img_id].cpu().numpy(), sample.ori_shape),

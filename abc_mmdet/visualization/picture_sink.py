@@ -15,12 +15,11 @@ from abc_mmdet.errors import UserError
 class PictureSink:
     """Takes pictures one by one; a film gets its name when it is whole.
 
+    Nothing is written, no folder either, before the first picture.
+
     Args:
         out: a folder, or a file that ends in ``.mp4``.
         fps: pictures per second of a film.
-
-    Raises:
-        UserError: ``out`` cannot be written, or OpenCV here cannot encode films.
     """
 
     def __init__(self, out: Path, fps: float) -> None:
@@ -28,16 +27,22 @@ class PictureSink:
         self.is_film = out.suffix.lower() == '.mp4'
         self._film: cv2.VideoWriter | None = None
         self._partial = out.with_name(f'.{out.stem}.partial.mp4')
-        try:
-            (out.parent if self.is_film else out).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'cannot write to {out}: {error.strerror}') from error
 
     def __enter__(self) -> PictureSink:
         return self
 
     def add(self, name: str, picture: np.ndarray) -> None:
-        """Append a picture ``(H, W, 3)`` BGR; ``name`` without suffix, used in a folder."""
+        """Append a picture ``(H, W, 3)`` BGR; ``name`` without suffix, used in a folder.
+
+        Raises:
+            UserError: ``out`` cannot be written, or OpenCV here cannot encode films.
+        """
+        if self.count == 0:
+            folder = self.out.parent if self.is_film else self.out
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f'cannot write to {folder}: {error.strerror}') from error
         if not self.is_film:
             if not cv2.imwrite(str(self.out / f'{name}.png'), picture):
                 raise UserError(f'cannot write {self.out / name}.png')

@@ -20,6 +20,7 @@ def draw_sample(
     names: Sequence[str],
     score_thr: float = 0.3,
     upscale: int = 1,
+    is_labelled: bool = True,
 ) -> np.ndarray:
     """Events with ground truth (green), detections if there are any (orange), and the time.
 
@@ -30,6 +31,7 @@ def draw_sample(
         names: of the classes.
         score_thr: detections below are left out.
         upscale: pixels of the picture per pixel of the representation.
+        is_labelled: False makes it say that there is no ground truth for this step.
 
     Returns:
         uint8 ``(H * upscale + 18, W * upscale, 3)``, blue, green, red.
@@ -46,8 +48,9 @@ def draw_sample(
             for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
         ]
         scale = np.array([*sample.scale_factor] * 2) * upscale
-        draw_boxes(picture, found.bboxes.numpy() * scale, captions, _DETECTION)
-    return with_caption(picture, f'{sample.recording}  {sample.timestamp_us / 1e6:.2f} s')
+        draw_boxes(picture, found.bboxes.numpy() * scale, captions, _DETECTION, captions_below=True)
+    text = f'{sample.recording}  {sample.timestamp_us / 1e6:.2f} s'
+    return with_caption(picture, text if is_labelled else f'{text}  (not labelled)')
 
 
 def with_caption(picture: np.ndarray, text: str) -> np.ndarray:

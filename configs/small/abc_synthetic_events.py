@@ -6,20 +6,24 @@ _base_ = [
     '../_base_/schedules/small.py',
 ]
 
-max_iters = 500
+max_iters = 380
 lr = 3e-3
 
 model = dict(
     backbone=dict(
         arch=dict(_delete_=True, embed_dim=16, dim_head=16),
         partition_split=1,
-        layer_scale_init=0.1),
-    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32, num_csp_blocks=1),
+        mlp_ratio=2,
+        # What RVT learns in hundreds of thousands of steps has to be there soon: blocks that count
+        # from the first step on, and a memory that lasts.
+        layer_scale_init=1.0,
+        lstm_forget_bias=2.0),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=64, num_csp_blocks=1),
     bbox_head=dict(
         classes={{_base_.classes}},
         small_classes={{_base_.small_classes}},
-        main_head=dict(in_channels=32, feat_channels=32, stacked_convs=1),
-        aux_head=dict(in_channels=32, feat_channels=32, use_depthwise=False),
+        main_head=dict(in_channels=64, feat_channels=48, stacked_convs=2),
+        aux_head=dict(in_channels=64, feat_channels=32, use_depthwise=False),
         multi_task_loss=dict(aux_weight=0.25)))
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -173,3 +173,22 @@ def test_mistakes_end_in_one_message(
     assert 'Traceback' not in result.stdout + result.stderr
     assert message in result.stderr.split('error: ', 1)[1]
     assert not list(tmp_path.rglob('*.pth'))
+
+
+def test_without_etram_it_says_what_to_do() -> None:
+    config = 'configs/abc_sod_basic_100k.py'
+    result = run('tools/train.py', config, '--cfg-options', 'data_root=/nowhere/etram')
+    assert result.returncode == 2 and 'Traceback' not in result.stderr
+    message = result.stderr.split('error: ', 1)[1]
+    assert '/nowhere/etram/train/ does not exist' in message
+    assert 'data_root=DIR' in message
+    assert 'github.com/eventbasedvision/eTraM' in message, 'how to get it'
+    convert, simulate, convert_simulated, train = re.findall(
+        r'python (\S+\.py.*(?:\\\n.*)?)', message
+    )
+    assert 'prophesee.py FOLDER data/etram --dataset etram' in convert
+    assert 'synthetic_events.py' in simulate and 'prophesee.py' in convert_simulated
+    assert 'configs/small/abc_synthetic_events.py' in train
+    assert all((ROOT / path).is_file() for path in re.findall(r'\S+\.py', message))
+    (target,) = re.findall(r'make (\S+),', message)
+    assert f'\n{target}:' in (ROOT / 'Makefile').read_text()

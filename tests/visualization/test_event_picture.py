@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from mmengine.structures import InstanceData
 
-from abc_mmdet.visualization import draw_events, draw_sample
+from abc_mmdet.visualization import draw_boxes, draw_events, draw_sample
 from mmdet.structures import DetDataSample
 
 
@@ -42,3 +43,49 @@ def test_boxes_are_drawn_where_they_are() -> None:
     assert coloured[20:61, 80].all()
     assert not coloured[:8, :8].any(), 'a score below the threshold'
     assert (picture[40, 20] != picture[60, 80]).any(), 'truth and detections differ'
+    unlabelled = draw_sample(
+        np.zeros((2, 40, 60), np.uint8), sample, ('a', 'b'), 0.3, upscale=2, is_labelled=False
+    )
+    assert (unlabelled[:80] == picture[:80]).all()
+    assert (unlabelled[80:] != picture[80:]).any(), 'it says so below'
+
+
+def written(box: tuple[int, ...], caption: str, below: bool = False) -> tuple[np.ndarray, list]:
+    """The picture with the outline alone, and the bounds of the caption's ink."""
+    pictures = []
+    for text in (caption, ''):
+        picture = np.full((100, 200, 3), 255, np.uint8)
+        draw_boxes(picture, np.array([box], float), [text], (0, 0, 0), captions_below=below)
+        pictures.append(picture)
+    rows, columns = np.nonzero((pictures[0] < pictures[1]).any(axis=-1))
+    return pictures[1], [columns.min(), rows.min(), columns.max(), rows.max()]
+
+
+@pytest.mark.parametrize('below', [False, True])
+@pytest.mark.parametrize(
+    'box',
+    [(50, 40, 90, 60), (0, 0, 40, 30), (180, 70, 200, 100), (-20, -9, 230, 130), (60, 2, 90, 98)],
+    ids=['middle', 'top left', 'bottom right', 'larger than the frame', 'from top to bottom'],
+)
+def test_captions_are_whole_and_outlines_in_the_frame(box: tuple[int, ...], below: bool) -> None:
+    _, (x1, y1, x2, y2) = written((50, 40, 90, 60), 'bicycle')  # with room on all sides
+    outline, (u1, v1, u2, v2) = written(box, 'bicycle', below)
+    assert u2 - u1 >= x2 - x1 - 2 and v2 - v1 >= y2 - y1 - 2, 'but for strokes on the outline'
+    left, top, right, bottom = np.clip(box, 0, [199, 99, 199, 99])
+    black = (outline == 0).all(axis=-1)
+    assert black[top, left : right + 1].all() and black[bottom, left : right + 1].all()
+    assert black[top : bottom + 1, left].all() and black[top : bottom + 1, right].all()
+
+
+def test_truth_and_detection_of_one_object_are_both_legible() -> None:
+    for box in ((50, 40, 90, 80), (50, 0, 90, 40), (50, 60, 90, 100), (0, 0, 200, 100)):
+        _, (*_, truth_ends) = written(box, 'bicycle')
+        _, (_, detection_begins, *_) = written(box, 'bicycle', below=True)
+        assert truth_ends < detection_begins
+
+
+def test_captions_can_be_read_on_events() -> None:
+    picture = np.full((60, 120, 3), 90, np.uint8)
+    draw_boxes(picture, np.array([[20.0, 30, 60, 50]]), ['car'], (0, 140, 0))
+    band = picture[15:28, 20:60]
+    assert (band == 255).all(axis=-1).sum() > 30, 'a white border around the letters'

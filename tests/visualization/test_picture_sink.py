@@ -40,5 +40,14 @@ def test_a_film_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
 
 def test_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    with pytest.raises(UserError, match='file'):
-        PictureSink(tmp_path / 'file/below', fps=1)
+    for out in ('file', 'file/below', 'file/film.mp4'):
+        with pytest.raises(UserError, match='file'), PictureSink(tmp_path / out, fps=1) as sink:
+            sink.add('a', PICTURES[0])
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+@pytest.mark.parametrize('out', ['a/b', 'a/film.mp4'])
+def test_without_a_picture_nothing_is_written(tmp_path: Path, out: str) -> None:
+    with PictureSink(tmp_path / out, fps=1):
+        pass
+    assert list(tmp_path.iterdir()) == []

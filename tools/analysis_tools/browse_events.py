@@ -79,6 +79,8 @@ def main() -> None:
     args = parse_args()
     if min(args.upscale, args.limit, args.window_ms) < 1:
         raise UserError('--upscale, --limit and --window-ms are 1 or more.')
+    if args.fps <= 0 or (args.size and min(args.size) < 1):
+        raise UserError('--fps and both sides of --size are more than 0.')
     with PictureSink(args.out, args.fps) as sink:
         for name, picture in pictures(args):
             sink.add(name, picture)

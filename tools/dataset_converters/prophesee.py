@@ -5,7 +5,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from functools import partial
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,7 +27,7 @@ from abc_mmdet.datasets.events.conversion import (
     find_sources,
     is_converted,
     read_settings,
-    remove_partial_folders,
+    remove_partial_conversions,
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
 from abc_mmdet.datasets.events.stacked_histogram import DOWNSAMPLE, StackedHistogram
@@ -78,6 +84,8 @@ def settings_of(args: argparse.Namespace) -> ConversionSettings:
         histogram = StackedHistogram(args.bins, args.window_ms, args.count_cutoff, args.downsample)
     except ValueError as error:
         raise UserError(f'--bins, --window-ms, --count-cutoff: {error}.') from error
+    if args.size and min(args.size) < 2:
+        raise UserError('--size: width and height are at least 2 pixels.')
     return ConversionSettings(args.dataset, histogram, args.box_filter, args.step_ms, args.size)
 
 
@@ -93,6 +101,9 @@ def sources_of(args: argparse.Namespace) -> list[Source]:
         if name == 'recording':  # what a camera calls all of them
             name = path.resolve().parent.name
         sources.append(Source(name, 'test', path, None))
+    (name, count), *_ = Counter(source.name for source in sources).most_common(1)
+    if count > 1:
+        raise UserError(f'{count} of the recordings would become {name}: rename them.')
     return sources
 
 
@@ -116,19 +127,57 @@ def to_convert(
     return todo, found
 
 
-def attempt(out_dir: Path, settings: ConversionSettings, source: Source) -> tuple:
-    """What was found, or the message of what went wrong: in a process of its own."""
+def attempt(source: Source, out_dir: Path, settings: ConversionSettings) -> tuple:
+    """What was found, or the message of what went wrong."""
     try:
         return source, convert(source, out_dir, settings), None
     except UserError as error:
         return source, None, str(error)
-    except OSError as error:
-        return source, None, f'{source.events}: {error}'
+    except Exception as error:  # whatever it is, the other recordings can do without this one
+        return source, None, f'{source.events}: {type(error).__name__}: {error}'
 
 
-def quiet_worker() -> None:
+def start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends its workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """A worker whose main process was killed must not write beside those of the next run."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def convert_all(
+    todo: list[Source], workers: int, out_dir: Path, settings: ConversionSettings
+) -> Iterator[tuple]:
+    """Results of :func:`attempt`, as they come."""
+    workers = min(workers, len(todo))
+    if workers <= 1:
+        yield from (attempt(source, out_dir, settings) for source in todo)
+        return
+    # A process that was forked from one with threads may hang, so they come from a fresh one
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['abc_mmdet.apis', 'abc_mmdet.datasets.events.conversion'])
+    pool = ProcessPoolExecutor(workers, context, start_worker)
+    try:
+        for future in as_completed([pool.submit(attempt, s, out_dir, settings) for s in todo]):
+            yield future.result()
+        pool.shutdown()
+    except BrokenProcessPool as error:
+        raise UserError(
+            'a process was killed from outside, probably because memory ran out. Run again with '
+            f'fewer than --workers {workers}; what has been converted is kept.'
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+            process.join()
+        remove_partial_conversions(out_dir)
 
 
 def main() -> int:
@@ -138,20 +187,17 @@ def main() -> int:
     todo, found = to_convert(sources, args, settings)
     if found:
         print(f'{len(found)} recordings are there already')
-    failed: dict[str, str] = {}
     try:
-        for split in {source.split for source in sources}:
-            (args.out_dir / split).mkdir(parents=True, exist_ok=True)
-            remove_partial_folders(args.out_dir / split)
+        args.out_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=args.out_dir).close()
     except OSError as error:
         raise UserError(f'cannot write to {args.out_dir}: {error.strerror}') from error
-    workers = max(1, min(args.workers, len(todo)))
-    # A process that was forked from one with threads may hang; a new one costs seconds
+    remove_partial_conversions(args.out_dir)
+    failed: dict[str, str] = {}
     with (
-        multiprocessing.get_context('forkserver').Pool(workers, quiet_worker) as pool,
+        closing(convert_all(todo, args.workers, args.out_dir, settings)) as results,
         tqdm(total=len(sources), initial=len(found), unit='recording') as bar,
     ):
-        results = pool.imap_unordered(partial(attempt, args.out_dir, settings), todo)
         for source, of_one, message in results:
             bar.update()
             if message is None:

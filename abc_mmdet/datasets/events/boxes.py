@@ -34,8 +34,10 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
         raise UserError(f'{path} is missing: the recording has no labels.')
     try:
         boxes = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header raises whatever its parser does
         raise UserError(f'{path} cannot be read: it is damaged or no .npy file.') from error
+    if not isinstance(boxes, np.ndarray) or boxes.ndim != 1:
+        raise UserError(f'{path} holds no list of labels.')
     names = list(boxes.dtype.names or ())
     if 't' not in names and 'ts' in names:
         names[names.index('ts')] = 't'
@@ -44,17 +46,18 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     missing = [name for name in FIELDS if name not in names]
     if missing:
         raise UserError(f'{path}: labels have no field {missing[0]!r}; there are {names}.')
-    if len(boxes) and int(boxes['class_id'].max()) >= len(classes):
+    unknown = (boxes['class_id'] < 0) | (boxes['class_id'] >= len(classes))
+    if unknown.any():
         raise UserError(
-            f'{path}: class_id {boxes["class_id"].max()}, but the data set has {len(classes)} '
-            f'classes {list(classes)}: is --dataset right?'
+            f'{path}: class_id {boxes["class_id"][unknown][0]}, but the data set has '
+            f'{len(classes)} classes {list(classes)}: is --dataset right?'
         )
     return boxes[np.argsort(boxes['t'], kind='stable')]
 
 
 @dataclass
 class BoxFilter:
-    """Which boxes are kept, and a count of those that are not.
+    """Which boxes are kept, and how many of each class and size are not.
 
     Args:
         rules: ``clip``: boxes are clipped to the frame, and empty ones dropped; ``rvt``: what RVT
@@ -64,48 +67,59 @@ class BoxFilter:
         dataset: whose boxes they are.
         size: width and height of the sensor, pixels.
         is_train: whether they belong to the training split.
+
+    Attributes:
+        dropped: by reason, what :func:`count_boxes` says; sizes are those of the labels.
     """
 
     rules: str
     dataset: EventCatalogueEntry
     size: tuple[int, int]
     is_train: bool
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def __call__(self, boxes: np.ndarray) -> np.ndarray:
         """The boxes that are kept, clipped; the argument stays as it is."""
         width, height = self.size
         if self.rules == 'clip':
-            return self._keep(*self._clipped(boxes, width, height), 'outside of the frame')
+            return self._clipped(boxes, width, height)
         kept = boxes['class_id'] < self.dataset.kept
-        boxes = self._keep(boxes, kept, 'classes that RVT leaves out')
-        boxes = self._keep(*self._clipped(boxes, width - 1, height - 1), 'outside of the frame')
-        by_protocol = self.rules == 'prophesee' or self.dataset.name == 'gen1'
-        if by_protocol:
+        boxes = self.keep(boxes, kept, 'of a class that RVT leaves out')
+        boxes = self._clipped(boxes, width - 1, height - 1)
+        w, h = _computable(boxes['w']), _computable(boxes['h'])
+        if self.rules == 'prophesee' or self.dataset.name == 'gen1':
             side, diagonal = prophesee_limits(width)
-            large = boxes['w'] ** 2 + boxes['h'] ** 2 >= diagonal**2
+            large = (w**2 + h**2 >= diagonal**2) & (w >= side) & (h >= side)
         else:
-            side, large = _RVT_MIN_SIDE, np.ones(len(boxes), bool)
-        large &= (boxes['w'] >= side) & (boxes['h'] >= side)
-        boxes = self._keep(boxes, large, 'too small')
+            large = (w >= _RVT_MIN_SIDE) & (h >= _RVT_MIN_SIDE)
+        boxes = self.keep(boxes, large, 'too small')
         if self.is_train:
             widest = _WIDE[0] * width // _WIDE[1]
-            boxes = self._keep(boxes, boxes['w'] <= widest, 'wider than 90 % of the frame')
+            boxes = self.keep(boxes, boxes['w'] <= widest, 'wider than 90 % of the frame')
         return boxes
 
-    @staticmethod
-    def _clipped(boxes: np.ndarray, right: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
-        boxes = boxes.copy()
-        for corner, side, limit in (('x', 'w', right), ('y', 'h', bottom)):
-            low = np.clip(boxes[corner], 0, limit)
-            high = np.clip(boxes[corner] + boxes[side], 0, limit)
-            boxes[corner], boxes[side] = low, high - low
-        return boxes, (boxes['w'] > 0) & (boxes['h'] > 0)
-
-    def _keep(self, boxes: np.ndarray, kept: np.ndarray, reason: str) -> np.ndarray:
+    def keep(self, boxes: np.ndarray, kept: np.ndarray, reason: str) -> np.ndarray:
+        """The boxes of a mask; the others are counted as dropped for this reason."""
         if not kept.all():
-            self.dropped[reason] = self.dropped.get(reason, 0) + int((~kept).sum())
+            counts = count_boxes(boxes[~kept], self.dataset.classes)
+            add_counts(self.dropped.setdefault(reason, {}), counts)
         return boxes[kept]
+
+    def _clipped(self, boxes: np.ndarray, right: int, bottom: int) -> np.ndarray:
+        clipped = boxes.copy()
+        for corner, side, limit in (('x', 'w', right), ('y', 'h', bottom)):
+            begin = _computable(boxes[corner])
+            low = np.clip(begin, 0, limit)
+            high = np.clip(begin + _computable(boxes[side]), 0, limit)
+            clipped[corner], clipped[side] = low, high - low
+        inside = (clipped['w'] > 0) & (clipped['h'] > 0)
+        self.keep(boxes, inside, 'outside of the frame, or empty')
+        return clipped[inside]
+
+
+def _computable(pixels: np.ndarray) -> np.ndarray:
+    """As floats: sums and squares of small integers overflow. Floats stay as RVT computes them."""
+    return pixels.astype(np.result_type(pixels.dtype, np.float32), copy=False)
 
 
 def prophesee_limits(width: int) -> tuple[int, int]:
@@ -118,8 +132,8 @@ def prophesee_limits(width: int) -> tuple[int, int]:
 
 def count_boxes(boxes: np.ndarray, classes: tuple[str, ...]) -> dict[str, dict[str, int]]:
     """Number of boxes by name of the class and of the size."""
-    root = np.sqrt(boxes['w'].astype(float) * boxes['h'])
-    size = np.searchsorted(list(SIZES.values()), root, side='right')
+    sides = np.maximum([boxes['w'], boxes['h']], 0).astype(float)
+    size = np.searchsorted(list(SIZES.values())[:-1], np.sqrt(sides.prod(axis=0)), side='right')
     return {
         name: {
             size_name: int(((boxes['class_id'] == i) & (size == k)).sum())
@@ -127,3 +141,16 @@ def count_boxes(boxes: np.ndarray, classes: tuple[str, ...]) -> dict[str, dict[s
         }
         for i, name in enumerate(classes)
     }
+
+
+def add_counts(sums: dict[str, dict[str, int]], counts: dict[str, dict[str, int]]) -> None:
+    """Add what :func:`count_boxes` returned to a sum of such."""
+    for name, sizes in counts.items():
+        row = sums.setdefault(name, dict.fromkeys(SIZES, 0))
+        for size, number in sizes.items():
+            row[size] += number
+
+
+def total(counts: dict[str, dict[str, int]]) -> int:
+    """Number of boxes of all classes and sizes in what :func:`count_boxes` returned."""
+    return sum(sum(sizes.values()) for sizes in counts.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
-from .boxes import BoxFilter, count_boxes, read_boxes
+from .boxes import BoxFilter, count_boxes, read_boxes, total
 from .catalogue import CATALOGUE
 from .frame_times import FrameTimes, even_windows, frame_times
 from .recording import CAMERA_FILES, Recording
@@ -23,9 +24,12 @@ from .stacked_histogram import StackedHistogram
 SETTINGS = 'abc_conversion.json'
 """Beside RVT's folders of a recording: how it was converted, and what was found."""
 
-EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *CAMERA_FILES)
+VERSION = '1.1'
+"""Changes whenever equal settings no longer give equal files."""
+
+EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *[f'_td{e}' for e in CAMERA_FILES], *CAMERA_FILES)
 BOX_ENDING = '_bbox.npy'
-_PARTIAL = '.partial'
+_PARTIAL = '.partial-conversion-'
 _UNLABELLED = np.dtype(
     [*[(name, '<f4') for name in 'xywh'], ('t', '<i8'), ('class_id', '<u4'), ('track_id', '<u4')]
 )
@@ -51,7 +55,7 @@ class ConversionSettings:
 
     def to_json(self) -> dict:
         """As it stands in :data:`SETTINGS`."""
-        return json.loads(json.dumps(asdict(self)))
+        return dict(json.loads(json.dumps(asdict(self))), version=VERSION)
 
 
 @dataclass(frozen=True)
@@ -121,25 +125,20 @@ def read_settings(folder: Path) -> dict:
         return {}
 
 
-def partial_folder(folder: Path) -> Path:
-    """Where a recording is written until it is complete."""
-    return folder.with_name(f'.{folder.name}{_PARTIAL}')
-
-
-def remove_partial_folders(split_folder: Path) -> int:
-    """Clear away what killed runs have left; returns how many."""
-    left = list(split_folder.glob(f'.*{_PARTIAL}'))
-    for path in left:
-        shutil.rmtree(path)
-    return len(left)
+def remove_partial_conversions(out_dir: Path) -> None:
+    """Clear away what killed runs have left."""
+    for path in out_dir.glob(f'{_PARTIAL}*'):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict:
     """Convert a recording; it appears under its name when it is complete.
 
     Returns:
-        What was found: ``boxes`` by class and size, ``dropped`` boxes by reason, ``labelled``
-        frames, ``windows``, ``events``, ``events_outside``, ``times_corrected``.
+        What was found: ``boxes_read``, ``boxes`` that are written by class and size, ``dropped``
+        ones by reason, class and size; ``windows``, of these ``labelled`` and, of those,
+        ``labelled_empty`` without any event; ``events``, of these ``events_outside`` of the sensor
+        and ``events_between`` windows, ``times_corrected``.
 
     Raises:
         UserError: files that are missing, damaged, empty or do not belong together.
@@ -153,43 +152,34 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     camera = source.events.suffix in CAMERA_FILES
     recording = Recording(source.events, settings.size, None if camera else dataset.size)
 
+    dropped: dict[str, dict] = {}
     if boxes is None:
-        first, last = recording.time_span()
-        windows = even_windows(first, last, settings.step_ms * 1000)
+        windows = even_windows(*recording.time_span(), settings.step_ms * 1000)
         nothing = np.empty(0, np.int64)
-        times = FrameTimes(nothing, windows, nothing)
-        kept, dropped, read = np.empty(0, _UNLABELLED), {}, 0
+        times, kept = FrameTimes(nothing, windows, nothing), np.empty(0, _UNLABELLED)
     else:
-        box_filter = BoxFilter(
-            settings.box_filter, dataset, recording.size, source.split == 'train'
-        )
-        read = len(boxes)
-        kept = box_filter(boxes)
-        dropped = box_filter.dropped
-        if not len(kept):
-            raise UserError(f'{source.boxes}: no label is left of {read}: {dropped or "empty"}.')
+        is_train = source.split == 'train'
+        box_filter = BoxFilter(settings.box_filter, dataset, recording.size, is_train, dropped)
         try:
-            times = frame_times(
-                np.unique(kept['t']), dataset.name == 'gen1', settings.step_ms * 1000
-            )
+            times, kept = _labelled_frames(boxes, box_filter, settings.step_ms * 1000)
         except UserError as error:
             raise UserError(f'{source.boxes}: {error}') from error
 
-    partial = partial_folder(folder)
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        histogram, num_used = settings.histogram, 0
+    histogram, num_per_window = settings.histogram, []
 
-        def representations() -> Iterator[np.ndarray]:
-            nonlocal num_used
-            length = histogram.window_ms * 1000
-            for x, y, p, t in recording.windows(times.windows_us, length):
-                num_used += len(t)
-                yield histogram(x, y, p, t, recording.size)
+    def representations() -> Iterator[np.ndarray]:
+        for events in recording.windows(times.windows_us, histogram.window_ms * 1000):
+            num_per_window.append(len(events[0]))
+            yield histogram(*events, recording.size)
 
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=_PARTIAL, dir=out_dir, ignore_cleanup_errors=True
+    ) as partial:
+        written = Path(partial) / source.name
+        written.mkdir()
         write_sequence(
-            partial,
+            written,
             histogram.name,
             histogram.file_name,
             histogram.shape(recording.size),
@@ -197,28 +187,42 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
             times,
             kept,
         )
-        if num_used == 0:
+        num_per_frame = np.array(num_per_window)[times.frame_steps]
+        if len(num_per_frame) and not num_per_frame.any():
             raise UserError(
-                f'{source.events}: no event lies in a window of the labels '
-                f'({recording.num_events} events in all): times that do not overlap, or an empty '
-                'recording.'
+                f'{source.events} has no event where {source.boxes} has labels '
+                f'({recording.num_events} events in all): the recording is empty, or the labels '
+                'are those of another one.'
             )
-        at_frames = kept[np.isin(kept['t'], times.frames_us)]
         found = dict(
-            boxes=count_boxes(at_frames, dataset.classes),
-            boxes_read=read,
-            boxes_between_frames=len(kept) - len(at_frames),
+            boxes=count_boxes(kept, dataset.classes),
+            boxes_read=0 if boxes is None else len(boxes),
             dropped=dropped,
-            labelled=len(times.frames_us),
+            labelled=len(num_per_frame),
+            labelled_empty=int((num_per_frame == 0).sum()),
             windows=len(times.windows_us),
             events=recording.num_events,
             events_outside=recording.num_outside,
+            events_between=(
+                recording.num_events - recording.num_outside - recording.num_in_windows
+            ),
             times_corrected=recording.num_late,
         )
-        (partial / SETTINGS).write_text(json.dumps(dict(settings=settings.to_json(), found=found)))
+        (written / SETTINGS).write_text(json.dumps(dict(settings=settings.to_json(), found=found)))
         if folder.exists():
             shutil.rmtree(folder)
-        os.rename(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        folder.parent.mkdir(exist_ok=True)
+        os.rename(written, folder)
     return found
+
+
+def _labelled_frames(
+    boxes: np.ndarray, box_filter: BoxFilter, step_us: int
+) -> tuple[FrameTimes, np.ndarray]:
+    kept = box_filter(boxes)
+    if not len(kept):
+        reasons = ', '.join(f'{why}: {total(counts)}' for why, counts in box_filter.dropped.items())
+        raise UserError(f'no label is left of {len(boxes)} ({reasons or "the file is empty"}).')
+    times = frame_times(np.unique(kept['t']), box_filter.dataset.name == 'gen1', step_us)
+    at_frame = np.isin(kept['t'], times.frames_us)
+    return times, box_filter.keep(kept, at_frame, 'between the labelled frames')

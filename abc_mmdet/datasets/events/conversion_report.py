@@ -7,12 +7,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .boxes import SIZES
+from abc_mmdet.errors import UserError
+
+from .boxes import SIZES, add_counts, total
 
 REPORT = 'conversion_report.json'
 _SUMS = (
-    *('boxes_read', 'boxes_between_frames', 'labelled', 'windows'),
-    *('events', 'events_outside', 'times_corrected'),
+    *('boxes_read', 'windows', 'labelled', 'labelled_empty'),
+    *('events', 'events_outside', 'events_between', 'times_corrected'),
 )
 
 
@@ -25,49 +27,60 @@ def summarise(found: Mapping[tuple[str, str], dict], failed: Mapping[str, str]) 
     """
     splits: dict[str, dict] = {}
     for (split, _), of_one in sorted(found.items()):
-        total = splits.setdefault(
-            split, dict(recordings=0, **dict.fromkeys(_SUMS, 0), dropped={}, boxes={})
+        of_split = splits.setdefault(
+            split, dict(recordings=0, **dict.fromkeys(_SUMS, 0), boxes={}, dropped={})
         )
-        total['recordings'] += 1
+        of_split['recordings'] += 1
         for key in _SUMS:
-            total[key] += of_one[key]
-        for reason, number in of_one['dropped'].items():
-            total['dropped'][reason] = total['dropped'].get(reason, 0) + number
-        for name, sizes in of_one['boxes'].items():
-            row = total['boxes'].setdefault(name, dict.fromkeys(SIZES, 0))
-            for size, number in sizes.items():
-                row[size] += number
+            of_split[key] += of_one[key]
+        add_counts(of_split['boxes'], of_one['boxes'])
+        for reason, counts in of_one['dropped'].items():
+            add_counts(of_split['dropped'].setdefault(reason, {}), counts)
     return dict(splits=splits, failed=dict(failed))
 
 
 def write_report(report: dict, out_dir: Path) -> None:
-    """Write it as ``conversion_report.json``."""
+    """Write it as ``conversion_report.json``.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     partial = out_dir / f'.{REPORT}.partial'
-    partial.write_text(json.dumps(report, indent=2) + '\n')
-    os.replace(partial, out_dir / REPORT)
+    try:
+        partial.write_text(json.dumps(report, indent=2) + '\n')
+        os.replace(partial, out_dir / REPORT)
+    except OSError as error:
+        raise UserError(f'cannot write {out_dir / REPORT}: {error.strerror or error}') from error
 
 
 def report_text(report: dict) -> str:
     """The report for a terminal."""
     lines = []
-    for split, total in report['splits'].items():
+    for split, found in report['splits'].items():
         lines += [
             '',
-            f'{split}: {total["recordings"]} recordings, {total["windows"]} windows, '
-            f'{total["labelled"]} of them labelled',
-            f'  events: {total["events"]:,} read, {total["events_outside"]:,} outside of the '
-            f'sensor left out, {total["times_corrected"]:,} unsorted times put right',
-            f'  boxes: {total["boxes_read"]:,} read, {total["boxes_between_frames"]:,} between '
-            'the labelled frames',
+            f'{split}: {found["recordings"]} recordings, {found["windows"]} windows, '
+            f'{found["labelled"]} of them labelled, {found["labelled_empty"]} of these without '
+            'any event',
+            f'  events: {found["events"]:,} read, {found["events_outside"]:,} outside of the '
+            f'sensor left out, {found["events_between"]:,} in no window, '
+            f'{found["times_corrected"]:,} unsorted times put right',
+            f'  boxes: {found["boxes_read"]:,} read',
         ]
-        lines += [f'    {number:,} {why}' for why, number in total['dropped'].items()]
-        if any(sum(row.values()) for row in total['boxes'].values()):
-            lines.append(f'    {"kept":<14}' + ''.join(f'{size:>12}' for size in SIZES))
-            lines += [
-                f'    {name:<14}' + ''.join(f'{row[size]:>12,}' for size in SIZES)
-                for name, row in total['boxes'].items()
-            ]
+        if found['boxes_read']:
+            lines.append(' ' * 24 + ''.join(f'{size:>11}' for size in SIZES))
+            lines += _table('kept', found['boxes'])
+        for reason, counts in found['dropped'].items():
+            lines += _table(f'dropped, {reason}', counts)
     if report['failed']:
         lines += ['', f'{len(report["failed"])} recordings failed:']
         lines += [f'  {message}' for message in report['failed'].values()]
     return '\n'.join(lines)
+
+
+def _table(title: str, counts: dict[str, dict[str, int]]) -> list[str]:
+    return [f'    {title}: {total(counts):,}'] + [
+        f'      {name:<18}' + ''.join(f'{row[size]:>11,}' for size in SIZES)
+        for name, row in counts.items()
+        if any(row.values())
+    ]

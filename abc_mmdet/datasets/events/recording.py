@@ -37,6 +37,7 @@ class Recording:
         num_events: read so far, those left out included.
         num_outside: of these, outside of the sensor.
         num_late: of these, times that were smaller than one before them.
+        num_in_windows: different events that :meth:`windows` has given out.
 
     Raises:
         UserError: a file that is missing, of another kind, damaged, or has no size.
@@ -49,7 +50,7 @@ class Recording:
         default_size: tuple[int, int] | None = None,
     ) -> None:
         self.path = path
-        self.num_events = self.num_outside = self.num_late = 0
+        self.num_events = self.num_outside = self.num_late = self.num_in_windows = 0
         if not path.is_file():
             raise UserError(f'{path}: there is no such recording.')
         if path.suffix in CAMERA_FILES:
@@ -91,6 +92,7 @@ class Recording:
         """
         chunks = self.chunks()
         held = {k: np.empty(0, v) for k, v in dict(x='u2', y='u2', p='u1', t='i8').items()}
+        held_from = given = 0  # number of the first event held, and of the first not given out yet
         for end in ends_us.tolist():
             while len(held['t']) == 0 or held['t'][-1] <= end:
                 more = next(chunks, None)
@@ -98,8 +100,11 @@ class Recording:
                     break
                 past = int(np.searchsorted(held['t'], end - length_us, side='left'))
                 held = {k: np.concatenate([v[past:], more[k]]) for k, v in held.items()}
+                held_from += past
             first = int(np.searchsorted(held['t'], end - length_us, side='left'))
             last = int(np.searchsorted(held['t'], end, side='right'))
+            self.num_in_windows += max(0, held_from + last - max(held_from + first, given))
+            given = max(given, held_from + last)
             yield tuple(held[k][first:last] for k in ('x', 'y', 'p', 't'))  # type: ignore[misc]
         for _ in chunks:  # the rest is counted, too
             pass
@@ -121,16 +126,14 @@ class Recording:
 
 
 @contextmanager
-def _damage_is_named(path: Path) -> Iterator[None]:
+def _damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -> Iterator[None]:
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f'{path} cannot be read: it is damaged or no recording ({text}).'
-        ) from error
+        raise UserError(f'{path} cannot be read: {cause} ({text}).') from error
 
 
 def _h5_size(path: Path) -> tuple[int, int] | None:
@@ -169,6 +172,9 @@ def _faery(path: Path) -> ModuleType:
 
 def _camera_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int] | None:
     faery = _faery(path)
+    with _damage_is_named(path), path.open('rb') as file:
+        if file.read(1) != b'%':  # faery would decode anything as EVT3
+            raise UserError(f'{path} has no header: it is damaged, empty or no recording.')
     with _damage_is_named(path):
         stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
         found = tuple(stream.dimensions())
@@ -179,6 +185,7 @@ def _camera_chunks(
     path: Path, size: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     faery = _faery(path)
-    with _damage_is_named(path):
+    cause = f'it is damaged, or its sensor is not {size[0]}x{size[1]}'
+    with _damage_is_named(path, cause):
         for events in faery.events_stream_from_file(path, dimensions_fallback=size):
             yield events['x'], events['y'], events['on'], events['t']

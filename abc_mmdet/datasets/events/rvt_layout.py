@@ -13,8 +13,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def find_sequences(folder: Path | str) -> list[Path]:
 class RVTSequence:
     """One preprocessed recording, read from disk as it is asked for.
 
-    It can be sent to other processes; each opens the file for itself.
+    No file stays open between two reads: a data set has more recordings than a process may have
+    open files, and HDF5's handles do not survive a fork. Opening costs a hundredth of reading.
 
     Args:
         folder: of the recording.
@@ -86,39 +87,39 @@ class RVTSequence:
         self.frame_steps = _load(events / 'objframe_idx_2_repr_idx.npy')
         self.frame_times_us = _load(self.folder / LABELS / 'timestamps_us.npy')
         self.num_steps = len(self.window_ends_us)
-        with h5py.File(self.file) if h5py.is_hdf5(self.file) else _damaged(self.file) as file:
+        with _damage_is_named(self.file), h5py.File(self.file) as file:
             shape = file['data'].shape
         self.shape: tuple[int, int, int] = shape[1:]
-        if shape[0] != self.num_steps or len(self.frame_steps) != len(self.frame_times_us):
+        if (
+            shape[0] != self.num_steps
+            or len(self.frame_steps) != len(self.frame_times_us)
+            or max(self.frame_steps, default=-1) >= self.num_steps
+        ):
             raise UserError(
                 f'{self.folder}: {shape[0]} representations, {self.num_steps} time stamps, '
                 f'{len(self.frame_steps)} and {len(self.frame_times_us)} labelled frames do not '
                 'belong together. Delete the folder and convert the recording again.'
             )
         self._labels: list[np.ndarray] | None = None
-        self._open: tuple[int, h5py.File] | None = None
 
     def representations(self, start: int, stop: int) -> np.ndarray:
         """Steps ``start`` to ``stop`` (excluded), uint8 ``(stop - start, C, H, W)``."""
-        if self._open is None or self._open[0] != os.getpid():  # a handle does not survive a fork
-            self._open = os.getpid(), h5py.File(self.file)
-        try:
-            return self._open[1]['data'][start:stop]
-        except OSError as error:
-            raise UserError(
-                f'{self.file} cannot be read ({error}). Delete {self.folder} and convert the '
-                'recording again.'
-            ) from error
+        with _damage_is_named(self.file), h5py.File(self.file) as file:
+            return file['data'][start:stop]
 
     def labels(self, frame: int) -> np.ndarray:
         """Boxes of a labelled frame: structured array, in pixels of the sensor."""
         if self._labels is None:
-            with _load(self._labels_file) as file:
-                self._labels = np.split(file['labels'], file['objframe_idx_2_label_idx'][1:])
+            with _damage_is_named(self._labels_file), np.load(self._labels_file) as file:
+                labels, first = file['labels'], file['objframe_idx_2_label_idx']
+            if len(first) != len(self.frame_times_us):
+                raise UserError(
+                    f'{self._labels_file} has {len(first)} labelled frames, not '
+                    f'{len(self.frame_times_us)}. Delete {self.folder} and convert the recording '
+                    'again.'
+                )
+            self._labels = np.split(labels, first[1:])
         return self._labels[frame]
-
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, '_open': None}
 
 
 def write_sequence(
@@ -138,7 +139,7 @@ def write_sequence(
         shape: of a representation.
         representations: uint8, one per window.
         times: of windows and frames.
-        labels: structured array, in order of time; those at the time of a frame are written.
+        labels: structured array, those of the frames, in order of time.
     """
     events = folder / REPRESENTATIONS / representation
     events.mkdir(parents=True)
@@ -157,22 +158,25 @@ def write_sequence(
             data[step] = counts
     np.save(events / 'objframe_idx_2_repr_idx.npy', times.frame_steps)
     np.save(events / 'timestamps_us.npy', times.windows_us)
-    at_frame = labels[np.isin(labels['t'], times.frames_us)]
     np.savez(
         folder / LABELS / 'labels.npz',
-        labels=at_frame,
-        objframe_idx_2_label_idx=np.searchsorted(at_frame['t'], times.frames_us),
+        labels=labels,
+        objframe_idx_2_label_idx=np.searchsorted(labels['t'], times.frames_us),
     )
     np.save(folder / LABELS / 'timestamps_us.npy', times.frames_us)
 
 
 def _load(path: Path) -> Any:
-    try:
+    with _damage_is_named(path):
         return np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        reason = 'is missing' if not path.exists() else 'is damaged'
-        raise UserError(f'{path} {reason}. Convert the recording again.') from error
 
 
-def _damaged(path: Path) -> h5py.File:
-    raise UserError(f'{path} is damaged. Delete its folder and convert the recording again.')
+@contextmanager
+def _damage_is_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # each library has its own for damaged files
+        reason = 'is damaged' if path.exists() else 'is missing'
+        raise UserError(
+            f'{path} {reason} ({error}). Delete the folder of the recording and convert it again.'
+        ) from error

@@ -29,11 +29,12 @@ def still_objects(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         if boxes.dtype.names and 'track_id' in boxes.dtype.names:
             for i, box in enumerate(boxes):
                 t, x, y = int(box['t']), box['x'] + box['w'] / 2, box['y'] + box['h'] / 2
-                track = tracks.setdefault(int(box['track_id']), [])
-                before = [p for p in track if LOOK_BACK_US[0] <= t - p[0] <= LOOK_BACK_US[1]]
+                track_id = int(box['track_id'])
+                track = [p for p in tracks.get(track_id, ()) if t - p[0] <= LOOK_BACK_US[1]]
+                before = [p for p in track if t - p[0] >= LOOK_BACK_US[0]]
                 if before:
                     _, old_x, old_y = before[-1]
                     flags[i] = max(abs(x - old_x), abs(y - old_y)) < PIXELS
-                track.append((t, float(x), float(y)))
+                tracks[track_id] = [*track, (t, float(x), float(y))]
         still.append(flags)
     return still

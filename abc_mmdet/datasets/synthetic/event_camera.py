@@ -26,7 +26,7 @@ class EventSensor:
     Args:
         threshold: change of the natural logarithm of the brightness that makes an event.
         mismatch: standard deviation of the threshold among pixels, relative to it.
-        refractory_us: a pixel sends no second event within this time.
+        refractory_us: a change makes a pixel send no second event within this time.
         noise_hz: events per pixel and second without a cause.
         hot_share: share of pixels that send without end.
         hot_hz: how often they do.
@@ -68,10 +68,13 @@ class EventCamera:
 
         Args:
             picture: uint8 ``(H, W, 3)``, blue, green, red, or ``(H, W)``.
-            t_us: when it is seen, µs.
+            t_us: when it is seen, µs; later than the one before.
 
         Returns:
-            Structured array of :data:`EVENT`.
+            Structured array of :data:`EVENT`, from the time of the last picture to ``t_us``.
+
+        Raises:
+            ValueError: a picture that is no later.
         """
         if picture.ndim == 3:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
@@ -82,6 +85,8 @@ class EventCamera:
             phase = self.rng.uniform(-0.5, 0.5, brightness.shape).astype(np.float32)
             self._level = brightness + phase * self._threshold
             return np.empty(0, EVENT)
+        if t_us <= self._now_us:
+            raise ValueError(f'a picture at {t_us} µs after one at {self._now_us} µs')
         pixel, time, polarity = self._changes(brightness, t_us)
         noise_pixel, noise_time = self._noise(t_us)
         pixel = np.concatenate([pixel, noise_pixel])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+import re
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +21,10 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
-from .coco_export import MIN_SIDE, MIN_VISIBLE
+from .annotator import BOX, Annotator
 from .event_camera import EventSensor, film
 from .prepared_folder import prepare_folder
-from .traffic_scene import SceneObject, TrafficScene
+from .traffic_scene import TrafficScene
 
 GENERATOR = 'abc_mmdet synthetic events'
 VERSION = '1.0'
@@ -32,15 +36,6 @@ FRAME_RATE = 90
 _LABEL_EVERY = 3  # pictures: labels at 30 Hz, as eTraM's
 _SPLITS = ('train', 'val')
 _RECIPE = 'recipe.json'
-_FULL_WIDTH = 1280  # limits in pixels hold for a sensor of this width
-
-BOX = np.dtype(
-    [
-        *[('t', '<i8'), ('x', '<f4'), ('y', '<f4'), ('w', '<f4'), ('h', '<f4')],
-        *[('class_id', '<u4'), ('track_id', '<u4'), ('class_confidence', '<f4')],
-    ]
-)
-"""A label: time in µs, top-left corner and size in pixels of the sensor."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +52,9 @@ class EventRecipe:
         UserError: for values that make no recordings.
     """
 
-    train: int = 16
+    train: int = 26
     val: int = 6
-    seconds: float = 4.0
+    seconds: float = 2.5
     width: int = 1280
     height: int = 720
     seed: int = 0
@@ -117,13 +112,20 @@ def _write(
 ) -> None:
     for split in _SPLITS:
         (folder / split).mkdir()
-    with multiprocessing.get_context('fork').Pool(
-        min(workers, len(recipe.recordings)), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
+    workers = min(workers, len(recipe.recordings))
+    # Never in this process, which would not survive HDF5 on a full disk, nor forked from it, which
+    # may have threads: OpenCV would hang
+    with multiprocessing.get_context('forkserver').Pool(workers, _quiet_worker) as pool:
         written = pool.imap(partial(_write_numbered, folder, recipe), recipe.recordings)
-        for stem, (events, boxes) in zip(recipe.recordings, written, strict=True):
-            progress(f'{_name(*stem)}: {events / 1e6:.1f} M events, {boxes} boxes')
+        for recording, (events, boxes) in zip(recipe.recordings, written, strict=True):
+            progress(f'{_name(*recording)}: {events / 1e6:.1f} M events, {boxes} boxes')
     (folder / _RECIPE).write_text(json.dumps(recipe.info))
+
+
+def _quiet_worker() -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _name(split: str, number: int) -> str:
@@ -160,12 +162,15 @@ def write_recording(
 
     Returns:
         Numbers of events and of boxes.
+
+    Raises:
+        OSError: the files cannot be written.
     """
     rng = np.random.default_rng(seed)
     width, height = scene.camera.size
     annotator = Annotator(width)
     boxes = []
-    with h5py.File(f'{stem}_td.h5', 'w') as file:
+    with _failed_writes(), h5py.File(f'{stem}_td.h5', 'w') as file:
         group = file.create_group('events')
         group['height'], group['width'] = height, width
         compression = hdf5plugin.Blosc(cname='zstd', clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE)
@@ -189,36 +194,16 @@ def write_recording(
     return count, len(boxes)
 
 
-class Annotator:
-    """Labels what has been seen to move: of the rest the events tell nothing.
-
-    Whoever has moved keeps the label while standing. Small and hidden objects get none.
-
-    Args:
-        width: of the sensor, pixels.
-    """
-
-    def __init__(self, width: int) -> None:
-        scale = width / _FULL_WIDTH
-        self._min_side = MIN_SIDE * scale
-        self._moved = 2.0 * scale  # pixels that an edge has to move to be seen moving
-        self._first: dict[int, np.ndarray] = {}
-        self._noticed: set[int] = set()
-
-    def label(self, t_us: int, objects: Sequence[SceneObject]) -> list[tuple]:
-        """Rows of :data:`BOX` for the objects in view."""
-        rows = []
-        for item in objects:
-            box = np.array(item.box)
-            first = self._first.setdefault(item.track_id, box)
-            if np.abs(box - first).max() >= self._moved:
-                self._noticed.add(item.track_id)
-            x1, y1, x2, y2 = item.box
-            if item.track_id not in self._noticed or item.visible < MIN_VISIBLE:
-                continue
-            if min(x2 - x1, y2 - y1) >= self._min_side:
-                rows.append((t_us, x1, y1, x2 - x1, y2 - y1, item.class_id, item.track_id, 1.0))
-        return rows
+@contextmanager
+def _failed_writes() -> Iterator[None]:
+    """On a full disk h5py also fails to close the file, and makes a RuntimeError of that."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        reason = re.search("error message = '(.+?)'", str(error))
+        if reason is None:
+            raise
+        raise OSError(reason[1]) from error
 
 
 def liveliest_moment(scene: TrafficScene, seconds: float, until: float = 60.0) -> float:
@@ -228,18 +213,21 @@ def liveliest_moment(scene: TrafficScene, seconds: float, until: float = 60.0) -
     needs no memory.
     """
 
+    step, number = 0.25, math.ceil(seconds / 0.25)
+    times = np.arange(0, until + seconds, step).tolist()
+    ways = [np.array([lane.flow.distance(t) for t in times]) for lane in scene.lanes]
+
     def score(begin: float) -> float:
         total = 0.0
-        times = begin + np.arange(0, seconds, 0.25)
-        for lane in scene.lanes:
-            way = np.array([lane.flow.distance(t) for t in times.tolist()])
-            speed = np.diff(way) / lane.flow.speed / 0.25
+        first = round(begin / step)
+        for lane, way in zip(scene.lanes, ways, strict=True):
+            speed = np.diff(way[first : first + number]) / lane.flow.speed / step
             moves = speed[: max(1, len(speed) // 4)].mean()
             stands = (speed[len(speed) // 4 :] == 0).mean()
             total += len(lane.travellers) * moves * (0.2 + min(stands, 0.5))
         return total
 
-    return max(np.arange(0.0, until, 0.5).tolist(), key=score)
+    return max(np.arange(0.0, until, 2 * step).tolist(), key=score)
 
 
 def is_complete(out_dir: Path, recipe: EventRecipe) -> bool:

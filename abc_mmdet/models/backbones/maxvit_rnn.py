@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.backbones.conv_lstm import ConvLSTM
-from abc_mmdet.models.backbones.maxvit_attention import MaxViTBlock
+from abc_mmdet.models.backbones.maxvit_rnn_stage import MaxViTRNNStage, State
 from mmdet.registry import MODELS
-
-State = tuple[Tensor, Tensor]
-"""Hidden state and cell of a stage, each ``(B, C, H, W)``."""
 
 ARCHS = {
     'base': dict(embed_dim=64, dim_head=32),
@@ -45,6 +39,8 @@ class MaxViTRNN(BaseModule):
         partition_split: the input is padded to multiples of 32 times this. RVT takes 2 for
             1 Megapixel and eTraM (384x640 gives partitions of 6x10) and 1 for Gen1.
         lstm_dws_conv: a depthwise 3x3 convolution on the hidden state.
+        lstm_forget_bias: added to the first bias of the forget gates; RVT's is 0. With it a network
+            that is trained for a short time remembers objects that stand still.
         layer_scale_init: first value of the learned scale of every residual branch.
         num_blocks: blocks of every stage, or one number per stage.
         mlp_ratio: hidden channels of the MLPs per channel.
@@ -66,6 +62,7 @@ class MaxViTRNN(BaseModule):
         partition_size: tuple[int, int] | None = None,
         partition_split: int = 2,
         lstm_dws_conv: bool = False,
+        lstm_forget_bias: float = 0.0,
         layer_scale_init: float = 1e-5,
         num_blocks: int | Sequence[int] = 1,
         mlp_ratio: int = 4,
@@ -99,6 +96,7 @@ class MaxViTRNN(BaseModule):
                 num_blocks=blocks[i],
                 recurrent=recurrent,
                 lstm_dws_conv=lstm_dws_conv,
+                lstm_forget_bias=lstm_forget_bias,
                 with_cp=with_cp,
                 dim_head=dim_head,
                 mlp_ratio=mlp_ratio,
@@ -108,28 +106,45 @@ class MaxViTRNN(BaseModule):
         )
 
     def forward(
-        self, x: Tensor, states: Sequence[State | None] | None = None
+        self,
+        x: Tensor,
+        states: Sequence[State | None] | None = None,
+        batch_sizes: Sequence[int] | None = None,
     ) -> tuple[tuple[Tensor, ...], tuple[State | None, ...]]:
-        """Features of one representation, and the states after it.
+        """Features of one step of B streams or of several, and the states after them.
+
+        A stage needs of the step before only its own state. So each stage goes through all steps
+        before the next one begins, and all but the LSTM sees them as one batch.
 
         Args:
             x: ``(B, in_channels, H, W)`` of any size and type; padded with zeros at the bottom and
-                the right to multiples of ``32 * partition_split``.
+                the right to multiples of ``32 * partition_split``. With ``batch_sizes`` the steps
+                one after the other, ``(sum(batch_sizes), in_channels, H, W)``.
             states: of the step before, one per stage; None at the start of a sequence. Without
                 LSTMs they are not looked at.
+            batch_sizes: streams that have a first step, a second one, and so on; longer ones come
+                first, as in PyTorch's ``PackedSequence``.
 
         Returns:
-            ``(B, C_i, H_i, W_i)`` per stage of ``out_indices``, of the padded size, and the states
-            of all four stages (None each without LSTMs).
+            ``(N, C_i, H_i, W_i)`` per stage of ``out_indices``, of the padded size, in the order
+            of ``x``, and the states of all four stages after each stream's last step (None each
+            without LSTMs).
 
         Raises:
             UserError: an input with other channels or whose size ``partition_size`` does not fit,
-                states of another batch or size.
+                ``batch_sizes`` that grow or are not those of ``x``, states of another batch or
+                size.
         """
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise UserError(
                 f'MaxViTRNN got an input of shape {tuple(x.shape)} and needs (B, '
                 f'{self.in_channels}, H, W): set backbone.in_channels to the channels of the data.'
+            )
+        sizes = [len(x)] if batch_sizes is None else list(batch_sizes)
+        if sum(sizes) != len(x) or sizes != sorted(sizes, reverse=True):
+            raise UserError(
+                f'MaxViTRNN got batch_sizes={sizes} for {len(x)} representations: one number per '
+                'step, none larger than the one before, that add up to them.'
             )
         states = states or (None,) * 4
         if len(states) != 4:
@@ -138,7 +153,7 @@ class MaxViTRNN(BaseModule):
         partition = self._partition(x.shape[-2], x.shape[-1])
         features, after = [], []
         for i, stage in enumerate(self.stages):
-            x, state = stage(x, states[i], partition)
+            x, state = stage(x, states[i], sizes, partition)
             features.append(x)
             after.append(state)
         return tuple(features[i] for i in self.out_indices), tuple(after)
@@ -162,72 +177,6 @@ class MaxViTRNN(BaseModule):
                 f'{COARSEST * ph} and widths in multiples of {COARSEST * pw}.'
             )
         return ph, pw
-
-
-class MaxViTRNNStage(nn.Module):
-    """Downsampling, MaxViT blocks, ConvLSTM.
-
-    Args:
-        dim_in, dim: channels before and after.
-        factor: how much smaller the map becomes.
-        num_blocks: number of MaxViT blocks.
-        recurrent, lstm_dws_conv, with_cp: as in :class:`MaxViTRNN`.
-        block_options: of :class:`MaxViTBlock`.
-    """
-
-    def __init__(
-        self,
-        dim_in: int,
-        dim: int,
-        factor: int,
-        num_blocks: int,
-        recurrent: bool,
-        lstm_dws_conv: bool,
-        with_cp: bool,
-        **block_options: Any,
-    ) -> None:
-        super().__init__()
-        self.with_cp = with_cp
-        self.downsample_cf2cl = Downsample(dim_in, dim, factor)
-        self.att_blocks = nn.ModuleList(
-            MaxViTBlock(dim, normed_input=i == 0, **block_options) for i in range(num_blocks)
-        )
-        self.lstm = ConvLSTM(dim, lstm_dws_conv) if recurrent else None
-
-    def forward(
-        self, x: Tensor, state: State | None, partition: tuple[int, int]
-    ) -> tuple[Tensor, State | None]:
-        """Feature and state after a step, for ``(B, dim_in, H, W)``."""
-        x = self.downsample_cf2cl(x)
-        for block in self.att_blocks:
-            if self.with_cp and self.training:
-                x = checkpoint(block, x, partition, use_reentrant=False)
-            else:
-                x = block(x, partition)
-        x = x.permute(0, 3, 1, 2)
-        if self.lstm is None:
-            return x, None
-        if state is not None and any(part.shape != x.shape for part in state):
-            raise UserError(
-                f'MaxViTRNN got a state of shape {tuple(state[0].shape)} where this input needs '
-                f'{tuple(x.shape)} (batch, channels, height, width): states go on only with the '
-                'same recordings at the same input size. Begin a sequence with states=None.'
-            )
-        h, c = self.lstm(x, state)
-        return h, (h, c)
-
-
-class Downsample(nn.Module):
-    """Overlapping strided convolution and LayerNorm: ``(B, C, H, W)`` to channels last."""
-
-    def __init__(self, dim_in: int, dim: int, factor: int) -> None:
-        super().__init__()
-        kernel = 2 * factor - 1
-        self.conv = nn.Conv2d(dim_in, dim, kernel, stride=factor, padding=kernel // 2, bias=False)
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x).permute(0, 2, 3, 1))
 
 
 def _sizes(arch: str | dict[str, int]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from abc_mmdet.models.detectors.stream_memory import State, StreamMemory, join, select
+from abc_mmdet.models.detectors.stream_memory import StreamMemory, join, select
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
@@ -17,13 +17,13 @@ from mmdet.structures import DetDataSample, TrackDataSample
 
 @MODELS.register_module()
 class StreamingDetector(SingleStageDetector):
-    """Runs the backbone step by step, and neck and head on the labelled steps.
+    """Runs the backbone on all steps of a clip, and neck and head on the labelled ones.
 
     Truncated back-propagation through time: within a clip the gradient flows through all steps;
     from clip to clip the state goes on without it. A recording begins with an empty state. The
     states of training and of evaluation are kept apart.
 
-    The backbone is one whose ``forward(x, states)`` returns features and states, as
+    The backbone is one whose ``forward(x, states, batch_sizes)`` returns features and states, as
     :class:`MaxViTRNN`; neck and head are those of any single-stage detector.
 
     Args:
@@ -40,70 +40,56 @@ class StreamingDetector(SingleStageDetector):
         self.reset_every_step = reset_every_step
         self._memory = {True: StreamMemory(), False: StreamMemory()}  # by self.training
 
-    def step(self, events: Tensor, states: State | None = None) -> tuple[Sequence[Tensor], State]:
-        """Features of one representation each of B streams, and the states after it.
-
-        Args:
-            events: ``(B, C, H, W)``, counts of any type.
-            states: of the step before; None at the start of recordings.
-        """
-        # Counts become floats here and not earlier: a clip of bytes is a quarter of the memory.
-        return self.backbone(events.float(), None if self.reset_every_step else states)
-
     def unroll(
         self, clips: Sequence[Tensor], samples: Sequence[TrackDataSample]
     ) -> tuple[tuple[Tensor, ...], list[DetDataSample]]:
         """Features of the labelled steps of B clips, whose ends are remembered.
 
-        Clips may differ in length: the shorter ones rest. A batch without any label gives the
-        features of the last step of each clip and no samples.
+        Clips may differ in length. A batch without any label gives the features of the last step
+        of each clip and no samples.
 
         Args:
             clips: ``(T_i, C, H, W)`` each.
             samples: one per clip, with its labelled steps.
 
         Returns:
-            Features ``(N, C_l, H_l, W_l)`` per level and the N samples: by step, then by clip.
+            Features ``(N, C_l, H_l, W_l)`` per level and the N samples, by step.
         """
-        memory = self._memory[self.training]
-        state = join(memory.recall(samples, must_know=not self.training))
+        # The longest first: those that still run at a step are then the first ones.
+        order = sorted(range(len(clips)), key=lambda i: -len(clips[i]))
+        clips, samples = [clips[i] for i in order], [samples[i] for i in order]
+        running = [sum(len(clip) > t for clip in clips) for t in range(len(clips[0]))]
+        packed = torch.cat(
+            [torch.stack([clip[t] for clip in clips[:n]]) for t, n in enumerate(running)]
+        )
+        features = self._stream(packed, samples, running)
+
         labelled = [{s.step: s for s in clip} if len(clip) else {} for clip in samples]
         wanted = [set(steps) for steps in labelled]
         if not any(wanted):
             wanted = [{len(clip) - 1} for clip in clips]
-        features, order = [], []
-        running = list(range(len(clips)))
-        after: list[State | None] = [None] * len(clips)
-        for t in range(max(len(clip) for clip in clips)):
-            state, running = self._rest_ended(clips, t, state, running, after)
-            levels, state = self.step(torch.stack([clips[i][t] for i in running]), state)
-            rows = [row for row, i in enumerate(running) if t in wanted[i]]
-            if rows:
-                features.append([level[rows] for level in levels])
-                order += [labelled[running[row]].get(t) for row in rows]
-        self._rest_ended(clips, t + 1, state, running, after)
-        memory.keep(samples, after)
+        places = [(t, i) for t, n in enumerate(running) for i in range(n)]
+        rows = [row for row, (t, i) in enumerate(places) if t in wanted[i]]
+        found = [labelled[i].get(t) for t, i in (places[row] for row in rows)]
         return (
-            tuple(torch.cat(parts) for parts in zip(*features, strict=True)),
-            [sample for sample in order if sample is not None],
+            tuple(level[rows] for level in features),
+            [sample for sample in found if sample is not None],
         )
 
-    @staticmethod
-    def _rest_ended(
-        clips: Sequence[Tensor],
-        t: int,
-        state: State | None,
-        running: list[int],
-        after: list[State | None],
-    ) -> tuple[State | None, list[int]]:
-        """Put the states of clips without a step ``t`` into ``after`` and go on with the others."""
-        ended = [row for row, i in enumerate(running) if t == len(clips[i])]
-        if not ended or state is None:
-            return state, running
-        for row in ended:
-            after[running[row]] = select(state, [row])
-        rows = [row for row in range(len(running)) if row not in ended]
-        return select(state, rows), [running[row] for row in rows]
+    def _stream(
+        self, packed: Tensor, samples: Sequence[TrackDataSample], running: list[int]
+    ) -> Sequence[Tensor]:
+        """Features of all steps; recalls the states before them and keeps those after them."""
+        memory = self._memory[self.training]
+        before = memory.recall(samples, must_know=not self.training)
+        # Counts become floats here and not earlier: a clip of bytes is a quarter of the memory.
+        if self.reset_every_step:
+            features, _ = self.backbone(packed.float())
+            memory.keep(samples, [None] * len(samples))
+            return features
+        features, after = self.backbone(packed.float(), join(before), running)
+        memory.keep(samples, [select(after, [i]) for i in range(len(samples))])
+        return features
 
     def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: list) -> dict:
         """Losses of all labelled steps of the batch.
@@ -124,7 +110,7 @@ class StreamingDetector(SingleStageDetector):
     def predict(
         self, batch_inputs: Sequence[Tensor], batch_data_samples: list, rescale: bool = True
     ) -> list[DetDataSample]:
-        """Detections on the labelled steps: by step, then by clip."""
+        """Detections on the labelled steps, by step."""
         features, samples = self.unroll(batch_inputs, batch_data_samples)
         if not samples:
             return []
@@ -139,7 +125,7 @@ class StreamingDetector(SingleStageDetector):
         """
         if not isinstance(batch_inputs, Tensor):
             batch_inputs = torch.stack([clip[0] for clip in batch_inputs])
-        features, _ = self.step(batch_inputs)
+        features, _ = self.backbone(batch_inputs.float())
         return self._pyramid(features)
 
     def _pyramid(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:

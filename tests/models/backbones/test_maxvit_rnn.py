@@ -333,3 +333,41 @@ def test_states_and_inputs_that_do_not_fit() -> None:
         model(x, wrong_states(lambda s: s)[:3])
     with pytest.raises(UserError, match=r'needs \(B, 3, H, W\)'):
         model(torch.zeros(2, 20, 64, 64))
+
+
+@torch.no_grad()
+def test_several_steps_at_once_are_the_steps_one_by_one() -> None:
+    model = build(arch=NARROW, partition_split=1, lstm_dws_conv=True).eval()
+    clips = [torch.rand(length, 3, 64, 64) for length in (4, 3, 1)]
+    _, before = model(torch.rand(3, 3, 64, 64))
+    packed = torch.cat([torch.stack([c[t] for c in clips if len(c) > t]) for t in range(4)])
+    features, after = model(packed, before, batch_sizes=[3, 2, 2, 1])
+    rows = [[0, 3, 5, 7], [1, 4, 6], [2]]
+    for i, clip in enumerate(clips):
+        states = [(h[[i]], c[[i]]) for h, c in before]
+        for step, row in zip(clip, rows[i], strict=True):
+            levels, states = model(step[None], states)
+            for level, expected in zip(features, levels, strict=True):
+                torch.testing.assert_close(level[[row]], expected, rtol=1e-4, atol=1e-5)
+        for state, expected in zip(after, states, strict=True):
+            for part, of_clip in zip(state, expected, strict=True):
+                torch.testing.assert_close(part[[i]], of_clip, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('batch_sizes', [[1, 1], [1, 2], [4]])
+def test_batch_sizes_that_do_not_fit(batch_sizes: list[int]) -> None:
+    model = build(arch=NARROW, partition_split=1)
+    with pytest.raises(UserError, match='batch_sizes'):
+        model(torch.rand(3, 3, 32, 32), batch_sizes=batch_sizes)
+
+
+def test_forget_bias() -> None:
+    torch.manual_seed(0)
+    plain = MODELS.build(dict(type='MaxViTRNN', arch=NARROW))
+    torch.manual_seed(0)
+    biased = MODELS.build(dict(type='MaxViTRNN', arch=NARROW, lstm_forget_bias=2.0))
+    for a, b in zip(plain.stages, biased.stages, strict=True):
+        dim = len(a.lstm.conv1x1.bias) // 4
+        added = b.lstm.conv1x1.bias - a.lstm.conv1x1.bias
+        torch.testing.assert_close(added[:dim], torch.full((dim,), 2.0))
+        assert not added[dim:].any()

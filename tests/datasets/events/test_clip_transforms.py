@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from abc_mmdet.datasets.events.clip_transforms import LoadEventClip, PackClipInputs, RandomFlipClip
+from abc_mmdet.datasets.events.rvt_layout import RVTSequence
+
+
+@st.composite
+def clips(draw: st.DrawFn) -> dict:
+    """Events (T, C, H, W) and, for each step, boxes with whole corners inside of them."""
+    steps, height, width = draw(st.tuples(st.integers(1, 3), st.integers(2, 6), st.integers(2, 6)))
+    frames = []
+    for step in range(steps):
+        corners = draw(arrays(np.int64, (draw(st.integers(0, 3)), 4), elements=st.integers(0, 6)))
+        sides = np.array([width, height, width, height])
+        low, high = np.sort((corners % sides).reshape(-1, 2, 2), axis=1).transpose(1, 0, 2)
+        boxes = np.concatenate([low, high + 1], axis=1).astype(np.float32)
+        frames.append(dict(step=step, gt_bboxes=boxes, bboxes=boxes * 2))
+    events = draw(arrays(np.uint8, (steps, 2, height, width)))
+    return dict(events=events, frames=frames, seed=draw(st.integers(0, 2**62)))
+
+
+def copy_of(results: dict) -> dict:
+    return dict(results, frames=[dict(frame) for frame in results['frames']])
+
+
+@given(clips())
+def test_mirrored_boxes_hold_what_they_held(clip: dict) -> None:
+    mirrored = RandomFlipClip(prob=1.0)(copy_of(clip))
+    for step, (before, after) in enumerate(zip(clip['frames'], mirrored['frames'], strict=True)):
+        assert after['gt_bboxes'].dtype == np.float32
+        assert np.array_equal(before['bboxes'], after['bboxes']), 'those on the sensor stay'
+        pairs = zip(before['gt_bboxes'], after['gt_bboxes'], strict=True)
+        for (x1, y1, x2, y2), (u1, v1, u2, v2) in pairs:
+            inside = clip['events'][step, :, int(y1) : int(y2), int(x1) : int(x2)]
+            now = mirrored['events'][step, :, int(v1) : int(v2), int(u1) : int(u2)]
+            assert np.array_equal(now, inside[..., ::-1])
+
+
+@given(clips())
+def test_twice_mirrored_is_as_before(clip: dict) -> None:
+    flip = RandomFlipClip(prob=1.0)
+    twice = flip(flip(copy_of(clip)))
+    assert np.array_equal(twice['events'], clip['events'])
+    for before, after in zip(clip['frames'], twice['frames'], strict=True):
+        assert np.array_equal(before['gt_bboxes'], after['gt_bboxes'])
+
+
+def test_the_seed_decides_and_prob_is_how_often() -> None:
+    events = np.arange(6, dtype=np.uint8).reshape(1, 1, 2, 3)
+
+    def mirrored(seed: int, prob: float) -> bool:
+        done = RandomFlipClip(prob)(dict(events=events, frames=[], seed=seed))
+        return not np.array_equal(done['events'], events)
+
+    for prob in (0.0, 0.3, 1.0):
+        flips = [mirrored(seed, prob) for seed in range(400)]
+        assert flips == [mirrored(seed, prob) for seed in range(400)]
+        assert abs(np.mean(flips) - prob) < 0.1
+
+
+def test_loaded_and_packed(tmp_path: Path, write_recording) -> None:
+    events = write_recording(tmp_path / 'street', 6, [2, 3], suffix='_ds2_sum')
+    sequence = RVTSequence(tmp_path / 'street', downsample='sum')
+    boxes = np.array([[4, 6, 14, 14], [20, 10, 26, 16]], np.float32)
+    frame = dict(
+        step=1,
+        img_id=7,
+        timestamp_us=150_000,
+        bboxes=boxes,
+        labels=np.array([2, 0]),
+        still=np.array([False, True]),
+    )
+    results = dict(recording=3, start=1, stop=4, seed=5, streamed=True, sequence=sequence)
+    results.update(name='street', frames=[frame], scale_factor=(0.5, 0.5), ori_shape=(48, 64))
+    packed = PackClipInputs()(RandomFlipClip(1.0)(LoadEventClip()(results)))
+    assert torch.equal(packed['inputs'], torch.from_numpy(events[1:4, ..., ::-1].copy()))
+    clip = packed['data_samples']
+    assert clip.metainfo == dict(recording=3, start=1, stop=4, seed=5, streamed=True)
+    (sample,) = clip
+    assert (sample.step, sample.img_id, sample.img_path) == (1, 7, 'street_0000150ms.png')
+    assert sample.gt_instances.bboxes.tolist() == [[25, 3, 30, 7], [19, 5, 22, 8]]
+    assert sample.gt_instances.labels.tolist() == [2, 0]
+    assert (sample.img_shape, sample.ori_shape) == ((24, 32), (48, 64))
+    assert sample.instances == [
+        dict(bbox=box, bbox_label=label, ignore_flag=0, still=still)
+        for box, label, still in zip(boxes.tolist(), (2, 0), (False, True), strict=True)
+    ]
+
+
+def test_a_clip_without_labels(tmp_path: Path, write_recording) -> None:
+    write_recording(tmp_path / 'street', 3, [2])
+    results = dict(recording=0, start=0, stop=2, seed=5, streamed=False, name='street', frames=[])
+    results.update(scale_factor=(1.0, 1.0), sequence=RVTSequence(tmp_path / 'street'))
+    packed = PackClipInputs()(RandomFlipClip(1.0)(LoadEventClip()(results)))
+    assert packed['inputs'].shape == (2, 20, 24, 32)
+    assert len(packed['data_samples']) == 0
