@@ -17,7 +17,7 @@ model = dict(
         # What RVT learns in hundreds of thousands of steps has to be there soon: blocks that count
         # from the first step on, and a memory that lasts.
         layer_scale_init=1.0,
-        lstm_forget_bias=4.0),
+        lstm_forget_bias=2.0),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=64, num_csp_blocks=1),
     bbox_head=dict(
         classes={{_base_.classes}},
@@ -27,11 +27,11 @@ model = dict(
         multi_task_loss=dict(aux_weight=0.25)))
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(optimizer=dict(lr=lr, weight_decay=0.0), paramwise_cfg=None)
+optim_wrapper = dict(optimizer=dict(lr=lr))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=20, by_epoch=False),
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False),
     dict(
-        type='CosineAnnealingLR', begin=20, T_max=max_iters - 20, end=max_iters,
+        type='CosineAnnealingLR', begin=40, T_max=max_iters - 40, end=max_iters,
         eta_min=lr * 0.02, by_epoch=False),
 ]
 custom_hooks = []  # no averaged weights: the run is over before an average forgets its beginning
