@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.small_classes import ALL
 
 # Variables of our configs that other fields were computed from when the file was read.
 NAME_LISTS = ('classes', 'small_classes')
@@ -57,18 +58,25 @@ def _use_data_root(config: Config, data_root: str) -> None:
 
 def _use_names(config: Config, variable: str, names: Any) -> None:
     """Replace the lists of class names of this name and value, wherever they are in the config."""
-    old = tuple(_variable(config, variable))
-    new = (names,) if isinstance(names, str) else tuple(names)
+    old = _names(_variable(config, variable), variable)
+    new = _names(names, variable)
 
     def renamed(key: str, value: Any) -> Any:
-        is_list = key == variable and isinstance(value, (list, tuple))
-        return new if is_list and tuple(value) == old else value
+        is_names = key == variable and (isinstance(value, (list, tuple)) or value == ALL)
+        return new if is_names and _names(value, variable) == old else value
 
     _replace(config, renamed)
 
 
+def _names(value: Any, variable: str) -> Any:
+    """A tuple of names; the word for all of them stays as it is."""
+    if variable == 'small_classes' and value == ALL:
+        return value
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 def _variable(config: Config, name: str) -> Any:
-    if not config.get(name):
+    if config.get(name) in (None, ''):
         raise UserError(
             f'The config has no variable {name} to override; override the fields themselves '
             f'instead, for example train_dataloader.dataset.data_root=...'

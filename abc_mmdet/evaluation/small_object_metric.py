@@ -10,7 +10,7 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.logging import MMLogger
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.small_classes import SmallClasses, checked_names
+from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
@@ -40,7 +40,7 @@ class SmallObjectMetric(CocoMetric):
     boxes in pixels of the original frame.
 
     Args:
-        small_classes: names of the classes to average.
+        small_classes: names of the classes to average, or ``'all'``.
         protocol: ``coco``, ``prophesee`` or both. With both, the keys of the latter end in
             ``_prophesee``.
         prophesee_min_side, prophesee_min_diagonal: limits instead of the protocol's own, pixels.
@@ -58,7 +58,7 @@ class SmallObjectMetric(CocoMetric):
 
     def __init__(
         self,
-        small_classes: Sequence[str],
+        small_classes: Sequence[str] | str,
         protocol: str | Sequence[str] = 'coco',
         prophesee_min_side: float | None = None,
         prophesee_min_diagonal: float | None = None,
@@ -68,7 +68,7 @@ class SmallObjectMetric(CocoMetric):
         **kwargs: object,
     ) -> None:
         super().__init__(classwise=True, **kwargs)
-        self.small_classes = checked_names(small_classes, 'small_classes')
+        self.small_classes = small_classes  # names once the data set is known
         self.protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
         if not self.protocols or set(self.protocols) - set(PROTOCOLS):
             raise UserError(
@@ -86,7 +86,7 @@ class SmallObjectMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        SmallClasses(dataset_meta['classes'], self.small_classes)
+        self.small_classes = SmallClasses(dataset_meta['classes'], self.small_classes).names
         self._dataset_meta = dataset_meta
         self._names: Sequence[str] = dataset_meta['classes']
 

@@ -1,5 +1,6 @@
-"""Which classes the auxiliary task is about: given by name, never by id."""
+"""Which objects the auxiliary task is about: by class, given by name, and by size."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,10 +8,14 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import get_box_tensor
+
+ALL = 'all'
 
 
 class SmallClasses:
-    """The small classes among the classes of a data set, and their ground truth.
+    """The small classes among the classes of a data set, and from which size on they are not small.
 
     Names are the only accepted form. The published ABC experiment selected the ids 2, 3, 4 and
     called them motorcycle, bicycle and pedestrian, while eTraM numbers bicycle, *bus* and
@@ -18,19 +23,39 @@ class SmallClasses:
 
     Args:
         classes: names of all classes, in the order of the data set's labels.
-        small_classes: names of the small ones; their order gives the auxiliary labels.
+        small_classes: names of the small ones; their order gives the auxiliary labels. ``'all'``
+            is every class. Without any name, ``max_area`` alone decides: every class again.
+        max_area: objects of the small classes with a larger area are none of the task's, in
+            pixels² of the network input; ``None`` for no limit.
 
     Attributes:
         names: the small classes, in the order of the auxiliary labels.
         ids: the label of each in the main task.
+        max_area: the limit; infinite if there is none.
 
     Raises:
-        UserError: an id instead of a name, an unknown name, a name given twice, or none at all.
+        UserError: an id instead of a name, an unknown name, a name given twice, neither a name
+            nor a size, or a size that is not positive.
     """
 
-    def __init__(self, classes: Sequence[str], small_classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        small_classes: Sequence[str] | str,
+        max_area: float | None = None,
+    ) -> None:
         classes = checked_names(classes, 'classes')
         refuse_ids(classes, small_classes)
+        if max_area is not None and not max_area > 0:
+            raise UserError(f'max_area={max_area}: give a positive area in pixels², or None.')
+        self.max_area = math.inf if max_area is None else float(max_area)
+        if small_classes == ALL or (max_area is not None and not small_classes):
+            small_classes = classes
+        elif not small_classes:
+            raise UserError(
+                "small_classes is empty: give class names or 'all'. (Where there is a max_area, it "
+                'may decide alone.)'
+            )
         self.names = checked_names(small_classes, 'small_classes')
         unknown = [name for name in self.names if name not in classes]
         if unknown:
@@ -50,17 +75,53 @@ class SmallClasses:
         return table
 
 
-def select_instances(instances: InstanceData, label_table: Tensor) -> InstanceData:
-    """A new ``InstanceData`` with the instances of the small classes, relabelled.
+def select_instances(
+    instances: InstanceData, label_table: Tensor, max_area: float = math.inf
+) -> InstanceData:
+    """A new ``InstanceData`` with the instances of the auxiliary task, relabelled.
 
     Args:
-        instances: ground truth of the main task, left as it is; needs ``labels`` ``(N,)``.
+        instances: ground truth of the main task, left as it is; ``labels`` ``(N,)`` and
+            ``bboxes`` ``(N, 4)``, ``xyxy``.
         label_table: see :meth:`SmallClasses.label_table`, on the device of the labels.
+        max_area: the area up to which objects are small, in the units of the boxes.
     """
     labels = label_table[instances.labels]
-    small = instances[labels >= 0]
-    small.labels = labels[labels >= 0]
+    chosen = (labels >= 0) & (_areas(instances) <= max_area)
+    small = instances[chosen]
+    small.labels = labels[chosen]
     return small
+
+
+def small_sample(
+    sample: DetDataSample, label_table: Tensor, max_area: float = math.inf
+) -> DetDataSample:
+    """Ground truth of the auxiliary task for one image; ``sample`` is left as it is.
+
+    Objects of small classes above ``max_area`` become *ignored* instances rather than background.
+    A pedestrian close to the camera looks like the small ones further off: a task that calls him
+    background pulls the shared features away from the main task, which calls him a pedestrian.
+    What ignoring means is the auxiliary head's business; :class:`AuxSmallObjectHead` does not
+    train its objectness inside such boxes.
+
+    Args:
+        sample: ground truth of the main task.
+        label_table, max_area: as in :func:`select_instances`.
+    """
+    small = DetDataSample(metainfo=sample.metainfo)
+    instances = sample.gt_instances
+    small.gt_instances = select_instances(instances, label_table, max_area)
+    too_large = (label_table[instances.labels] >= 0) & (_areas(instances) > max_area)
+    ignored = [get_box_tensor(instances.bboxes)[too_large]]
+    if 'ignored_instances' in sample:
+        ignored.append(get_box_tensor(sample.ignored_instances.bboxes))
+    small.ignored_instances = InstanceData(bboxes=torch.cat(ignored))
+    return small
+
+
+def _areas(instances: InstanceData) -> Tensor:
+    boxes = get_box_tensor(instances.bboxes)
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
 def checked_names(names: Sequence[str], field: str) -> tuple[str, ...]:

@@ -41,6 +41,15 @@ def test_class_names_change_wherever_they_came_from_the_variable(config: str) ->
     assert experiment.model.teacher.classes == ('dog',)
 
 
+def test_all_classes_are_small_by_one_word(config: str) -> None:
+    experiment = load_experiment(config, dict(small_classes='all'))
+    assert experiment.small_classes == experiment.model.small_classes == 'all'
+    with open(config, 'a') as file:
+        file.write("small_classes = model['small_classes'] = 'all'\n")
+    experiment = load_experiment(config, dict(small_classes=['person', 'car']))
+    assert experiment.small_classes == experiment.model.small_classes == ('person', 'car')
+
+
 def test_overrides_and_work_dir(config: str) -> None:
     experiment = load_experiment(config, {'loader.dataset.ann_file': 'other.json'})
     assert experiment.loader.dataset.ann_file == 'other.json'

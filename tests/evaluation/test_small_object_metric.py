@@ -34,7 +34,7 @@ def ann_file(tmp_path) -> str:
     return str(path)
 
 
-def evaluate(ann_file: str, small_classes: tuple[str, ...]) -> dict[str, float]:
+def evaluate(ann_file: str, small_classes: tuple[str, ...] | str) -> dict[str, float]:
     metric = SmallObjectMetric(small_classes=small_classes, ann_file=ann_file, metric='bbox')
     metric.dataset_meta = dict(classes=CLASSES)
     # the car and one of two persons are found exactly, the bicycle is not
@@ -54,6 +54,13 @@ def test_mean_over_the_small_classes(ann_file: str) -> None:
     assert metrics['coco/bicycle_precision'] == 0
     assert metrics['coco/bbox_mAP_small_classes'] == pytest.approx(51 / 202, abs=6e-4)
     assert metrics['coco/bbox_mAP'] == pytest.approx(np.mean([1, 51 / 101, 0]), abs=6e-4)
+
+
+def test_all_classes_can_be_the_small_ones(ann_file: str) -> None:
+    metrics = evaluate(ann_file, 'all')
+    assert metrics['coco/bbox_mAP_small_classes'] == metrics['coco/bbox_mAP']
+    with pytest.raises(UserError, match="give class names or 'all'"):
+        evaluate(ann_file, ())
 
 
 def test_class_without_ground_truth_is_left_out(ann_file: str) -> None:

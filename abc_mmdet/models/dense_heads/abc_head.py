@@ -13,7 +13,7 @@ from abc_mmdet.models.small_classes import (
     SmallClasses,
     checked_names,
     refuse_ids,
-    select_instances,
+    small_sample,
 )
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -38,7 +38,11 @@ class ABCHead(BaseModule):
     Args:
         main_head: config of a dense head; ``num_classes`` is filled in from ``classes``.
         classes: names of all classes, in the order of the data set.
-        small_classes: names of the classes of the auxiliary task; needed with an ``aux_head``.
+        small_classes: names of the classes of the auxiliary task, or ``'all'``; needed with an
+            ``aux_head``, unless ``max_area`` alone decides.
+        max_area: area up to which objects belong to the auxiliary task, in pixels² of the network
+            input; larger ones of the small classes are ignored there
+            (:func:`abc_mmdet.models.small_classes.small_sample`). Default: no limit.
         aux_head: config of the auxiliary head; ``num_classes`` is filled in.
         multi_task_loss: config of the loss that joins both.
         use_auxiliary: ``False`` builds no auxiliary head: the main head exactly.
@@ -54,7 +58,8 @@ class ABCHead(BaseModule):
         self,
         main_head: ConfigType,
         classes: Sequence[str],
-        small_classes: Sequence[str] = (),
+        small_classes: Sequence[str] | str = (),
+        max_area: float | None = None,
         aux_head: ConfigType | None = None,
         multi_task_loss: ConfigType = dict(type='ABCMultiTaskLoss'),  # noqa: B006
         use_auxiliary: bool = True,
@@ -71,7 +76,7 @@ class ABCHead(BaseModule):
         self.use_auxiliary = use_auxiliary and aux_head is not None
         if not self.use_auxiliary:
             return
-        self.small_classes = SmallClasses(self.classes, small_classes)
+        self.small_classes = SmallClasses(self.classes, small_classes, max_area)
         self.aux_head = _build_head(aux_head, self.small_classes.names, 'aux_head')
         self.multi_task_loss = MODELS.build(multi_task_loss)
         self.register_buffer('label_table', self.small_classes.label_table(), persistent=False)
@@ -162,11 +167,7 @@ class ABCHead(BaseModule):
         return tuple(by_stride[stride] for stride in strides)
 
     def _small_sample(self, sample: DetDataSample) -> DetDataSample:
-        small = DetDataSample(metainfo=sample.metainfo)
-        small.gt_instances = select_instances(sample.gt_instances, self.label_table)
-        if 'ignored_instances' in sample:
-            small.ignored_instances = sample.ignored_instances
-        return small
+        return small_sample(sample, self.label_table, self.small_classes.max_area)
 
 
 def _build_head(config: ConfigType, names: Sequence[str], field: str) -> BaseModule:

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.registry import MODELS
+from mmdet.structures.bbox import get_box_tensor
 from mmdet.utils import ConfigType
+
+IGNORED = -1.0  # targets below 0 are masked out by MMDetection's binary cross-entropy
 
 
 @MODELS.register_module()
@@ -17,6 +22,9 @@ class AuxSmallObjectHead(YOLOXHead):
     The enhancing convolutions stand between the shared features and the auxiliary task, so that
     what only that task needs does not have to be in the features. They also narrow the features
     to ``feat_channels``, which keeps training on a stride-4 level affordable.
+
+    Unlike YOLOX it heeds ignored instances: inside their boxes objectness is not trained, except
+    at the priors of another object. (Class and box are learnt from objects alone.)
 
     Args:
         num_classes: number of small classes; :class:`ABCHead` fills it in.
@@ -84,3 +92,27 @@ class AuxSmallObjectHead(YOLOXHead):
         return super().forward(
             [enhance(level) for enhance, level in zip(self.enhance_convs, x, strict=True)]
         )
+
+    @torch.no_grad()
+    def _get_targets_single(
+        self,
+        priors: Tensor,
+        cls_preds: Tensor,
+        decoded_bboxes: Tensor,
+        objectness: Tensor,
+        gt_instances: InstanceData,
+        img_meta: dict,
+        gt_instances_ignore: InstanceData | None = None,
+    ) -> tuple:
+        targets = super()._get_targets_single(
+            *(priors, cls_preds, decoded_bboxes, objectness),
+            *(gt_instances, img_meta, gt_instances_ignore),
+        )
+        if gt_instances_ignore is None or len(gt_instances_ignore) == 0:
+            return targets
+        is_object, _, obj_target, *_ = targets
+        boxes = get_box_tensor(gt_instances_ignore.bboxes)
+        centers = (priors[:, :2] + priors[:, 2:] * 0.5).unsqueeze(1)  # (P, 1, 2)
+        inside = ((centers > boxes[:, :2]) & (centers < boxes[:, 2:])).all(-1).any(-1)
+        obj_target[inside & ~is_object] = IGNORED
+        return targets

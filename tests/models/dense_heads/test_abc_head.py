@@ -120,6 +120,19 @@ def test_loss_is_that_of_both_heads(pyramid, samples) -> None:
         assert torch.equal(sample.gt_instances.bboxes, original.bboxes)
 
 
+def test_auxiliary_task_by_size(pyramid, samples) -> None:
+    head, levels = abc_head(small_classes='all', max_area=300), pyramid(STRIDES)
+    gt = samples([0, 3], [])
+    gt[0].gt_instances.bboxes = torch.tensor([[10.0, 10, 20, 40], [40.0, 10, 70, 21]])
+    losses = head.loss(levels, gt)
+    small = deepcopy(gt)
+    small[0].gt_instances = gt[0].gt_instances[:1]  # 300 px², the other has 330
+    small[0].ignored_instances = gt[0].gt_instances[1:]
+    assert head.aux_head.num_classes == len(CLASSES)
+    for name, value in head.aux_head.loss(levels[:2], small).items():
+        assert losses[f'aux_{name}'] == 2.0 * value
+
+
 def test_gradients_reach_all_shared_levels_and_both_heads(pyramid, samples) -> None:
     head, levels = abc_head(), pyramid(STRIDES)
     sum(head.loss(levels, samples([0, 1, 3], [1])).values()).backward()

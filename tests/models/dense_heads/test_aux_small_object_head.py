@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.structures import InstanceData
 
 from abc_mmdet.models.dense_heads import AuxSmallObjectHead
 from abc_mmdet.models.task_modules import FastSimOTAAssigner
@@ -49,3 +50,31 @@ def test_has_an_assigner_of_its_own(pyramid, samples) -> None:
 def test_wrong_number_of_levels_is_not_cut_off_silently(pyramid) -> None:
     with pytest.raises(ValueError, match='zip'):
         AuxSmallObjectHead(2, 8)(pyramid((4, 8, 16)))
+
+
+def test_objectness_is_not_trained_inside_ignored_boxes(pyramid, samples) -> None:
+    head, levels = AuxSmallObjectHead(2, 8, strides=(4,)), pyramid((4,), batch=1)
+    (sample,) = samples([0])
+    sample.gt_instances.bboxes = torch.tensor([[41.0, 21.0, 51.0, 31.0]])
+    sample.ignored_instances = InstanceData(bboxes=torch.tensor([[32.0, 16.0, 64.0, 48.0]]))
+    outs = [[t.detach().requires_grad_() for t in kind] for kind in head(levels)]
+    losses = head.loss_by_feat(
+        *outs, [sample.gt_instances], [sample.metainfo], [sample.ignored_instances]
+    )
+    sum(losses.values()).backward()
+    (objectness,) = outs[2]
+    (cls_score,) = outs[0]
+    trained = objectness.grad[0, 0] != 0
+    positive = cls_score.grad[0].abs().sum(0) > 0
+    inside = torch.zeros_like(trained)
+    inside[4:12, 8:16] = True
+    assert positive.any()
+    assert (positive & inside).any(), 'an object in front of an ignored one is still learnt'
+    assert torch.equal(trained, ~inside | positive)
+
+    elsewhere = InstanceData(bboxes=torch.zeros(0, 4))
+    free = head.loss_by_feat(*outs, [sample.gt_instances], [sample.metainfo], [elsewhere])
+    plain = head.loss_by_feat(*outs, [sample.gt_instances], [sample.metainfo])
+    assert free == plain
+    assert plain['loss_obj'] > losses['loss_obj']
+    assert plain['loss_bbox'] == losses['loss_bbox']
