@@ -2,9 +2,9 @@ from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
 from .dense_heads import ABCHead, AuxSmallObjectHead
 from .detectors import StreamingDetector
-from .losses import ABCMultiTaskLoss, SizeAwareIoULoss
+from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
 from .necks import ABCPAFPN
-from .task_modules import FastSimOTAAssigner
+from .task_modules import FastSimOTAAssigner, NWDOverlaps2D
 
 __all__ = [
     'ABCPAFPN',
@@ -14,6 +14,8 @@ __all__ = [
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
     'MaxViTRNN',
+    'NWDBlendLoss',
+    'NWDOverlaps2D',
     'SizeAwareIoULoss',
     'StreamingDetector',
 ]

@@ -8,8 +8,9 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
-    # Among the default hooks, so that a config with custom_hooks of its own keeps it.
-    class_names=dict(type='ClassNamesHook'))
+    # Among the default hooks, so that a config with custom_hooks of its own keeps them.
+    class_names=dict(type='ClassNamesHook'),
+    nwd_constant=dict(type='NWDConstantHook'))
 
 env_cfg = dict(
     cudnn_benchmark=True,

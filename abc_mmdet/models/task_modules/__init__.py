@@ -1,3 +1,4 @@
 from .fast_sim_ota_assigner import FastSimOTAAssigner
+from .nwd_overlaps import NWDOverlaps2D
 
-__all__ = ['FastSimOTAAssigner']
+__all__ = ['FastSimOTAAssigner', 'NWDOverlaps2D']

@@ -1,0 +1,122 @@
+"""Measures the size of the boxes that a model learns from, before it does."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_dist_info
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.models.small_classes import select_instances
+from abc_mmdet.models.wasserstein import nwd_constants
+from mmdet.registry import HOOKS
+from mmdet.structures.bbox import get_box_tensor
+
+INFO = 'nwd_constants'
+MAIN = 'main task'
+
+
+@HOOKS.register_module()
+class NWDConstantHook(Hook):
+    """Fills in the ``constant`` of every :class:`NWDBlendLoss` and :class:`NWDOverlaps2D`.
+
+    It is the mean absolute size (square root of the area) of the boxes that a module learns from:
+    below the auxiliary head of :class:`ABCHead` those of its task, elsewhere all of them. Samples
+    of the training data set are drawn through its pipeline, so boxes have the size they have in
+    the network's input. (What the data preprocessor rescales afterwards, as
+    ``BatchSyncRandomResize`` does, is not seen.) Random numbers of the run are left as they were.
+
+    The values are kept in MMEngine's message hub, hence in every checkpoint: a resumed run goes
+    on with them. Inference needs none. Models without NWD, and constants fixed in the config, are
+    left alone.
+
+    Args:
+        num_samples: how many samples to draw, without repetition.
+
+    Raises:
+        UserError: there is no box of a task among the samples.
+    """
+
+    def __init__(self, num_samples: int = 300) -> None:
+        self.num_samples = num_samples
+
+    def before_train(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        wanted = [(n, c) for n, c in nwd_constants(model) if not c.is_fixed]
+        if not wanted:
+            return
+        auxiliary = dict(_auxiliary_heads(model))
+        tasks = [next((t for t in auxiliary if _is_below(n, t)), MAIN) for n, _ in wanted]
+        values = dict(runner.message_hub.get_info(INFO) or {})
+        if set(tasks) - set(values):
+            values = self._measure(runner, auxiliary)
+        for (_, constant), task in zip(wanted, tasks, strict=True):
+            if np.isnan(values[task]):
+                raise UserError(
+                    f'NWDConstantHook has seen no box of the {task} in {self.num_samples} samples '
+                    'of the training data. Raise its num_samples, or give the constant in the '
+                    'config (in pixels of the network input).'
+                )
+            constant.value = values[task]
+        runner.message_hub.update_info(INFO, values)
+        for task in sorted(set(tasks)):
+            runner.logger.info(f'NWD constant of the {task}: {values[task]:.2f} px')
+
+    def _measure(self, runner: Runner, auxiliary: dict[str, ABCHead]) -> dict[str, float]:
+        """Mean absolute size in pixels of the boxes of each task; NaN without any."""
+        dataset = runner.train_dataloader.dataset
+        rank, world_size = get_dist_info()
+        order = np.random.default_rng(runner.seed).permutation(len(dataset))
+        totals = torch.zeros(1 + len(auxiliary), 2, dtype=torch.float64)  # sum of sizes, number
+        with _random_numbers_of_its_own(runner.seed + rank):
+            for index in order[: self.num_samples][rank::world_size]:
+                for truth in _ground_truths(dataset[int(index)]['data_samples']):
+                    totals[0] += _sum_and_number(truth)
+                    for i, head in enumerate(auxiliary.values(), 1):
+                        table, limit = head.label_table.cpu(), head.small_classes.max_area
+                        totals[i] += _sum_and_number(select_instances(truth, table, limit))
+        all_reduce(totals)
+        return dict(zip([MAIN, *auxiliary], (totals[:, 0] / totals[:, 1]).tolist(), strict=True))
+
+
+def _auxiliary_heads(model: nn.Module) -> Iterator[tuple[str, ABCHead]]:
+    for name, module in model.named_modules():
+        if isinstance(module, ABCHead) and module.use_auxiliary:
+            yield f'{name}.aux_head'.lstrip('.'), module
+
+
+def _is_below(name: str, parent: str) -> bool:
+    return f'{name}.'.startswith(f'{parent}.')
+
+
+def _ground_truths(sample: object) -> list[InstanceData]:
+    """Ground truth of an image, or of the labelled frames of a clip."""
+    return [frame.gt_instances for frame in getattr(sample, 'video_data_samples', [sample])]
+
+
+def _sum_and_number(truth: InstanceData) -> Tensor:
+    boxes = get_box_tensor(truth.bboxes).double()
+    sizes = (boxes[:, 2:] - boxes[:, :2]).prod(-1).sqrt()
+    return torch.stack([sizes.sum(), torch.as_tensor(float(len(sizes)), dtype=torch.float64)])
+
+
+@contextmanager
+def _random_numbers_of_its_own(seed: int) -> Iterator[None]:
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            torch.default_generator.manual_seed(seed)
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
