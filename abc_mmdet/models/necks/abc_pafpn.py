@@ -11,6 +11,8 @@ from mmdet.models.layers import CSPLayer
 from mmdet.models.necks import YOLOXPAFPN
 from mmdet.registry import MODELS
 
+from .gated_csp_layer import GatedCSPLayer
+
 
 @MODELS.register_module()
 class ABCPAFPN(YOLOXPAFPN):
@@ -25,6 +27,9 @@ class ABCPAFPN(YOLOXPAFPN):
         in_channels: channels of the backbone's levels, finest first, the auxiliary ones included.
         out_channels: channels of every output.
         num_aux_levels: how many of the finest levels are for the auxiliary task only.
+        gate_finest: denoise the finest level: its lateral passes the gate of
+            :class:`GatedCSPLayer`. Like the level, the gate of an auxiliary one is for training
+            only.
         num_csp_blocks: bottlenecks of each CSP layer.
         use_depthwise: depthwise separable convolutions.
         upsample_cfg, conv_cfg, norm_cfg, act_cfg, init_cfg: as in :class:`YOLOXPAFPN`.
@@ -38,6 +43,7 @@ class ABCPAFPN(YOLOXPAFPN):
         in_channels: Sequence[int],
         out_channels: int,
         num_aux_levels: int = 0,
+        gate_finest: bool = False,
         num_csp_blocks: int = 3,
         use_depthwise: bool = False,
         conv_cfg: dict | None = None,
@@ -60,10 +66,26 @@ class ABCPAFPN(YOLOXPAFPN):
             **kwargs,
         )
         self.num_aux_levels = num_aux_levels
-        self.aux_branches = nn.ModuleList(
-            _FinerLevel(channels, out_channels, num_csp_blocks, use_depthwise, conv_options)
-            for channels in in_channels[:num_aux_levels]
+        csp_options = dict(
+            num_blocks=num_csp_blocks,
+            add_identity=False,
+            use_depthwise=use_depthwise,
+            **conv_options,
         )
+        self.aux_branches = nn.ModuleList(
+            _FinerLevel(channels, out_channels, gate_finest and i == 0, csp_options, conv_options)
+            for i, channels in enumerate(in_channels[:num_aux_levels])
+        )
+        if gate_finest and num_aux_levels == 0:
+            self.top_down_blocks[-1] = GatedCSPLayer(
+                in_channels[0] * 2, in_channels[0], **csp_options
+            )
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        for module in self.modules():
+            if isinstance(module, GatedCSPLayer):
+                module.open_gate()
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Pyramid of the backbone's levels.
@@ -92,20 +114,14 @@ class _FinerLevel(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        num_csp_blocks: int,
-        use_depthwise: bool,
+        is_gated: bool,
+        csp_options: dict,
         conv_options: dict,
     ) -> None:
         super().__init__()
         self.reduce = ConvModule(out_channels, in_channels, 1, **conv_options)
-        self.top_down = CSPLayer(
-            in_channels * 2,
-            in_channels,
-            num_blocks=num_csp_blocks,
-            add_identity=False,
-            use_depthwise=use_depthwise,
-            **conv_options,
-        )
+        csp_layer = GatedCSPLayer if is_gated else CSPLayer
+        self.top_down = csp_layer(in_channels * 2, in_channels, **csp_options)
         self.out = ConvModule(in_channels, out_channels, 1, **conv_options)
 
     def forward(self, upsample: nn.Module, coarse: Tensor, finer: Tensor) -> Tensor:
