@@ -9,6 +9,8 @@ from .events import (
     RecordingSampler,
     StreamBatchSampler,
 )
+from .samplers import SmallObjectSampler
+from .transforms import SmallObjectCopyPaste
 
 __all__ = [
     'EventSequenceDataset',
@@ -17,5 +19,7 @@ __all__ = [
     'RandomFlipClip',
     'RandomZoomClip',
     'RecordingSampler',
+    'SmallObjectCopyPaste',
+    'SmallObjectSampler',
     'StreamBatchSampler',
 ]

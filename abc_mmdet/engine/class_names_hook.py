@@ -17,10 +17,11 @@ from mmdet.registry import HOOKS
 class ClassNamesHook(Hook):
     """Compares class names, order included, before the first iteration.
 
-    Three lists have to agree: ``classes`` of the model, ``metainfo.classes`` of every data set,
-    and the categories of a COCO annotation file. MMDetection's ``CocoDataset`` labels boxes in
-    the order of the *file*, whatever the order of ``metainfo.classes``, and leaves out names that
-    the file does not know: both shift labels without a word.
+    These lists have to agree: ``classes`` of the model, ``metainfo.classes`` of every data set,
+    ``classes`` of transforms, and the categories of a COCO annotation file. MMDetection's
+    ``CocoDataset`` labels boxes in the order of the *file*, whatever the order of
+    ``metainfo.classes``, and leaves out names that the file does not know: both shift labels
+    without a word.
 
     Models without ``classes`` (any head but :class:`ABCHead`) are checked by the number of their
     classes.
@@ -54,6 +55,7 @@ class ClassNamesHook(Hook):
                 f'{field}.dataset has no class names: add metainfo=dict(classes=(...)) to it.'
             )
         check_model(runner.model, names, field)
+        check_transforms(loader.dataset, names, field)
         for dataset in leaf_datasets(loader.dataset):
             if isinstance(dataset, CocoDataset):
                 check_annotation_file(dataset)
@@ -80,6 +82,22 @@ def check_model(model: nn.Module, names: Sequence[str], field: str) -> None:
             )
 
 
+def check_transforms(dataset: Dataset, names: Sequence[str], field: str) -> None:
+    """Compare the class names that transforms were given with those of the data set."""
+    for part in (dataset, *_inner_datasets(dataset)):
+        pipeline = getattr(part, 'pipeline', [])
+        for transform in getattr(pipeline, 'transforms', pipeline):
+            classes = getattr(transform, 'classes', None)
+            if classes is not None and tuple(classes) != tuple(names):
+                raise UserError(
+                    f'{type(transform).__name__} in {field}.dataset and the data set itself have '
+                    'different classes (names and order count).\n'
+                    f'  classes of the transform: {list(classes)}\n'
+                    f'  classes of the data set:  {list(names)}\n'
+                    'Give both the same tuple, best through one variable in the config.'
+                )
+
+
 def check_annotation_file(dataset: CocoDataset) -> None:
     """Compare the classes of a COCO data set with the categories of its annotation file."""
     names = list(dataset.metainfo['classes'])
@@ -98,8 +116,12 @@ def check_annotation_file(dataset: CocoDataset) -> None:
 
 def leaf_datasets(dataset: Dataset) -> list[Dataset]:
     """The data sets inside MMEngine's and MMDetection's wrappers (concat, repeat, mix)."""
-    inner = getattr(dataset, 'datasets', None) or getattr(dataset, 'dataset', None)
-    if inner is None:
-        return [dataset]
+    parts = (dataset, *_inner_datasets(dataset))
+    return [part for part in parts if not _inner_datasets(part)]
+
+
+def _inner_datasets(dataset: Dataset) -> list[Dataset]:
+    """Those inside a wrapper, at any depth."""
+    inner = getattr(dataset, 'datasets', None) or getattr(dataset, 'dataset', None) or []
     children = inner if isinstance(inner, (list, tuple)) else [inner]
-    return [leaf for child in children for leaf in leaf_datasets(child)]
+    return [part for child in children for part in (child, *_inner_datasets(child))]

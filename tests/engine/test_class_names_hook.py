@@ -4,9 +4,14 @@ import pytest
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from torch import nn
 
-from abc_mmdet.engine.class_names_hook import check_annotation_file, check_model, leaf_datasets
+from abc_mmdet.engine.class_names_hook import (
+    check_annotation_file,
+    check_model,
+    check_transforms,
+    leaf_datasets,
+)
 from abc_mmdet.errors import UserError
-from mmdet.datasets import CocoDataset
+from mmdet.datasets import CocoDataset, MultiImageMixDataset
 from mmdet.registry import MODELS
 
 HEAD = dict(
@@ -78,3 +83,13 @@ def test_wrapped_data_sets_are_found(tmp_path) -> None:
     dataset = coco_dataset(tmp_path, ['car'], ('car',))
     assert leaf_datasets(ConcatDataset([dataset, dataset])) == [dataset, dataset]
     assert leaf_datasets(RepeatDataset(dataset, times=2)) == [dataset]
+
+
+def test_transforms_with_other_names_stop(tmp_path) -> None:
+    inner = coco_dataset(tmp_path, ['car', 'person'], ('car', 'person'))
+    paste = dict(type='SmallObjectCopyPaste', small_classes=('person',), classes=('car', 'person'))
+    mixed = MultiImageMixDataset(inner, [paste])
+    check_transforms(mixed, ('car', 'person'), 'train_dataloader')
+    with pytest.raises(UserError, match='SmallObjectCopyPaste in train_dataloader'):
+        check_transforms(mixed, ('person', 'car'), 'train_dataloader')
+    assert leaf_datasets(mixed) == [inner]

@@ -1,0 +1,3 @@
+from .small_object_sampler import SmallObjectSampler
+
+__all__ = ['SmallObjectSampler']

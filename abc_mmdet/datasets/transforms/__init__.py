@@ -1,0 +1,3 @@
+from .small_object_copy_paste import SmallObjectCopyPaste
+
+__all__ = ['SmallObjectCopyPaste']
