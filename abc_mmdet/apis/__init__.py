@@ -1,6 +1,8 @@
 from .experiment import load_experiment
 from .frame_size import frame_size
 from .preflight import check_checkpoint, check_data
+from .stock_config import to_stock_config
+from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
 
 __all__ = [
@@ -10,5 +12,7 @@ __all__ = [
     'file_mistakes',
     'frame_size',
     'load_experiment',
+    'to_stock_config',
     'user_messages',
+    'write_stock_experiment',
 ]

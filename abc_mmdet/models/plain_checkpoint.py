@@ -57,12 +57,27 @@ def write_plain_checkpoint(checkpoint: str, out: str) -> tuple[int, int]:
     Raises:
         UserError: ``checkpoint`` holds no ``state_dict``.
     """
-    # MMEngine keeps its log history in checkpoints, which weights-only loading refuses
-    loaded = torch.load(checkpoint, map_location='cpu', weights_only=False)
-    if not isinstance(loaded, dict) or 'state_dict' not in loaded:
-        raise UserError(f'{checkpoint} holds no state_dict; give a checkpoint of a training run.')
+    loaded = read_checkpoint(checkpoint)
     plain = to_plain(loaded['state_dict'])
-    meta = {key: loaded.get('meta', {}).get(key) for key in ('dataset_meta', 'iter', 'epoch')}
-    torch.save(dict(meta=meta, state_dict=plain), f'{out}.tmp')
-    os.replace(f'{out}.tmp', out)
+    write_checkpoint(plain, loaded.get('meta', {}), out)
     return len(plain), len(loaded['state_dict']) - len(plain)
+
+
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """A checkpoint of MMEngine, on the CPU.
+
+    Raises:
+        UserError: it holds no ``state_dict``.
+    """
+    # MMEngine keeps its log history in checkpoints, which weights-only loading refuses
+    loaded = torch.load(path, map_location='cpu', weights_only=False)
+    if not isinstance(loaded, dict) or 'state_dict' not in loaded:
+        raise UserError(f'{path} holds no state_dict; give a checkpoint of a training run.')
+    return loaded
+
+
+def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out: str) -> None:
+    """Write weights, and of a run's meta information what other runs can use."""
+    kept = {key: meta.get(key) for key in ('dataset_meta', 'iter', 'epoch') if key in meta}
+    torch.save(dict(meta=kept, state_dict=dict(state_dict)), f'{out}.tmp')
+    os.replace(f'{out}.tmp', out)

@@ -1,0 +1,188 @@
+"""The config of an experiment without this package, for stock MMDetection to detect alike."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import mmengine.registry
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+import mmdet.registry
+from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.models import NWDBlendLoss, SizeAwareIoULoss
+from mmdet.registry import HOOKS, MODELS
+
+PACKAGE = 'abc_mmdet'
+RENAMED = {
+    'FastSimOTAAssigner': 'SimOTAAssigner',
+    'NWDOverlaps2D': 'BboxOverlaps2D',
+    'SmallObjectMetric': 'CocoMetric',
+    'SmallObjectSampler': 'InfiniteSampler',
+    'AmpOnGpuOptimWrapper': 'OptimWrapper',
+}
+LOSSES_AROUND = {  # fields of ours; the others are those of the loss inside
+    'SizeAwareIoULoss': ('iou_loss', SizeAwareIoULoss),
+    'NWDBlendLoss': ('box_loss', NWDBlendLoss),
+}
+LEFT_OUT = ('SmallObjectCopyPaste',)  # and all hooks of ours: they change training alone
+OWN_VARIABLES = ('data_help', 'small_classes', 'work_dir')
+_NOTHING = object()
+
+
+def to_stock_config(config: Config) -> tuple[Config, list[str]]:
+    """Rewrite an experiment so that it needs MMDetection alone and finds the same objects.
+
+    The detector keeps every layer that runs at inference. What only training used is replaced by
+    its counterpart in MMDetection or left out, so the result also trains, as a plain detector.
+
+    Args:
+        config: the experiment; left as it is.
+
+    Returns:
+        The new config, and what was changed: one line per field.
+
+    Raises:
+        UserError: something that runs at inference has no counterpart; all such fields are named.
+    """
+    rewriting = _Rewriting()
+    fields = config.to_dict()
+    if 'model' in fields:  # first, as it is what a user looks for in the messages
+        fields = {'model': rewriting.model(fields['model']), **_without(fields, 'model')}
+    fields = rewriting.walk(_without(fields, *OWN_VARIABLES), '')
+    imports = fields.pop('custom_imports', None)
+    if imports:
+        names = [imports['imports']] if isinstance(imports['imports'], str) else imports['imports']
+        others = [name for name in names if name.split('.')[0] != PACKAGE]
+        if others:
+            fields['custom_imports'] = dict(imports, imports=others)
+    if rewriting.problems:
+        raise UserError(
+            'This experiment cannot run without abc_mmdet; stock MMDetection has no counterpart of'
+            '\n  ' + '\n  '.join(rewriting.problems)
+        )
+    fields.update(load_from=None, resume=False)
+    return Config(fields), rewriting.changes
+
+
+class _Rewriting:
+    """One pass through a config, with what it changed and what it could not."""
+
+    def __init__(self) -> None:
+        self.own_types = _own_types()
+        self.changes: list[str] = []
+        self.problems: list[str] = []
+
+    def walk(self, value: Any, field: str) -> Any:
+        """``value`` with everything of this package replaced; ``_NOTHING`` if it is left out."""
+        if isinstance(value, (list, tuple)):
+            walked = [self.walk(item, f'{field}[{i}]') for i, item in enumerate(value)]
+            return type(value)(item for item in walked if item is not _NOTHING)
+        if not isinstance(value, dict):
+            return value
+        name = _type_name(value)
+        if name in self.own_types:
+            replaced = self.replace(value, name, field)
+            if replaced is _NOTHING:
+                self.changes.append(f'{field}: {name} left out')
+                return _NOTHING
+            if replaced is None:
+                self.problems.append(f'{field}: {name}')
+            else:
+                self.changes.append(f'{field}: {name} -> {_type_name(replaced)}')
+                return self.walk(replaced, field)
+        items = {k: self.walk(v, f'{field}.{k}'.lstrip('.')) for k, v in value.items()}
+        return {k: v for k, v in items.items() if v is not _NOTHING}
+
+    def replace(self, value: dict, name: str, field: str) -> Any:
+        """The counterpart of a dict with a type of this package; None if there is none."""
+        if name in LEFT_OUT or name in HOOKS.module_dict:
+            return _NOTHING
+        if name == 'ABCHead':
+            return dict(value['main_head'], num_classes=len(value['classes']))
+        if name in LOSSES_AROUND:
+            inner, loss = LOSSES_AROUND[name]
+            others = _without(value, 'type', *_parameters(loss))
+            return {**(value.get(inner) or dict(type='IoULoss')), **others}
+        if name not in RENAMED:
+            return None
+        replaced = dict(value, type=RENAMED[name])
+        if name == 'NWDOverlaps2D':
+            return _without(replaced, 'constant')
+        if name == 'SmallObjectSampler':
+            return _without(replaced, 'small_classes', 'max_area', 'power')
+        if name == 'AmpOnGpuOptimWrapper':
+            return _without(replaced, 'loss_scale', 'dtype', 'use_fsdp')
+        if name == 'SmallObjectMetric':
+            if 'coco' not in value.get('protocol', 'coco'):
+                self.problems.append(f'{field}.protocol: {value["protocol"]}')
+            return dict(_without(replaced, *_parameters(SmallObjectMetric)), classwise=True)
+        return replaced
+
+    def model(self, model: dict) -> dict:
+        """What is to be changed in more than one place of a detector: neck and head."""
+        model = dict(model)
+        neck, head = model.get('neck'), model.get('bbox_head')
+        if isinstance(neck, dict) and _type_name(neck) == 'ABCPAFPN':
+            model['neck'] = self.neck(neck)
+            if num_aux := neck.get('num_aux_levels', 0):
+                model['backbone'] = self.without_finest(model['backbone'], num_aux)
+        if isinstance(head, dict) and _type_name(head) == 'ABCHead':
+            # The main head may have had these to itself; a plain detector's come from the model
+            main = dict(head['main_head'])
+            own = {key: main.pop(key) for key in ('train_cfg', 'test_cfg') if key in main}
+            model.update(own, bbox_head=dict(head, main_head=main))
+        return model
+
+    def neck(self, neck: dict) -> dict:
+        num_aux = neck.get('num_aux_levels', 0)
+        if neck.get('gate_finest') and not num_aux:
+            self.problems.append('model.neck.gate_finest: the gate runs at inference')
+        self.changes.append('model.neck: ABCPAFPN -> YOLOXPAFPN')
+        return dict(
+            _without(neck, 'num_aux_levels', 'gate_finest'),
+            type='YOLOXPAFPN',
+            in_channels=list(neck['in_channels'])[num_aux:],
+        )
+
+    def without_finest(self, backbone: dict, number: int) -> dict:
+        """The backbone without its ``number`` finest outputs, which were for training only."""
+        outputs = backbone.get('out_indices')
+        if outputs is None and _type_name(backbone) not in self.own_types:
+            parameters = inspect.signature(MODELS.get(backbone['type'])).parameters
+            outputs = parameters['out_indices'].default if 'out_indices' in parameters else None
+        if not isinstance(outputs, (list, tuple)) or len(outputs) <= number:
+            self.problems.append(
+                f'model.backbone.out_indices={outputs}: it does not say which outputs the finest '
+                f'{number} are, that only training needed'
+            )
+            return backbone
+        self.changes.append(f'model.backbone: {number} finest output(s) left out')
+        return dict(backbone, out_indices=tuple(outputs)[number:])
+
+
+def _own_types() -> set[str]:
+    """Names under which this package has registered anything."""
+    modules = (mmdet.registry, mmengine.registry)
+    registries = [r for m in modules for r in vars(m).values() if isinstance(r, Registry)]
+    return {
+        name
+        for registry in registries
+        for name, kind in registry.module_dict.items()
+        if kind.__module__.split('.')[0] == PACKAGE
+    }
+
+
+def _type_name(value: dict) -> str:
+    kind = value.get('type', '')
+    return kind.split('.')[-1] if isinstance(kind, str) else getattr(kind, '__name__', '')
+
+
+def _parameters(kind: type) -> list[str]:
+    return list(inspect.signature(kind).parameters)
+
+
+def _without(value: dict, *keys: str) -> dict:
+    return {k: v for k, v in value.items() if k not in keys}

@@ -1,0 +1,102 @@
+"""Config and checkpoint of an experiment for stock MMDetection, checked and written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from abc_mmdet.apis.stock_config import to_stock_config
+from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.plain_checkpoint import read_checkpoint, to_plain, write_checkpoint
+from mmdet.registry import MODELS
+
+SIDE = 128  # pixels; a multiple of every stride in use
+
+
+class StockExperiment(NamedTuple):
+    """What was written, and what had to be changed for it."""
+
+    config: Path
+    checkpoint: Path
+    changes: list[str]
+    num_tensors: int
+    num_left_out: int
+
+
+def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> StockExperiment:
+    """Write an experiment so that it runs where this package is not installed.
+
+    Before anything is written, both detectors look at the same random picture, and their raw
+    outputs have to be equal to the last bit.
+
+    Args:
+        config: the experiment.
+        checkpoint: its weights, from a training run.
+        out_dir: folder for both files; they keep their names.
+
+    Raises:
+        UserError: a part that stock MMDetection cannot run, a checkpoint of another model, or
+            files that would overwrite those they were made from.
+    """
+    name = Path(config.filename or 'config.py').stem
+    paths = Path(out_dir, f'{name}.py'), Path(out_dir, f'{Path(checkpoint).stem}.pth')
+    for source in (config.filename, checkpoint):
+        if source and any(path.exists() and path.samefile(source) for path in paths):
+            raise UserError(f'{out_dir} is where {source} is; choose another folder.')
+    stock, changes = to_stock_config(config)
+    loaded = read_checkpoint(checkpoint)
+    init_default_scope(config.get('default_scope', 'mmdet'))
+    with config_mistakes(str(config.filename)):
+        ours, theirs = MODELS.build(config.model), MODELS.build(stock.model)
+    _load(ours, loaded['state_dict'], checkpoint)
+    plain = to_plain(loaded['state_dict'])
+    _load(theirs, plain, checkpoint)
+    _compare(ours.eval(), theirs.eval())
+
+    weights = {key: plain[key] for key in theirs.state_dict()}
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    write_checkpoint(weights, loaded.get('meta', {}), str(paths[1]))
+    text = f'{paths[0]}.tmp'
+    Path(text).write_text(stock.pretty_text, encoding='utf-8')
+    os.replace(text, paths[0])
+    return StockExperiment(*paths, changes, len(weights), len(loaded['state_dict']) - len(weights))
+
+
+def _load(model: nn.Module, state: dict[str, Tensor], checkpoint: str) -> None:
+    """Load weights that may be more than the model has, but neither fewer nor others."""
+    try:
+        missing = model.load_state_dict(state, strict=False).missing_keys
+    except RuntimeError as error:  # of another shape; PyTorch names them line by line
+        missing = [line.strip() for line in str(error).splitlines()[1:]]
+    if missing:
+        raise UserError(
+            f'{checkpoint} does not fit the config: {len(missing)} tensors are missing or of '
+            f'another shape, such as\n  {missing[0]}\n'
+            'Give the config it was trained with; it lies beside it, in the work_dir.'
+        )
+
+
+def _compare(ours: nn.Module, theirs: nn.Module) -> None:
+    mean = getattr(ours.data_preprocessor, 'mean', None)
+    channels = 3 if mean is None else len(mean)
+    picture = torch.rand(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        if not _equal(ours(picture), theirs(picture)):
+            raise UserError(
+                'The plain detector does not give the outputs of this one, so nothing was '
+                'written. Does the backbone do without its finest outputs (model.backbone.'
+                'out_indices) what it did with them?'
+            )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
