@@ -2,6 +2,7 @@ from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
 from .dense_heads import ABCHead, AuxSmallObjectHead
 from .detectors import StreamingDetector
+from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
 from .necks import ABCPAFPN
 from .task_modules import FastSimOTAAssigner, NWDOverlaps2D
@@ -13,6 +14,7 @@ __all__ = [
     'AuxSmallObjectHead',
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
+    'GradientArbiter',
     'MaxViTRNN',
     'NWDBlendLoss',
     'NWDOverlaps2D',

@@ -1,0 +1,215 @@
+"""Decides in backward how the gradients of the two tasks meet on the features they share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+from abc_mmdet.errors import UserError
+from mmdet.registry import MODELS
+
+MODES = ('sum', 'detach', 'gate', 'main_first', 'pcgrad')
+UNITS = {'level': (0, 1, 2, 3), 'image': (1, 2, 3), 'location': (1,)}  # dimensions that they span
+
+
+@MODELS.register_module()
+class GradientArbiter(nn.Module):
+    """Hands the same features to both heads, and joins what comes back from them.
+
+    Forward is the identity. In backward the gradients of both tasks on a shared level are known
+    before they are added, so one backward pass is enough to compare them and to change their sum:
+
+    - ``sum``: their plain sum, as without an arbiter.
+    - ``detach``: the main task's alone. The auxiliary task trains its own head and nothing else,
+      on levels that only it sees as well, where the gradient is zero.
+    - ``gate``: without the auxiliary task's where the two conflict, that is, where their inner
+      product is negative (Du et al., 2018, arXiv 1812.02224).
+    - ``main_first``: where they conflict, the part of the auxiliary gradient that is opposed to
+      the main one is taken out of it.
+    - ``pcgrad``: where they conflict, each loses the part that is opposed to the other (Yu et
+      al., 2020, arXiv 2001.06782).
+
+    Whether two gradients conflict is decided ``per`` location (a vector of C values), per image
+    or per level (the whole batch, over all processes of a distributed run). Inner products are
+    taken in float32. A gradient that is not finite conflicts with nothing: it goes through, for
+    the loss scaler of mixed precision to find it.
+
+    How the tasks get on is measured in every mode; :meth:`report` says it.
+
+    Args:
+        mode, per: see above.
+        main_strides, aux_strides: strides of the levels of the two heads in pixels, in their
+            order; :class:`ABCHead` fills them in.
+
+    Raises:
+        UserError: a mode or ``per`` that does not exist.
+    """
+
+    def __init__(
+        self,
+        main_strides: Sequence[int],
+        aux_strides: Sequence[int],
+        mode: str = 'sum',
+        per: str = 'image',
+    ) -> None:
+        super().__init__()
+        for name, value, choices in (('mode', mode, MODES), ('per', per, tuple(UNITS))):
+            if value not in choices:
+                raise UserError(
+                    f'GradientArbiter {name}={value!r} is unknown; use one of {choices}.'
+                )
+        self.mode, self.per = mode, per
+        self.main_strides, self.aux_strides = tuple(main_strides), tuple(aux_strides)
+        self.shared_strides = [s for s in self.main_strides if s in self.aux_strides]
+        # A leaf that stands beside the features, so that backward can return its measurements as
+        # a gradient. Neither parameter nor buffer: no optimizer, checkpoint or wrapper sees it.
+        self.probe = torch.zeros(len(self.shared_strides), 5, requires_grad=True)
+
+    def _apply(self, fn: Any, *args: Any, **kwargs: Any) -> nn.Module:
+        """Move the probe along with the module; it stays in float32."""
+        self.probe = fn(self.probe.detach()).float().requires_grad_()
+        return super()._apply(fn, *args, **kwargs)
+
+    # Runs between compiled graphs, not in them: a graph may return equal tensors as one, or make
+    # them anew as views of their common base, and either leads gradients around the function.
+    @torch.compiler.disable
+    def forward(
+        self, main_levels: Sequence[Tensor], aux_levels: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The same levels with arbitrated gradients, for the main and for the auxiliary head.
+
+        Args:
+            main_levels, aux_levels: ``(B, C, H_i, W_i)`` per level of ``main_strides`` and of
+                ``aux_strides``; a level of both is the same tensor in both.
+        """
+        main = dict(zip(self.main_strides, main_levels, strict=True))
+        aux = dict(zip(self.aux_strides, aux_levels, strict=True))
+        if self.mode == 'detach':
+            for stride in aux.keys() - main.keys():
+                aux[stride] = _ZeroGradient.apply(aux[stride])
+        shared = [main[stride] for stride in self.shared_strides]
+        if any(level.requires_grad for level in shared):  # else nothing that learns is shared
+            levels = _Meeting.apply(self.mode, self.per, self.probe, *shared)
+            main.update(zip(self.shared_strides, levels[: len(shared)], strict=True))
+            aux.update(zip(self.shared_strides, levels[len(shared) :], strict=True))
+        return tuple(main.values()), tuple(aux.values())
+
+    @torch.compiler.disable
+    @torch.no_grad()
+    def report(self) -> dict[str, Tensor]:
+        """What the backward passes since the last call met; empty where there was none.
+
+        The gradients are those that came from the heads, before the arbiter changed anything and
+        with the weights of the tasks in them. Nothing is waited for: figures stay on the device.
+
+        Returns:
+            For every shared level, ``s8`` being the one of stride 8: ``conflict/s8_cosine`` of
+            the two gradients, ``conflict/s8_norm_ratio``, auxiliary over main, and, with
+            ``per='image'``, ``conflict/s8_image_rate``, the share of the images where they
+            conflict (of the locations, of the steps accordingly). 0 where it is undefined.
+        """
+        measured, self.probe.grad = self.probe.grad, None
+        if measured is None:
+            return {}
+        inner, main_square, aux_square, conflicts, meetings = measured.unbind(dim=1)
+        figures = {
+            'cosine': inner / (main_square.sqrt() * aux_square.sqrt()),
+            'norm_ratio': (aux_square / main_square).sqrt(),
+            f'{self.per}_rate': conflicts / meetings,
+        }
+        return {
+            f'conflict/s{stride}_{name}': value
+            for name, values in figures.items()
+            for stride, value in zip(
+                self.shared_strides, values.nan_to_num(0.0, 0.0, 0.0).unbind(), strict=True
+            )
+        }
+
+    def extra_repr(self) -> str:
+        return f'mode={self.mode}, per={self.per}, shared_strides={self.shared_strides}'
+
+
+class _Meeting(torch.autograd.Function):
+    """Levels for both heads in forward; in backward their joined gradients and measurements.
+
+    All levels at once, so that a distributed run needs one reduction. None of them has to wait
+    for it: autograd goes through both heads before it goes on to what is before them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mode: str, per: str, probe: Tensor, *levels: Tensor) -> tuple:
+        ctx.mode, ctx.per = mode, per
+        return tuple(level.view_as(level) for level in (*levels, *levels))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple:
+        half = len(gradients) // 2
+        pairs = list(zip(gradients[:half], gradients[half:], strict=True))
+        products = [_inner_products(main, aux, UNITS[ctx.per]) for main, aux in pairs]
+        if ctx.per == 'level' and ctx.mode not in ('sum', 'detach'):
+            products = list(_sum_over_processes(torch.stack(products)))
+        joined = [
+            _join(ctx.mode, main, aux, *inner)
+            for (main, aux), inner in zip(pairs, products, strict=True)
+        ]
+        return None, None, torch.stack([_measure(inner) for inner in products]), *joined
+
+
+class _ZeroGradient(torch.autograd.Function):
+    """Identity whose gradient is zero: what is before it stays in use and learns nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, level: Tensor) -> Tensor:
+        return level.view_as(level)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return torch.zeros_like(gradient)
+
+
+def _inner_products(main: Tensor, aux: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """``<main, aux>``, ``<main, main>`` and ``<aux, aux>`` over ``dims``, which stay as size 1."""
+    # Elementwise products: matrix products would be rounded to half precision under autocast.
+    main, aux = _wide(main), _wide(aux)
+    pairs = ((main, aux), (main, main), (aux, aux))
+    return torch.stack([(a * b).sum(dims, keepdim=True) for a, b in pairs])
+
+
+def _wide(gradient: Tensor) -> Tensor:
+    return gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+
+
+def _sum_over_processes(products: Tensor) -> Tensor:
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(products)
+    return products
+
+
+def _conflicts(inner: Tensor) -> Tensor:
+    return (inner < 0) & inner.isfinite()
+
+
+def _join(
+    mode: str, main: Tensor, aux: Tensor, inner: Tensor, main_square: Tensor, aux_square: Tensor
+) -> Tensor:
+    if mode == 'detach':
+        return main
+    if mode == 'gate':
+        return main + aux.masked_fill(_conflicts(inner), 0)
+    if mode == 'sum':
+        return main + aux
+    opposed = torch.where(_conflicts(inner), inner, 0)
+    tiny = torch.finfo(opposed.dtype).tiny  # squares can vanish where the inner product does not
+    joined = _wide(main) + _wide(aux)
+    joined = joined.addcmul(_wide(main), opposed / main_square.clamp_min(tiny), value=-1)
+    if mode == 'pcgrad':
+        joined = joined.addcmul(_wide(aux), opposed / aux_square.clamp_min(tiny), value=-1)
+    return joined.to(main.dtype)
+
+
+def _measure(products: Tensor) -> Tensor:
+    """The three sums over all units, the number of conflicts, that of units where both learn."""
+    inner = products[0]
+    counts = torch.stack([_conflicts(inner).sum(), (inner != 0).sum()])
+    return torch.cat([products.flatten(1).sum(dim=1), counts])
