@@ -20,7 +20,12 @@ randomness = dict(seed=0)
 
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)
+log_processor = dict(
+    type='LogProcessor',
+    window_size=50,
+    by_epoch=False,
+    # averaged over the window; conflict/*: how the gradients of ABC's two tasks get on
+    mean_pattern=r'.*(loss|time|data_time|grad_norm|conflict).*')
 log_level = 'INFO'
 load_from = None
 resume = False

@@ -78,6 +78,8 @@ def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) 
     assert 'loss_bbox' in output
     assert 'aux_loss_bbox' in output
     assert 'eta:' in output
+    iterations = [line for line in output.splitlines() if 'Iter(train)' in line]
+    assert ['conflict/s4_cosine' in line for line in iterations] == [False, True, True, True]
     assert 'bbox_mAP' in output, 'it evaluates at the end'
     assert Path((work_dir / 'last_checkpoint').read_text()) == work_dir / 'iter_4.pth'
     assert list(work_dir.rglob('events.out.tfevents*'))
@@ -107,6 +109,7 @@ def test_resumes_where_it_was(trained: tuple[Path, str], data: str) -> None:
     assert 'resumed epoch: 0, iter: 4' in output
     assert 'Iter(train) [5/6]' in output
     assert 'Iter(train) [4/6]' not in output
+    assert 'conflict/s4_image_rate' in output
     assert (work_dir / 'iter_6.pth').exists()
     constants = [re.findall(r'NWD constant of .*', text) for text in (first_output, output)]
     assert constants[0] == constants[1]

@@ -24,7 +24,9 @@ from mmdet.utils import ConfigType
 class ABCHead(BaseModule):
     """Auxiliary Balanced Classifier around any single-stage dense head of MMDetection.
 
-    In training both heads see the pyramid; their losses are joined by the multi-task loss. In
+    In training both heads see the pyramid; their losses are joined by the multi-task loss, their
+    gradients on the levels that both see by the arbiter, which also reports how far they agree
+    (``conflict/*`` in the log, of the iteration before: it is backward that shows it). In
     prediction, in ``forward`` and so in export, the main head stands alone: the auxiliary branch
     is not called. Everything else a detector or a hook asks of its ``bbox_head``
     (``num_classes``, ``prior_generator``, ``predict_by_feat``, ...) is answered by the main head.
@@ -45,6 +47,8 @@ class ABCHead(BaseModule):
             (:func:`abc_mmdet.models.small_classes.small_sample`). Default: no limit.
         aux_head: config of the auxiliary head; ``num_classes`` is filled in.
         multi_task_loss: config of the loss that joins both.
+        arbiter: config of a :class:`GradientArbiter`; its strides are filled in. ``None`` for the
+            plain sum of the gradients without a report.
         use_auxiliary: ``False`` builds no auxiliary head: the main head exactly.
         train_cfg, test_cfg: handed to the main head, as a detector does.
         init_cfg: initialisation config.
@@ -62,6 +66,7 @@ class ABCHead(BaseModule):
         max_area: float | None = None,
         aux_head: ConfigType | None = None,
         multi_task_loss: ConfigType = dict(type='ABCMultiTaskLoss'),  # noqa: B006
+        arbiter: ConfigType | None = dict(type='GradientArbiter', mode='sum'),  # noqa: B006
         use_auxiliary: bool = True,
         train_cfg: ConfigType | None = None,
         test_cfg: ConfigType | None = None,
@@ -88,6 +93,8 @@ class ABCHead(BaseModule):
                 f'aux_head strides {aux} leave a gap in those of main_head, {main}: every '
                 'auxiliary stride must be one of the main head or finer than all of them.'
             )
+        strides = dict(main_strides=main, aux_strides=aux)
+        self.arbiter = MODELS.build({**arbiter, **strides}) if arbiter else None
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -125,13 +132,20 @@ class ABCHead(BaseModule):
         Raises:
             UserError: the pyramid lacks a level that one of the heads needs.
         """
-        main_losses = self.main_head.loss(self._main_levels(x), batch_data_samples)
+        main_levels = self._main_levels(x)
         if not self.use_auxiliary or (not self.training and self._aux_levels_missing(x)):
-            return main_losses
+            return self.main_head.loss(main_levels, batch_data_samples)
+        aux_levels = self._aux_levels(x)
+        report: dict[str, Tensor] = {}
+        if self.arbiter is not None:
+            main_levels, aux_levels = self.arbiter(main_levels, aux_levels)
+            if self.training:
+                report = self.arbiter.report()
+        main_losses = self.main_head.loss(main_levels, batch_data_samples)
         aux_losses = self.aux_head.loss(
-            self._aux_levels(x), [self._small_sample(sample) for sample in batch_data_samples]
+            aux_levels, [self._small_sample(sample) for sample in batch_data_samples]
         )
-        return self.multi_task_loss(main_losses, aux_losses)
+        return {**self.multi_task_loss(main_losses, aux_losses), **report}
 
     def predict(
         self, x: Sequence[Tensor], batch_data_samples: list[DetDataSample], rescale: bool = False

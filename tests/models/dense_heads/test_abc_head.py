@@ -248,6 +248,82 @@ def test_own_checkpoint_loads() -> None:
         assert torch.equal(head.state_dict()[name], value)
 
 
+def gradients_of(head: ABCHead, levels: tuple, gt: list) -> dict[str, torch.Tensor]:
+    """Gradients of all parameters and levels after one step; the head's report is left unread."""
+    head.zero_grad()
+    for level in levels:
+        level.grad = None
+    losses = head.loss(levels, gt)
+    sum(value for name, value in losses.items() if 'loss' in name).backward()
+    of_levels = {f'level {i}': level.grad for i, level in enumerate(levels)}
+    return of_levels | {name: p.grad for name, p in head.named_parameters()}
+
+
+def test_the_default_arbiter_adds_as_autograd_does(pyramid, samples) -> None:
+    head, plain = abc_head(), abc_head(arbiter=None)
+    plain.load_state_dict(head.state_dict())
+    levels, gt = pyramid(STRIDES), samples([0, 1, 3, 3], [2, 1])
+    ours, theirs = gradients_of(head, levels, gt), gradients_of(plain, levels, gt)
+    assert set(ours) == set(theirs)
+    for name, gradient in ours.items():
+        torch.testing.assert_close(gradient, theirs[name])
+
+
+def test_detached_the_auxiliary_task_trains_its_own_head_alone(pyramid, samples) -> None:
+    train_only = dict(YOLOX, strides=(8, 16, 32))
+    head = abc_head(main_head=train_only, arbiter=dict(type='GradientArbiter', mode='detach'))
+    plain = abc_head(main_head=train_only)
+    plain.load_state_dict(head.state_dict())
+    levels, gt = pyramid(STRIDES), samples([0, 1, 3, 3], [2, 1])
+    detached, added = gradients_of(head, levels, gt), gradients_of(plain, levels, gt)
+    assert detached['level 0'] is not None and not detached['level 0'].any(), 'a train-only level'
+    assert added['level 0'].any()
+    main_losses = head.main_head.loss(levels[1:], gt)
+    expected = torch.autograd.grad(sum(main_losses.values()), levels[1:])
+    for i, gradient in enumerate(expected, start=1):
+        torch.testing.assert_close(detached[f'level {i}'], gradient)
+    for name, _ in head.named_parameters():
+        torch.testing.assert_close(detached[name], added[name])
+
+
+def test_reports_from_the_second_iteration_on(pyramid, samples) -> None:
+    head = abc_head(arbiter=dict(type='GradientArbiter', per='location'))
+    levels, gt = pyramid(STRIDES), samples([0, 1, 3, 3], [2, 1])
+    losses = head.loss(levels, gt)
+    assert not any('conflict' in name for name in losses)
+    sum(losses.values()).backward()
+
+    main, aux = head.main_head.loss(levels, gt), head.loss(levels, gt)
+    report = {name: value for name, value in aux.items() if 'conflict' in name}
+    assert set(report) == {
+        f'conflict/s{stride}_{figure}'
+        for stride in (4, 8)
+        for figure in ('cosine', 'norm_ratio', 'location_rate')
+    }
+    main = torch.autograd.grad(sum(main.values()), levels[:2])
+    aux = sum(value for name, value in aux.items() if name.startswith('aux_loss'))
+    aux = torch.autograd.grad(aux, levels[:2])
+    for stride, m, a in zip((4, 8), main, aux, strict=True):
+        cosine = torch.cosine_similarity(m.flatten(), a.flatten(), dim=0)
+        torch.testing.assert_close(report[f'conflict/s{stride}_cosine'], cosine)
+        ratio = a.norm() / m.norm()
+        torch.testing.assert_close(report[f'conflict/s{stride}_norm_ratio'], ratio)
+        rate = ((m * a).sum(dim=1) < 0).float().mean()
+        torch.testing.assert_close(
+            report[f'conflict/s{stride}_location_rate'], rate, rtol=0, atol=2e-3
+        )
+
+
+def test_a_validation_loss_has_no_report(pyramid, samples) -> None:
+    head, levels, gt = abc_head(), pyramid(STRIDES), samples([0], [1])
+    gradients_of(head, levels, gt)
+    with torch.no_grad():
+        losses = head.eval().loss(levels, gt)
+    assert 'aux_loss_cls' in losses
+    assert not any('conflict' in name for name in losses)
+    assert any('conflict' in name for name in head.train().loss(levels, gt))
+
+
 def test_answers_for_its_main_head() -> None:
     head = abc_head()
     assert head.num_classes == 4
@@ -274,6 +350,7 @@ def test_l1_switch_of_yolox_reaches_both_heads(pyramid, samples) -> None:
         (dict(main_head=dict(YOLOX, num_classes=80)), 'main_head.num_classes=80'),
         (dict(aux_head=dict(AUX, num_classes=3)), 'aux_head.num_classes=3'),
         (dict(aux_head=dict(AUX, strides=(12, 24))), 'leave a gap'),
+        (dict(arbiter=dict(type='GradientArbiter', mode='pc_grad')), "mode='pc_grad' is unknown"),
     ],
 )
 def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
