@@ -1,26 +1,48 @@
+import math
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.logging import MessageHub
 
 from abc_mmdet.engine import MultiTaskWeightHook
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.losses import ABCMultiTaskLoss
 
-
-def weights_at(hook: MultiTaskWeightHook, iteration: int) -> tuple[float, float]:
-    """Weights that the hook gives a fresh run (or one resumed) at this iteration."""
-    loss = ABCMultiTaskLoss()
-    head = SimpleNamespace(multi_task_loss=loss)
-    runner = SimpleNamespace(model=SimpleNamespace(bbox_head=head), iter=iteration)
-    hook.before_train_iter(runner, iteration)
-    return loss.main_weight, loss.aux_weight
+FADE_IN_AND_OUT = [
+    dict(begin=0, aux_weight=0.0),
+    dict(begin=0, end=100, aux_weight=0.25),
+    dict(begin=800, end=1000, aux_weight=0.05, curve='cosine'),
+]
 
 
-def test_weights_follow_from_the_iteration_alone() -> None:
-    hook = MultiTaskWeightHook(
-        [dict(begin=20, aux_weight=0.0), dict(begin=10, aux_weight=0.25, main_weight=0.5)]
-    )
-    assert [weights_at(hook, i) for i in (0, 9, 10, 19, 20, 1000)] == [
+def run_through(hook: MultiTaskWeightHook, iterations: list[int], **weights: float) -> list:
+    """Weights that the hook gives one run in these iterations."""
+    loss = ABCMultiTaskLoss(**weights)
+    model = SimpleNamespace(bbox_head=SimpleNamespace(multi_task_loss=loss))
+    runner = SimpleNamespace(model=model, message_hub=MessageHub('weights'))
+    given_weights = []
+    for runner.iter in iterations:
+        hook.before_train_iter(runner, runner.iter)
+        given_weights.append((loss.main_weight, loss.aux_weight))
+        for name, buffer in runner.message_hub.log_scalars.items():
+            assert buffer.current() == getattr(loss, name.removeprefix('train/'))
+    logged = {
+        name for name in ('main_weight', 'aux_weight') if any(name in e for e in hook.schedule)
+    }
+    assert set(runner.message_hub.log_scalars) == {f'train/{name}' for name in logged}
+    return given_weights
+
+
+def weights_at(schedule: list[dict], iteration: int) -> tuple[float, float]:
+    """Weights of a run resumed at this iteration."""
+    return run_through(MultiTaskWeightHook(schedule), [iteration])[0]
+
+
+def test_weights_change_at_given_iterations() -> None:
+    schedule = [dict(begin=20, aux_weight=0.0), dict(begin=10, aux_weight=0.25, main_weight=0.5)]
+    assert [weights_at(schedule, i) for i in (0, 9, 10, 19, 20, 1000)] == [
         (1.0, 2.0),
         (1.0, 2.0),
         (0.5, 0.25),
@@ -30,10 +52,78 @@ def test_weights_follow_from_the_iteration_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize('entry', [dict(aux_weight=0.0), dict(begin=5, auxweight=0.0)])
-def test_wrong_entries_are_refused(entry: dict) -> None:
-    with pytest.raises(UserError, match='schedule entry'):
+def test_weights_fade_in_and_out() -> None:
+    expected = {
+        0: 0.0,
+        50: 0.125,
+        100: 0.25,
+        799: 0.25,
+        850: 0.05 + 0.2 * (1 + math.cos(math.pi / 4)) / 2,
+        900: 0.15,
+        1000: 0.05,
+        10**6: 0.05,
+    }
+    for iteration, weight in expected.items():
+        assert weights_at(FADE_IN_AND_OUT, iteration) == (1.0, pytest.approx(weight))
+    assert weights_at(FADE_IN_AND_OUT, 1000)[1] == 0.05, 'the end is reached exactly'
+
+
+def test_a_decay_starts_from_the_weight_of_the_config() -> None:
+    schedule = [dict(begin=10, end=20, aux_weight=0.0)]
+    weights = run_through(MultiTaskWeightHook(schedule), [0, 10, 15, 20], aux_weight=0.5)
+    assert [aux for _, aux in weights] == [0.5, 0.5, 0.25, 0.0]
+
+
+def test_an_entry_interrupts_the_one_before() -> None:
+    schedule = [
+        dict(begin=0, end=100, aux_weight=0.0),  # from 2.0, at 1.0 when it is interrupted
+        dict(begin=50, end=60, aux_weight=3.0),
+    ]
+    assert [weights_at(schedule, i)[1] for i in (50, 55, 60, 99)] == [1.0, 2.0, 3.0, 3.0]
+
+
+ENTRIES = st.builds(
+    lambda begin, length, weight, name, curve: {
+        'begin': begin,
+        name: weight,
+        **({'end': begin + length, 'curve': curve} if length else {}),
+    },
+    st.integers(0, 30),
+    st.integers(0, 20),
+    st.floats(0, 3),
+    st.sampled_from(['main_weight', 'aux_weight']),
+    st.sampled_from(['linear', 'cosine']),
+)
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=4), st.integers(0, 50))
+def test_a_resumed_run_has_the_weights_of_the_undisturbed_one(schedule, resumed_at) -> None:
+    undisturbed = run_through(MultiTaskWeightHook(schedule), list(range(60)))
+    resumed = run_through(MultiTaskWeightHook(schedule), list(range(resumed_at, 60)))
+    assert resumed == undisturbed[resumed_at:]
+    assert all(0 <= weight <= 3 for weights in undisturbed for weight in weights)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'message'),
+    [
+        (dict(aux_weight=0.0), 'give begin'),
+        (dict(begin=5), 'give begin, one or both of'),
+        (dict(begin=5, auxweight=0.0), 'give begin, one or both of'),
+        (dict(begin=-1, aux_weight=0.0), 'begin is the number of an iteration'),
+        (dict(begin='half', aux_weight=0.0), 'begin is the number of an iteration'),
+        (dict(begin=5, end=5, aux_weight=0.0), 'end is the number of an iteration after begin'),
+        (dict(begin=5, end=9, aux_weight=0.0, curve='step'), "curve is one of ('linear'"),
+        (dict(begin=5, aux_weight=0.0, curve='linear'), 'needs an end'),
+        (dict(begin=5, aux_weight=-0.25), 'a weight is a number, 0 or more'),
+        (dict(begin=5, aux_weight=math.nan), 'a weight is a number, 0 or more'),
+    ],
+)
+def test_wrong_entries_are_refused(entry: dict, message: str) -> None:
+    with pytest.raises(UserError) as error:
         MultiTaskWeightHook([entry])
+    assert f'schedule entry {entry} is wrong: ' in str(error.value)
+    assert message in str(error.value)
 
 
 def test_model_without_auxiliary_task_is_refused() -> None:
