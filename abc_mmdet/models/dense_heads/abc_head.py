@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -180,6 +181,7 @@ class ABCHead(BaseModule):
         by_stride = dict(zip(self.pyramid_strides, x[-len(self.pyramid_strides) :], strict=True))
         return tuple(by_stride[stride] for stride in strides)
 
+    @torch.compiler.disable  # which cannot trace the making of data samples
     def _small_sample(self, sample: DetDataSample) -> DetDataSample:
         return small_sample(sample, self.label_table, self.small_classes.max_area)
 

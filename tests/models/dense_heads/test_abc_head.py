@@ -359,11 +359,34 @@ def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_autocast(pyramid, samples, dtype: torch.dtype) -> None:
-    head, levels = abc_head(), pyramid(STRIDES)
+@pytest.mark.parametrize('mode', ['sum', 'pcgrad'])
+def test_autocast(pyramid, samples, mode: str, dtype: torch.dtype) -> None:
+    head, levels = abc_head(arbiter=dict(type='GradientArbiter', mode=mode)), pyramid(STRIDES)
     with torch.autocast('cpu', dtype=dtype):
-        losses = head.loss(levels, samples([0, 1, 3], []))
+        losses = head.loss([level * 1 for level in levels], samples([0, 1, 3], []))
     total = sum(losses.values())
     assert total.isfinite()
     total.backward()
     assert all(p.grad.isfinite().all() for p in head.parameters())
+    assert all(level.grad.isfinite().all() for level in levels)
+    assert head.arbiter.report()['conflict/s4_norm_ratio'] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('mode', ['detach', 'pcgrad'])
+def test_compiled(pyramid, samples, mode: str) -> None:
+    head, gt = abc_head(arbiter=dict(type='GradientArbiter', mode=mode)), samples([0, 1, 3], [2])
+    compiled = torch.compile(head.loss, backend='aot_eager')
+    levels = pyramid(STRIDES)
+    seen = []
+    for loss in (head.loss, compiled, compiled):
+        head.zero_grad()
+        leaves = [level.detach().requires_grad_() for level in levels]
+        losses = loss([leaf * 1 for leaf in leaves], gt)
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        gradients = {name: p.grad for name, p in head.named_parameters()}
+        seen.append(gradients | {f'level {i}': leaf.grad for i, leaf in enumerate(leaves)})
+    assert 'conflict/s4_cosine' in losses
+    for other in seen[1:]:
+        for name, gradient in seen[0].items():
+            torch.testing.assert_close(other[name], gradient, rtol=1e-4, atol=1e-5)
