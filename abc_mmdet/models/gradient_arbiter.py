@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.autograd.function import once_differentiable
 
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
@@ -106,8 +107,8 @@ class GradientArbiter(nn.Module):
         Returns:
             For every shared level, ``s8`` being the one of stride 8: ``conflict/s8_cosine`` of
             the two gradients, ``conflict/s8_norm_ratio``, auxiliary over main, and, with
-            ``per='image'``, ``conflict/s8_image_rate``, the share of the images where they
-            conflict (of the locations, of the steps accordingly). 0 where it is undefined.
+            ``per='image'``, ``conflict/s8_image_rate``, the share of the images with both
+            gradients where they conflict (of locations, of steps). 0 where it is undefined.
         """
         measured, self.probe.grad = self.probe.grad, None
         if measured is None:
@@ -143,16 +144,14 @@ class _Meeting(torch.autograd.Function):
         return tuple(level.view_as(level) for level in (*levels, *levels))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple:
         half = len(gradients) // 2
-        pairs = list(zip(gradients[:half], gradients[half:], strict=True))
-        products = [_inner_products(main, aux, UNITS[ctx.per]) for main, aux in pairs]
+        pairs = [_Pair(*pair) for pair in zip(gradients[:half], gradients[half:], strict=True)]
+        products = [pair.inner_products(UNITS[ctx.per]) for pair in pairs]
         if ctx.per == 'level' and ctx.mode not in ('sum', 'detach'):
             products = list(_sum_over_processes(torch.stack(products)))
-        joined = [
-            _join(ctx.mode, main, aux, *inner)
-            for (main, aux), inner in zip(pairs, products, strict=True)
-        ]
+        joined = [pair.join(ctx.mode, *inner) for pair, inner in zip(pairs, products, strict=True)]
         return None, None, torch.stack([_measure(inner) for inner in products]), *joined
 
 
@@ -168,44 +167,49 @@ class _ZeroGradient(torch.autograd.Function):
         return torch.zeros_like(gradient)
 
 
-def _inner_products(main: Tensor, aux: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """``<main, aux>``, ``<main, main>`` and ``<aux, aux>`` over ``dims``, which stay as size 1."""
-    # Elementwise products: matrix products would be rounded to half precision under autocast.
-    main, aux = _wide(main), _wide(aux)
-    pairs = ((main, aux), (main, main), (aux, aux))
-    return torch.stack([(a * b).sum(dims, keepdim=True) for a, b in pairs])
+class _Pair:
+    """The gradients of both tasks on one level ``(B, C, H, W)``, in float32 or better.
 
+    Every result is written to one tensor, which in the end is their join: on a CPU taking memory
+    of this size costs more than the arithmetic.
+    """
 
-def _wide(gradient: Tensor) -> Tensor:
-    return gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+    def __init__(self, main: Tensor, aux: Tensor) -> None:
+        self.dtype = main.dtype
+        wide = torch.promote_types(main.dtype, torch.float32)
+        self.main, self.aux = main.to(wide), aux.to(wide)
+        self.out = torch.empty_like(self.main)
 
+    def inner_products(self, dims: tuple[int, ...]) -> Tensor:
+        """``<main, aux>``, ``<main, main>``, ``<aux, aux>`` over ``dims``, which stay as size 1."""
+        # Elementwise products: matrix products would be rounded to half precision under autocast.
+        pairs = ((self.main, self.aux), (self.main, self.main), (self.aux, self.aux))
+        return torch.stack([torch.mul(*p, out=self.out).sum(dims, keepdim=True) for p in pairs])
 
-def _sum_over_processes(products: Tensor) -> Tensor:
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.all_reduce(products)
-    return products
+    def join(self, mode: str, inner: Tensor, main_square: Tensor, aux_square: Tensor) -> Tensor:
+        if mode == 'detach':
+            return self.main.to(self.dtype)
+        if mode == 'gate':
+            agree = (~_conflicts(inner)).to(inner.dtype)
+            return torch.addcmul(self.main, self.aux, agree, out=self.out).to(self.dtype)
+        joined = torch.add(self.main, self.aux, out=self.out)
+        if mode != 'sum':
+            opposed = torch.where(_conflicts(inner), inner, 0)
+            tiny = torch.finfo(inner.dtype).tiny  # a square can vanish where ``inner`` does not
+            joined.addcmul_(self.main, opposed / main_square.clamp_min(tiny), value=-1)
+            if mode == 'pcgrad':
+                joined.addcmul_(self.aux, opposed / aux_square.clamp_min(tiny), value=-1)
+        return joined.to(self.dtype)
 
 
 def _conflicts(inner: Tensor) -> Tensor:
     return (inner < 0) & inner.isfinite()
 
 
-def _join(
-    mode: str, main: Tensor, aux: Tensor, inner: Tensor, main_square: Tensor, aux_square: Tensor
-) -> Tensor:
-    if mode == 'detach':
-        return main
-    if mode == 'gate':
-        return main + aux.masked_fill(_conflicts(inner), 0)
-    if mode == 'sum':
-        return main + aux
-    opposed = torch.where(_conflicts(inner), inner, 0)
-    tiny = torch.finfo(opposed.dtype).tiny  # squares can vanish where the inner product does not
-    joined = _wide(main) + _wide(aux)
-    joined = joined.addcmul(_wide(main), opposed / main_square.clamp_min(tiny), value=-1)
-    if mode == 'pcgrad':
-        joined = joined.addcmul(_wide(aux), opposed / aux_square.clamp_min(tiny), value=-1)
-    return joined.to(main.dtype)
+def _sum_over_processes(products: Tensor) -> Tensor:
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(products)
+    return products
 
 
 def _measure(products: Tensor) -> Tensor:

@@ -184,6 +184,19 @@ def test_a_gradient_too_small_to_be_squared_does_no_harm(mode: str) -> None:
         assert (meet(arbiter, *pair).abs() <= 1.001e5).all()
 
 
+@pytest.mark.parametrize('mode', ['main_first', 'pcgrad'])
+def test_gradients_too_large_to_be_squared_are_added(mode: str) -> None:
+    main = 1e25 * torch.randn(1, 3, 2, 2)
+    assert torch.equal(meet(GradientArbiter((8,), (8,), mode), main, -0.5 * main), 0.5 * main)
+
+
+def test_only_units_where_both_tasks_learn_count() -> None:
+    arbiter = GradientArbiter((8,), (8,), per='image')
+    main = torch.randn(4, 3, 2, 2)
+    meet(arbiter, main, main * torch.tensor([0.0, 0.0, 1.0, -1.0]).view(4, 1, 1, 1))
+    assert arbiter.report()['conflict/s8_image_rate'] == 0.5
+
+
 @pytest.mark.parametrize('mode', MODES)
 def test_an_auxiliary_weight_of_zero(mode: str) -> None:
     model, x = TwoTasks(mode, 'location', aux_weight=0.0), torch.randn(1, 3, 8, 8)
