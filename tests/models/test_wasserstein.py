@@ -38,15 +38,16 @@ def corners(boxes: list[tuple], dtype: torch.dtype = torch.float64) -> torch.Ten
     constant=st.floats(1, 100),
 )
 def test_equals_the_distance_of_the_gaussians(boxes, others, constant) -> None:
+    # The definition takes small differences of large squares, and then a root.
     expected = [[by_definition(a, b, constant) for b in others] for a in boxes]
     expected = np.array(expected).reshape(len(boxes), len(others))
     pairwise = pairwise_nwd(corners(boxes), corners(others), constant)
-    np.testing.assert_allclose(pairwise, expected, atol=1e-6)
+    np.testing.assert_allclose(pairwise, expected, atol=2e-5)
     paired = list(zip(boxes, others, strict=False))
     aligned = aligned_nwd(
         corners([a for a, _ in paired]), corners([b for _, b in paired]), constant
     )
-    np.testing.assert_allclose(aligned, expected.diagonal(), atol=1e-6)
+    np.testing.assert_allclose(aligned, expected.diagonal(), atol=2e-5)
     assert torch.equal(pairwise.t(), pairwise_nwd(corners(others), corners(boxes), constant))
 
 
