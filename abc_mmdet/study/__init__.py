@@ -1,0 +1,1 @@
+"""Experiments in rows: rungs of a ladder times seeds, run as a queue, compared with intervals."""

@@ -1,0 +1,67 @@
+"""How sure a difference between two rungs is: bootstrap over images and seeds, paired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .match_table import MatchTable
+from .weighted_ap import headline_ap
+
+RESAMPLES = 1000
+CHUNK = 64  # resamples at a time, for the sake of memory
+
+
+def image_weights(images: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """``(resamples, images)``: how often each image was drawn.
+
+    The same for every run, which is what pairs the runs: resample b of one run and resample b of
+    another are AP on the same pictures.
+    """
+    drawn = np.random.default_rng(0).integers(images, size=(resamples, images))
+    weights = np.zeros((resamples, images), int)
+    np.add.at(weights, (np.arange(resamples)[:, None], drawn), 1)
+    return weights
+
+
+def resampled_ap(
+    table: MatchTable, small: Sequence[int], resamples: int = RESAMPLES
+) -> dict[str, np.ndarray]:
+    """The headline figures of one run in each resample of the images, ``(resamples,)`` each."""
+    images = len(table['all'][0].truth)
+    weights = image_weights(images, resamples)
+    chunks = [
+        headline_ap(table, weights[begin : begin + CHUNK], small)
+        for begin in range(0, resamples, CHUNK)
+    ]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def difference_interval(
+    ours: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray], level: float = 0.95
+) -> tuple[float, float]:
+    """Confidence interval of the mean difference of two rungs over the seeds both have.
+
+    Seeds are drawn with replacement, as the images are, and the same for both rungs. So few seeds
+    drawn from themselves vary less than new ones would, by (n - 1) / n; their deviations are
+    stretched by as much. One seed says nothing about others: then the interval is that over
+    images alone.
+
+    Args:
+        ours, theirs: :func:`resampled_ap` of one figure, per seed.
+        level: of the interval.
+    """
+    seeds = sorted(set(ours) & set(theirs))
+    difference = np.stack([np.asarray(ours[s]) - np.asarray(theirs[s]) for s in seeds])
+    centre = difference.mean(axis=0)
+    count, resamples = difference.shape
+    if count > 1:
+        draws = 4  # of seeds for each draw of images
+        picked = np.random.default_rng(1).integers(count, size=(count, draws * resamples))
+        columns = np.tile(np.arange(resamples), draws)
+        deviation = (difference - centre)[picked, columns].mean(axis=0)
+        centre = np.tile(centre, draws) + deviation * np.sqrt(count / (count - 1))
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(centre, [tail, 1 - tail])
+    return float(low), float(high)
