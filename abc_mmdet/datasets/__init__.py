@@ -9,12 +9,14 @@ from .events import (
     RecordingSampler,
     StreamBatchSampler,
 )
+from .load_image_once import LoadImageOnce
 from .samplers import SmallObjectSampler
 from .transforms import SmallObjectCopyPaste
 
 __all__ = [
     'EventSequenceDataset',
     'LoadEventClip',
+    'LoadImageOnce',
     'PackClipInputs',
     'RandomFlipClip',
     'RandomZoomClip',

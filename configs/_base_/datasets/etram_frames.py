@@ -2,7 +2,7 @@
 #   data/etram_frames/{train,val}/*.png, data/etram_frames/annotations/{train,val}.json
 _base_ = './etram_classes.py'
 
-data_root = '{{$ABC_ETRAM_FRAMES:data/etram_frames/}}'
+data_root = '{{$ABC_ETRAM_FRAMES:data/etram_frames}}/'
 data_help = 'To try the tools without data of your own: make demo.'
 img_scale = (640, 360)  # width, height; padded to 640 x 384
 

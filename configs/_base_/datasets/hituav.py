@@ -2,7 +2,7 @@
 #   data/hituav/images/*.jpg, data/hituav/annotations/{train,val}.json
 _base_ = './etram_frames.py'
 
-data_root = '{{$ABC_HITUAV:data/hituav/}}'
+data_root = '{{$ABC_HITUAV:data/hituav}}/'
 classes = ('Person', 'Vehicle', 'Bicycle')
 small_classes = ('Person', 'Bicycle')
 data_help = (

@@ -2,7 +2,7 @@
 #   python tools/dataset_converters/synthetic_traffic.py data/synthetic_traffic
 _base_ = './etram_frames.py'
 
-data_root = '{{$ABC_SYNTHETIC_TRAFFIC:data/synthetic_traffic/}}'
+data_root = '{{$ABC_SYNTHETIC_TRAFFIC:data/synthetic_traffic}}/'
 classes = ('pedestrian', 'car', 'bicycle', 'bus', 'motorbike', 'truck', 'tram', 'wheelchair')
 small_classes = ('pedestrian', 'bicycle', 'motorbike', 'wheelchair')
 data_help = (
