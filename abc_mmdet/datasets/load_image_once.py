@@ -28,7 +28,7 @@ class LoadImageOnce(LoadImageFromFile):
         self._kept_bytes = 0
 
     def transform(self, results: dict) -> dict | None:
-        """Sets ``img`` (``(H, W, C)``, a copy that may be changed), ``img_shape``, ``ori_shape``."""
+        """Sets ``img``, a copy ``(H, W, C)`` that may be changed, ``img_shape``, ``ori_shape``."""
         path = results['img_path']
         if path not in self._kept:
             loaded = super().transform(results)

@@ -31,9 +31,7 @@ def headline_ap(
     return {
         'bbox_mAP_small_classes': _mean(every[list(small)]),
         'bbox_mAP_s': _mean(np.stack([average_precision(m, weights) for m in table['s']])),
-        'bbox_mAP': _mean(
-            np.stack([average_precision(m, weights, first) for m in table['all']])
-        ),
+        'bbox_mAP': _mean(np.stack([average_precision(m, weights, first) for m in table['all']])),
     }
 
 
@@ -75,9 +73,9 @@ def average_precision(
         so_far = counted[:, at + 1]
         if left_out.any():
             extra = np.flatnonzero(left_out)
-            so_far = so_far - _running_total(weights[:, image[extra]])[
-                :, np.searchsorted(extra, at)
-            ]
+            so_far = (
+                so_far - _running_total(weights[:, image[extra]])[:, np.searchsorted(extra, at)]
+            )
         precision = true / (so_far + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         recall = true / np.maximum(positives, 1)[:, None]

@@ -59,8 +59,12 @@ def by_pycocotools(
 ) -> dict[str, float]:
     """The headline figures with ``counts[i]`` copies of image ``i``."""
     copies = [(old, new) for new, old in enumerate(np.repeat(np.arange(len(counts)), counts))]
-    truth = [dict(a, image_id=new) for old, new in copies for a in annotations if a['image_id'] == old]
-    found = [dict(d, image_id=new) for old, new in copies for d in detections if d['image_id'] == old]
+    truth = [
+        dict(a, image_id=new) for old, new in copies for a in annotations if a['image_id'] == old
+    ]
+    found = [
+        dict(d, image_id=new) for old, new in copies for d in detections if d['image_id'] == old
+    ]
     figures = coco_figures(
         list(range(len(copies))), CATEGORIES, truth, found, THRESHOLDS, MAX_DETS,
         areas=('all', 's'), backend='pycocotools',

@@ -11,7 +11,7 @@ lr = size.lr
 warmup = max_iters // 20
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImageOnce'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RandomResize', scale=size.image, ratio_range=(0.8, 1.25), keep_ratio=True),
     dict(type='RandomCrop', crop_size=size.crop, allow_negative_crop=True),
@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadImageOnce'),
     dict(type='Resize', scale=size.image, keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(

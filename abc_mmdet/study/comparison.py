@@ -1,0 +1,128 @@
+"""Rungs side by side: means over seeds, and differences to the baseline with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from .bootstrap import difference_interval
+from .ladder import BASELINE, Run, Rung
+from .result_file import unpacked
+from .weighted_ap import HEADLINE
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation over seeds; the latter is None for one seed."""
+
+    mean: float
+    std: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """To the baseline, over the seeds both have; the interval is one of 95 %."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval lies on one side of zero."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rung.
+
+    Args:
+        rung: the rung.
+        seeds: that are done.
+        figures: all figures of the validation data.
+        gaps: training minus validation data, of the headline figures.
+        costs: means over the seeds; ``train_ratio`` is that of the training time to the
+            baseline's (of the processor on a CPU, on the clock on a GPU).
+        differences: of the headline figures; none for the baseline, and without it.
+    """
+
+    rung: Rung
+    seeds: tuple[int, ...]
+    figures: dict[str, Spread]
+    gaps: dict[str, float]
+    costs: dict[str, float]
+    differences: dict[str, Difference]
+
+
+def compare(rungs: Sequence[Rung], results: Mapping[Run, Result]) -> list[Row]:
+    """A row per rung that has a result, in the order of ``rungs``."""
+    by_rung = {
+        rung: {run.seed: result for run, result in results.items() if run.rung == rung}
+        for rung in rungs
+    }
+    base = next((by_rung[rung] for rung in rungs if rung.name == BASELINE), {})
+    return [_row(rung, by_seed, base) for rung, by_seed in by_rung.items() if by_seed]
+
+
+def _row(rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result]) -> Row:
+    results = list(by_seed.values())
+    costs = _means([result['cost'] for result in results])
+    clock = 'train_seconds' if results[0]['where']['on_gpu'] else 'train_cpu_seconds'
+    if base and clock in costs:
+        costs['train_ratio'] = costs[clock] / _means([r['cost'] for r in base.values()])[clock]
+    shared = sorted(seed for seed in set(by_seed) & set(base) if _paired(by_seed[seed], base[seed]))
+    differences = {}
+    if rung.name != BASELINE and shared:
+        differences = {name: _difference(name, by_seed, base, shared) for name in HEADLINE}
+    return Row(
+        rung,
+        tuple(sorted(by_seed)),
+        {name: _spread(values) for name, values in _columns([r['figures'] for r in results])},
+        {
+            name: fmean(_gap(result, name) for result in results)
+            for name in HEADLINE
+            if all(result['train_figures'].get(name) is not None for result in results)
+        },
+        costs,
+        differences,
+    )
+
+
+def _paired(ours: Result, theirs: Result) -> bool:
+    """Whether both were judged on the same pictures and boxes."""
+    return ours['judged_on'] == theirs['judged_on']
+
+
+def _difference(
+    name: str, ours: Mapping[int, Result], theirs: Mapping[int, Result], seeds: Sequence[int]
+) -> Difference:
+    def resampled(of: Mapping[int, Result]) -> dict[int, Any]:
+        return {seed: unpacked(of[seed]['resampled'][name]) for seed in seeds}
+
+    low, high = difference_interval(resampled(ours), resampled(theirs))
+    mean = fmean(ours[s]['figures'][name] - theirs[s]['figures'][name] for s in seeds)
+    return Difference(mean, low, high, len(seeds))
+
+
+def _gap(result: Result, name: str) -> float:
+    return result['train_figures'][name] - result['figures'][name]
+
+
+def _columns(dicts: Sequence[Mapping[str, float | None]]) -> list[tuple[str, list[float]]]:
+    """Values per key that every dict has a number for, in the order of the first."""
+    keys = [key for key in dicts[0] if all(d.get(key) is not None for d in dicts)]
+    return [(key, [float(d[key]) for d in dicts]) for key in keys]  # type: ignore[arg-type]
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else None)
+
+
+def _means(dicts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: fmean(values) for key, values in _columns(dicts)}

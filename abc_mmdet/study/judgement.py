@@ -1,0 +1,122 @@
+"""The figures of a trained network on validation data, and on what it was trained on."""
+
+from __future__ import annotations
+
+import zlib
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation import SmallObjectMetric
+from mmdet.registry import DATASETS, METRICS
+
+from .bootstrap import resampled_ap
+from .match_table import MatchTable, match_table
+from .weighted_ap import HEADLINE, headline_ap
+
+TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val
+
+
+@METRICS.register_module()
+class MatchedObjectMetric(SmallObjectMetric):
+    """:class:`SmallObjectMetric` that keeps which detection found which box in :attr:`matches`."""
+
+    matches: MatchTable
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        images, annotations, category_ids = self._ground_truth(results)
+        self.matches = match_table(
+            [image['id'] for image in images],
+            category_ids,
+            annotations,
+            self._detections(results, category_ids),
+            np.asarray(self.iou_thrs),
+            max(self.proposal_nums),
+        )
+        return super().compute_metrics(results)
+
+    @property
+    def small_labels(self) -> list[int]:
+        return [list(self._names).index(name) for name in self.small_classes]
+
+
+def judge(model: BaseModel, config: Config) -> dict[str, Any]:
+    """Figures of a model.
+
+    Returns:
+        ``figures`` of the validation data, all that :class:`SmallObjectMetric` has; the headline
+        ones again as ``train_figures`` on part of the training data without augmentation, and
+        ``resampled`` as :func:`resampled_ap` gives them; ``judged_on`` says which pictures and
+        boxes these were.
+
+    Raises:
+        UserError: the experiment is judged by another metric.
+        RuntimeError: the metric and the bootstrap disagree about the very same detections.
+    """
+    metric = _metric(config)
+    figures = _evaluate(model, config.val_dataloader, metric)
+    truth = np.stack([matches.truth for matches in metric.matches['all']])
+    _check_agreement(figures, metric, truth.shape[1])
+    train_figures = _evaluate(model, train_subset(config), _metric(config, of_samples=True))
+    return dict(
+        figures=figures,
+        train_figures={name: train_figures.get(name, float('nan')) for name in HEADLINE},
+        judged_on=dict(images=truth.shape[1], truth=f'{zlib.crc32(truth.tobytes()):08x}'),
+        resampled=resampled_ap(metric.matches, metric.small_labels),
+    )
+
+
+def train_subset(config: Config) -> dict:
+    """A loader of :data:`TRAIN_IMAGES` training images, prepared as validation images are."""
+    loader = deepcopy(config.val_dataloader)
+    options = deepcopy(config.train_dataloader.dataset)
+    while 'dataset' in options:  # of wrappers that mix images
+        options = options.dataset
+    pipeline = deepcopy(loader.dataset.pipeline)
+    # Ground truth is taken from the samples: the annotation file has that of all images.
+    pipeline[-1]['meta_keys'] = (*pipeline[-1]['meta_keys'], 'instances')
+    dataset = DATASETS.build(dict(options, pipeline=pipeline, test_mode=True))
+    wanted = min(TRAIN_IMAGES, len(dataset))
+    dataset.get_subset_([i * len(dataset) // wanted for i in range(wanted)])
+    return dict(loader, dataset=dataset)
+
+
+def _metric(config: Config, of_samples: bool = False) -> MatchedObjectMetric:
+    options = dict(config.val_evaluator)
+    if options.get('type') != 'SmallObjectMetric':
+        raise UserError(
+            f'val_evaluator is a {options.get("type")}; the rungs of a ladder are judged by '
+            'SmallObjectMetric.'
+        )
+    if of_samples:
+        options.pop('ann_file', None)
+    return METRICS.build(dict(options, type='MatchedObjectMetric'))
+
+
+@torch.no_grad()
+def _evaluate(
+    model: BaseModel, loader_config: dict, metric: MatchedObjectMetric
+) -> dict[str, float]:
+    loader = Runner.build_dataloader(loader_config, seed=0)
+    metric.dataset_meta = loader.dataset.metainfo
+    model.eval()
+    for batch in loader:
+        samples = [sample.to_dict() for sample in model.test_step(batch)]
+        metric.process(batch, samples)
+    figures = metric.evaluate(len(loader.dataset))
+    return {name.rpartition('/')[2]: value for name, value in figures.items()}
+
+
+def _check_agreement(figures: dict[str, float], metric: MatchedObjectMetric, images: int) -> None:
+    ours = headline_ap(metric.matches, np.ones((1, images), int), metric.small_labels)
+    for name in HEADLINE:
+        if abs(ours[name][0] - figures.get(name, np.nan)) > 2e-4:
+            raise RuntimeError(
+                f'{name}: {figures[name]} by the metric, {ours[name][0]} by the bootstrap.'
+            )

@@ -1,0 +1,108 @@
+"""Pictures of a ladder: accuracy against cost, losses and conflicts over the training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from .comparison import Result, Row
+from .ladder import Run
+from .tables import TITLES
+
+DPI = 100
+_COLOURS = mpl.color_sequences['tab20']
+
+
+def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figure | None:
+    """A figure against the cost of training and at inference; None without costs."""
+    axes_of = {'train_ratio': 'training time / baseline', 'gflops': 'GFLOPs at inference'}
+    shown = [r for r in rows if name in r.figures and set(axes_of) <= set(r.costs)]
+    if not shown:
+        return None
+    figure = Figure(figsize=(11, 5), layout='constrained')
+    for axes, (cost, label) in zip(
+        figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
+    ):
+        for i, row in enumerate(shown):
+            spread = row.figures[name]
+            axes.errorbar(
+                row.costs[cost],
+                spread.mean,
+                yerr=spread.std,
+                fmt='o',
+                capsize=3,
+                color=_COLOURS[i % len(_COLOURS)],
+                label=row.rung.title,
+            )
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel(TITLES[name] + ' (bars: standard deviation over seeds)')
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside right center', fontsize=8)
+    return figure
+
+
+def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | None:
+    """Logged values over the training, mean over the seeds of a rung; None if none was logged."""
+    curves = {name: _mean_curves(results, name) for name in names}
+    curves = {name: by_rung for name, by_rung in curves.items() if by_rung}
+    if not curves:
+        return None
+    figure = Figure(figsize=(5 * len(curves) + 3, 4), layout='constrained')
+    colour: dict[str, Any] = {}
+    grid = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (name, by_rung) in zip(grid, curves.items(), strict=True):
+        for title, (steps, values) in by_rung.items():
+            colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
+            axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
+        axes.set_title(name)
+        axes.set_xlabel('iteration')
+        axes.grid(alpha=0.3)
+        if 'loss' in name:
+            axes.set_yscale('log')
+    lines = {str(line.get_label()): line for axes in grid for line in axes.get_lines()}
+    figure.legend(list(lines.values()), list(lines), loc='outside right center', fontsize=8)
+    return figure
+
+
+def logged_names(results: Mapping[Run, Result], *parts: str) -> list[str]:
+    """Names of logged values that contain one of these parts."""
+    names = {name for result in results.values() for name in result['curves']}
+    return sorted(name for name in names if any(part in name for part in parts))
+
+
+def _mean_curves(
+    results: Mapping[Run, Result], name: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    by_title: dict[str, list[tuple[list, list]]] = {}
+    for run, result in sorted(results.items(), key=lambda item: (item[0].rung.order, item[0].seed)):
+        if name in result['curves']:
+            curve = (result['curves']['iteration'], result['curves'][name])
+            by_title.setdefault(run.rung.title, []).append(curve)
+    means = {}
+    for title, curves in by_title.items():
+        steps = np.array(curves[0][0], float)
+        values = [np.interp(steps, *_without_gaps(curve)) for curve in curves]
+        means[title] = (steps, np.mean(values, axis=0))
+    return means
+
+
+def _without_gaps(curve: tuple[list, list]) -> tuple[list, list]:
+    kept = [(step, value) for step, value in zip(*curve, strict=True) if value is not None]
+    return [step for step, _ in kept], [value for _, value in kept]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As PNG; the file is there as a whole or not at all."""
+    content = BytesIO()
+    figure.savefig(content, format='png', dpi=DPI)
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_bytes(content.getvalue())
+    os.replace(partial, path)

@@ -1,0 +1,165 @@
+"""Runs as processes, several at a time, until all are done or time is up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from .ladder import Run
+from .run import PAUSED, TAKEN
+from .run_files import RunFiles, one_line
+
+POLL = 0.2  # seconds
+CRASHES = 3  # deaths without an error, such as by the kernel when memory is short, that are tried
+RETRY_TAKEN = 30.0  # seconds until a run is tried again that another process has
+
+
+@dataclass
+class _Process:
+    run: Run
+    handle: subprocess.Popen
+    log: TextIO
+    slot: int
+
+
+@dataclass
+class Outcome:
+    """What a queue did.
+
+    Args:
+        finished, failed: runs of this call.
+        left: runs that are still to be done, half-finished ones among them.
+    """
+
+    finished: list[Run] = field(default_factory=list)
+    failed: list[Run] = field(default_factory=list)
+    left: list[Run] = field(default_factory=list)
+
+
+class RunQueue:
+    """Starts each run as a process, ``jobs`` at a time, and watches over them.
+
+    A run's process writes its result itself and holds a lock on its folder, so that queues may be
+    killed and started again at any time, and several may work on the same runs. A process ends
+    when its queue does: it reads standard input, which closes then.
+
+    Args:
+        files: where runs keep their results and what they have begun.
+        command: command line and environment of a run in a slot, of which there are ``jobs``.
+        jobs: processes at a time.
+        seconds: after which all are asked to pause; None for no limit. Processes that do not
+            pause by ``seconds + grace`` are killed, and go on from their last checkpoint next time.
+        grace: seconds.
+        say: takes a line for each event.
+    """
+
+    def __init__(
+        self,
+        files: RunFiles,
+        command: Callable[[Run, int], tuple[list[str], dict[str, str]]],
+        jobs: int = 1,
+        seconds: float | None = None,
+        grace: float = 15.0,
+        say: Callable[[str], Any] = print,
+    ) -> None:
+        self.files, self.command, self.jobs, self.say = files, command, jobs, say
+        self.deadline = None if seconds is None else time.monotonic() + seconds
+        self.grace = grace
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Let all processes pause; :meth:`work` returns when they have."""
+        self.stopping = True
+
+    def work(self, runs: Sequence[Run]) -> Outcome:
+        """Do the runs that are neither done nor failed, begun ones first."""
+        outcome = Outcome()
+        waiting = [run for run in runs if not self.files.is_settled(run)]
+        waiting.sort(key=lambda run: not self.files.is_begun(run))  # stable
+        not_before: dict[Run, float] = {}
+        running: list[_Process] = []
+        self.total, self.settled = len(runs), len(runs) - len(waiting)
+        while (waiting or running) and not self._time_is_up():
+            ready = [run for run in waiting if not_before.get(run, 0) <= time.monotonic()]
+            while ready and len(running) < self.jobs:
+                run = ready.pop(0)
+                waiting.remove(run)
+                running.append(self._start(run, self._free_slot(running)))
+            if not running and not ready:  # others have all that is left
+                break
+            time.sleep(POLL)
+            for process in [p for p in running if p.handle.poll() is not None]:
+                running.remove(process)
+                self._settle(process, outcome, waiting, not_before)
+        self._pause(running, outcome, waiting)
+        outcome.left = [run for run in runs if not self.files.is_settled(run)]
+        return outcome
+
+    def _time_is_up(self) -> bool:
+        return self.stopping or (self.deadline is not None and time.monotonic() > self.deadline)
+
+    def _free_slot(self, running: list[_Process]) -> int:
+        return min(set(range(self.jobs)) - {process.slot for process in running})
+
+    def _start(self, run: Run, slot: int) -> _Process:
+        resumed = self.files.is_begun(run)
+        command, environment = self.command(run, slot)
+        log = self.files.open_log(run)
+        handle = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
+        )
+        self.say(f'{run.name}: {"continued" if resumed else "started"}')
+        return _Process(run, handle, log, slot)
+
+    def _settle(
+        self,
+        process: _Process,
+        outcome: Outcome,
+        waiting: list[Run],
+        not_before: dict[Run, float],
+    ) -> None:
+        """A process has ended: what became of its run."""
+        code, run = process.handle.returncode, process.run
+        process.log.close()
+        if self.files.is_done(run):
+            self.settled += 1
+            outcome.finished.append(run)
+            self.say(f'{run.name}: done, {self.settled} of {self.total}')
+        elif code == TAKEN:
+            not_before[run] = time.monotonic() + RETRY_TAKEN
+            waiting.append(run)
+            self.say(f'{run.name}: another process is at it')
+        elif code == PAUSED or (self._time_is_up() and code == -signal.SIGTERM):
+            waiting.append(run)
+            self.say(f'{run.name}: paused')
+        elif self._is_crash(process) and self.files.count_crash(run) < CRASHES:
+            waiting.append(run)
+            self.say(f'{run.name}: killed by signal {-code}, tried again')
+        else:
+            error = self.files.record_failure(run, code)
+            self.settled += 1
+            outcome.failed.append(run)
+            self.say(f'{run.name}: failed: {one_line(error)} (see {self.files.log(run)})')
+
+    def _is_crash(self, process: _Process) -> bool:
+        """Whether a process ended without saying why, as by a signal of the kernel's."""
+        return process.handle.returncode < 0 and not self.files.has_error(process.run)
+
+    def _pause(self, running: list[_Process], outcome: Outcome, waiting: list[Run]) -> None:
+        for process in running:
+            process.handle.terminate()
+        until = time.monotonic() + self.grace
+        for process in running:
+            try:
+                process.handle.wait(max(until - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                process.handle.kill()
+                process.handle.wait()
+                process.log.close()
+                self.say(f'{process.run.name}: did not pause in time, killed')
+                continue
+            self._settle(process, outcome, waiting, {})

@@ -1,0 +1,150 @@
+"""Run the rungs of a ladder with several seeds and compare them: study.py --size cpu.
+
+Call it again to go on, also after it was killed; finished runs are never repeated.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import user_messages
+from abc_mmdet.errors import UserError
+from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
+from abc_mmdet.study.ladder import BASELINE, Run, read_ladder, use_size
+from abc_mmdet.study.report import write_report
+from abc_mmdet.study.run_files import RunFiles, one_line
+from abc_mmdet.study.run_queue import Outcome, RunQueue
+
+GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
+SOME_FAILED, MORE_TO_DO = 1, 3
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Run the rungs of a ladder with several seeds and compare them.',
+        epilog=f'Exit code: 0 all done, {SOME_FAILED} all done but some runs failed, 2 mistake, '
+        f'{MORE_TO_DO} there is more to do: call it again.',
+    )
+    parser.add_argument('--ladder', type=Path, default=Path('configs/ladder'), metavar='DIR')
+    parser.add_argument('--size', default=default_size(), help='default here: %(default)s')
+    parser.add_argument(
+        '--rungs', nargs='+', default=[], metavar='NAME', help='these and the baseline; default all'
+    )
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
+    parser.add_argument(
+        '--jobs', type=int, default=default_jobs(), help='runs at a time; default here: %(default)s'
+    )
+    parser.add_argument(
+        '--time-limit', type=float, metavar='SECONDS', help='pause all runs in time to end by then'
+    )
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs'), help='logs and checkpoints go below it'
+    )
+    parser.add_argument(
+        '--results', type=Path, default=Path('docs/measurements'), help='and results below this'
+    )
+    parser.add_argument('--document', type=Path, default=Path('docs/results.md'))
+    parser.add_argument('--readme', type=Path, default=Path('README.md'))
+    parser.add_argument('--report-only', action='store_true', help='run nothing')
+    parser.add_argument('--list', action='store_true', help='show what is done, run nothing')
+    parser.add_argument('--retry-failed', action='store_true')
+    parser.add_argument(
+        '--redo', nargs='+', default=[], metavar='NAME', help='throw results of these rungs away'
+    )
+    args = parser.parse_args()
+    if args.jobs < 1:
+        parser.error(f'--jobs {args.jobs}: at least 1')
+    if args.time_limit is not None and args.time_limit <= 0:
+        parser.error(f'--time-limit {args.time_limit:g}: more than 0')
+    return args
+
+
+def state(files: RunFiles, run: Run) -> str:
+    if files.is_done(run):
+        return 'done, but the config has changed' if files.is_outdated(run) else 'done'
+    error = files.failure(run)
+    if error is not None:
+        return f'failed: {one_line(error)}'
+    return 'begun' if files.is_begun(run) else 'to do'
+
+
+def run_all(
+    ladder: str, runs: list[Run], files: RunFiles, args: argparse.Namespace, began: float
+) -> Outcome:
+    baseline = next(run.rung.path for run in runs if run.rung.name == BASELINE)
+
+    def command(run: Run, slot: int) -> tuple[list[str], dict[str, str]]:
+        facts = dict(
+            rung=run.rung.name,
+            title=run.rung.title,
+            seed=run.seed,
+            ladder=ladder,
+            config=run.rung.config_hash,
+        )
+        options = {
+            '--baseline': baseline,
+            '--seed': run.seed,
+            '--folder': files.folder(run),
+            '--result': files.result(run),
+        }
+        flat = [part for option in options.items() for part in option]
+        return (
+            run_command(json.dumps(facts), run.rung.path, *map(str, flat)),
+            slot_environment(slot, args.jobs),
+        )
+
+    seconds, grace = None, GRACE
+    if args.time_limit is not None:
+        left = args.time_limit - (time.monotonic() - began)
+        grace = min(GRACE, left / 3)
+        seconds = left - grace
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f'{time.monotonic() - started:7.0f} s  {line}', flush=True)
+
+    queue = RunQueue(files, command, args.jobs, seconds, grace * 0.6, say)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: queue.stop())
+    return queue.work(runs)
+
+
+def main() -> int:
+    began = time.monotonic()
+    args = parse_args()
+    ladder = use_size(args.ladder, args.size)
+    rungs = read_ladder(args.ladder, args.rungs)
+    files = RunFiles(args.results / ladder, args.work_dir / ladder)
+    # All rungs with one seed before the next seed, so that there is always something to compare
+    runs = [Run(rung, seed) for seed in args.seeds for rung in rungs]
+    for name in args.redo:
+        if name not in {rung.name for rung in rungs}:
+            raise UserError(f'--redo {name}: there is no such rung, or --rungs leaves it out.')
+    for run in runs:
+        if run.rung.name in args.redo:
+            files.forget(run)
+        if args.retry_failed:
+            files.forget_failure(run)
+    if args.list:
+        for run in runs:
+            print(f'{run.name:<32} {state(files, run)}')
+        return 0
+    outcome = Outcome()
+    if not args.report_only:
+        outcome = run_all(ladder, runs, files, args, began)
+    write_report(ladder, rungs, runs, files, args.document, args.readme)
+    failed = [run for run in runs if files.failure(run) is not None]
+    print(f'{len(outcome.finished)} runs done, {len(outcome.left)} left, {len(failed)} failed')
+    print(f'report: {args.document}, {files.results}')
+    if outcome.left:
+        return MORE_TO_DO
+    return SOME_FAILED if failed else 0
+
+
+if __name__ == '__main__':
+    with user_messages():
+        sys.exit(main())
