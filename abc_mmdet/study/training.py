@@ -41,6 +41,8 @@ def train(config: Config, seed: int, folder: Path) -> Path:
         with config_mistakes(config.filename or 'the config'):
             runner = Runner.from_cfg(training_config(config, seed, folder))
             _ = runner.train_loop  # a property that builds data set and loader when first read
+        # An eighth faster on a CPU; same numbers but for the last digits
+        runner.model.to(memory_format=torch.channels_last)
         with file_mistakes():
             runner.train()
         last = newest_checkpoint(folder)

@@ -1,6 +1,6 @@
-# And the auxiliary task, as published: weight 2, and trained on the wrong classes. On eTraM ids that
-# were off by one left out the pedestrians and took in the buses; here they leave out Person and take
-# in Vehicle. The figures are those of Person and Bicycle, as everywhere.
+# And the auxiliary task, as published: weight 2, and trained on the wrong classes. On eTraM the ids
+# that were given left out the pedestrians and took in the buses; here Person is left out and Vehicle
+# taken in. The figures are those of Person and Bicycle, as everywhere.
 _base_ = './_base_/abc.py'
 
 rung = dict(order=30, title='ABC as published (wrong classes)')
