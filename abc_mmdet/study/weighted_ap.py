@@ -63,19 +63,20 @@ def average_precision(
     image, hit, ignored = matches.image[seen], matches.hit[:, seen], matches.ignored[:, seen]
     positives = weights @ matches.truth
     always_ignored = ignored.all(axis=0)
-    # One more column in front: what has been counted before the first detection
-    counted = _running_total(weights[:, image] * ~always_ignored)
+    places = np.flatnonzero(hit.any(axis=0))
+    counted = weights.astype(np.float32) @ _counts_up_to(
+        places, image, always_ignored, weights.shape[1]
+    )
     total = np.zeros(len(weights))
     for found, left_out in zip(hit, ignored & ~always_ignored, strict=True):
         at = np.flatnonzero(found)
-        here = weights[:, image[at]]
-        true = np.cumsum(here, axis=1, dtype=float)
-        so_far = counted[:, at + 1]
+        true = np.cumsum(weights[:, image[at]], axis=1, dtype=float)
+        so_far = counted[:, np.searchsorted(places, at)].astype(float)
         if left_out.any():
             extra = np.flatnonzero(left_out)
-            so_far = (
-                so_far - _running_total(weights[:, image[extra]])[:, np.searchsorted(extra, at)]
-            )
+            extra_so_far = np.cumsum(weights[:, image[extra]], axis=1)
+            none_yet = np.zeros((len(weights), 1))
+            so_far -= np.hstack([none_yet, extra_so_far])[:, np.searchsorted(extra, at)]
         precision = true / (so_far + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         recall = true / np.maximum(positives, 1)[:, None]
@@ -85,6 +86,16 @@ def average_precision(
     return np.where(positives > 0, mean, np.nan)
 
 
-def _running_total(values: np.ndarray) -> np.ndarray:
-    start = np.zeros((len(values), 1))
-    return np.concatenate([start, np.cumsum(values, axis=1, dtype=float)], axis=1)
+def _counts_up_to(
+    places: np.ndarray, image: np.ndarray, left_out: np.ndarray, images: int
+) -> np.ndarray:
+    """``(N, P)``: detections of each image up to each of these places, float32.
+
+    Whole numbers below 2 ** 24 are exact in float32, and a product of matrices is the fastest way
+    to weigh them.
+    """
+    next_place = np.searchsorted(places, np.arange(len(image)))
+    kept = ~left_out & (next_place < len(places))
+    cells = image[kept] * len(places) + next_place[kept]
+    counts = np.bincount(cells, minlength=images * len(places)).reshape(images, len(places))
+    return np.cumsum(counts, axis=1).astype(np.float32)
