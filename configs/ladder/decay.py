@@ -1,0 +1,10 @@
+# The auxiliary task fades out, so that the end of the training is the main task's.
+_base_ = './aux_025.py'
+
+rung = dict(order=60, title='auxiliary weight 0.25, decayed to 0')
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(
+        type='MultiTaskWeightHook',
+        schedule=[dict(begin=0, end=_base_.max_iters, aux_weight=0.0, curve='cosine')]),
+]

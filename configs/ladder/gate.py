@@ -1,0 +1,5 @@
+# Where the two tasks disagree on the features of an image, the auxiliary one is not heard.
+_base_ = './aux_025.py'
+
+rung = dict(order=70, title='the auxiliary gradient only where it agrees')
+model = dict(bbox_head=dict(arbiter=dict(mode='gate')))
