@@ -62,7 +62,7 @@ def average_precision(
     seen = slice(None) if max_dets is None else matches.rank < max_dets
     image, hit, ignored = matches.image[seen], matches.hit[:, seen], matches.ignored[:, seen]
     positives = weights @ matches.truth
-    always_ignored = ignored.all(axis=0)
+    always_ignored = np.logical_and.reduce(ignored, axis=0)
     places = np.flatnonzero(hit.any(axis=0))
     counted = weights.astype(np.float32) @ _counts_up_to(
         places, image, always_ignored, weights.shape[1]

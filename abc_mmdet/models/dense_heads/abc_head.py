@@ -48,8 +48,8 @@ class ABCHead(BaseModule):
             (:func:`abc_mmdet.models.small_classes.small_sample`). Default: no limit.
         aux_head: config of the auxiliary head; ``num_classes`` is filled in.
         multi_task_loss: config of the loss that joins both.
-        arbiter: config of a :class:`GradientArbiter`; its strides are filled in. ``None`` for the
-            plain sum of the gradients without a report.
+        arbiter: fields of a :class:`GradientArbiter` (``dict(mode='gate')``), with a ``type`` for
+            another class; strides are filled in. ``None`` for the plain sum without a report.
         use_auxiliary: ``False`` builds no auxiliary head: the main head exactly.
         train_cfg, test_cfg: handed to the main head, as a detector does.
         init_cfg: initialisation config.
@@ -95,7 +95,9 @@ class ABCHead(BaseModule):
                 'auxiliary stride must be one of the main head or finer than all of them.'
             )
         strides = dict(main_strides=main, aux_strides=aux)
-        self.arbiter = MODELS.build({**arbiter, **strides}) if arbiter else None
+        self.arbiter = (
+            MODELS.build({'type': 'GradientArbiter', **arbiter, **strides}) if arbiter else None
+        )
 
     def __getattr__(self, name: str) -> Any:
         try:
