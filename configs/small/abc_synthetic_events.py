@@ -7,7 +7,7 @@ _base_ = [
 ]
 
 max_iters = 380
-lr = 3e-3
+lr = 2e-3
 
 model = dict(
     backbone=dict(

@@ -52,9 +52,9 @@ class EventRecipe:
         UserError: for values that make no recordings.
     """
 
-    train: int = 26
+    train: int = 34
     val: int = 6
-    seconds: float = 2.5
+    seconds: float = 2.0
     width: int = 1280
     height: int = 720
     seed: int = 0

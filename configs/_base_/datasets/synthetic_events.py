@@ -12,6 +12,8 @@ data_help = """Simulate and convert them:
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
+    # short recordings of few streets: random clips vary more than what follows in a stream
+    batch_sampler=dict(random_share=0.75),
     dataset=dict(
         data_root=data_root,
         downsample='sum',
