@@ -93,7 +93,8 @@ class StreamBatchSampler:
     Args:
         sampler: a :class:`RecordingSampler`.
         batch_size: clips per batch.
-        random_share: share of the batch that is random clips, from 0 (test) to less than 1.
+        random_share: share of the batch that is random clips, from 0 (test) to less than 1; one
+            lane is left to streams in any case.
 
     Raises:
         UserError: another kind of sampler, a share out of range, or random clips wanted from
@@ -110,12 +111,11 @@ class StreamBatchSampler:
             )
         self.sampler = sampler
         self.batch_size = batch_size
-        self.num_random = round(batch_size * random_share)
-        if not 0 <= self.num_random < batch_size:
+        if not 0 <= random_share < 1:
             raise UserError(
-                f'random_share={random_share} of a batch of {batch_size} leaves '
-                f'{batch_size - self.num_random} lanes for streams: at least one is needed.'
+                f'StreamBatchSampler random_share={random_share}: it is 0 or more and less than 1.'
             )
+        self.num_random = min(round(batch_size * random_share), batch_size - 1)
         dataset = sampler.dataset
         self.frames = [
             (recording, frame)

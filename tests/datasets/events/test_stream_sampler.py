@@ -67,9 +67,15 @@ def test_processes_have_their_own_recordings(dataset: EventSequenceDataset) -> N
     assert used[0] | used[1] == set(range(len(LENGTHS)))
 
 
+@pytest.mark.parametrize('batch_size', [1, 2])
+def test_small_batches_keep_a_lane(dataset: EventSequenceDataset, batch_size: int) -> None:
+    batch = next(iter(StreamBatchSampler(RecordingSampler(dataset, seed=0), batch_size, 0.9)))
+    assert [clip.streamed for clip in batch] == [True, False][:batch_size]
+
+
 def test_mistakes(dataset: EventSequenceDataset) -> None:
     sampler = RecordingSampler(dataset, seed=0)
-    with pytest.raises(UserError, match='lanes'):
+    with pytest.raises(UserError, match='less than 1'):
         StreamBatchSampler(sampler, 2, random_share=1.0)
     with pytest.raises(UserError, match='RecordingSampler'):
         StreamBatchSampler(range(3), 2)
