@@ -114,7 +114,7 @@ class _Rewriting:
         if name == 'SmallObjectSampler':
             return _without(replaced, 'small_classes', 'max_area', 'power')
         if name == 'AmpOnGpuOptimWrapper':
-            return _without(replaced, 'loss_scale', 'dtype', 'use_fsdp')
+            return _without(replaced, 'loss_scale', 'dtype', 'use_fsdp', 'cpu_dtype')
         if name == 'SmallObjectMetric':
             if 'coco' not in value.get('protocol', 'coco'):
                 self.problems.append(f'{field}.protocol: {value["protocol"]}')

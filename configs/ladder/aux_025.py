@@ -1,5 +1,4 @@
-# The plain sum with the usual weight of an auxiliary branch (YOLOv7): the control for all that
-# decides about gradients.
+# The usual weight of an auxiliary branch (YOLOv7) instead of 2.
 _base_ = './correct_classes.py'
 
 rung = dict(order=50, title='+ auxiliary weight 0.25')

@@ -1,7 +1,7 @@
 # The auxiliary task fades out, so that the end of the training is the main task's.
-_base_ = './aux_025.py'
+_base_ = './train_only_p1.py'
 
-rung = dict(order=60, title='auxiliary weight 0.25, decayed to 0')
+rung = dict(order=70, title='auxiliary weight decayed to 0')
 custom_hooks = [
     *_base_.custom_hooks,
     dict(

@@ -7,4 +7,7 @@ model = dict(
         classes=_base_.classes,
         small_classes=_base_.small_classes,
         main_head=dict(in_channels=_base_.size.channels, feat_channels=_base_.size.channels),
-        aux_head=dict(in_channels=_base_.size.channels, feat_channels=_base_.size.aux_channels)))
+        aux_head=dict(
+            in_channels=_base_.size.channels,
+            feat_channels=_base_.size.aux_channels,
+            use_depthwise=_base_.size.aux_depthwise)))

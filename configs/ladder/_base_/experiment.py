@@ -41,7 +41,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))
+optim_wrapper = dict(type='AmpOnGpuOptimWrapper', cpu_dtype=size.cpu_dtype, optimizer=dict(lr=lr))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=warmup, by_epoch=False),
     dict(
