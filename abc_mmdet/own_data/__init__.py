@@ -1,0 +1,28 @@
+"""A user's own data: checked, measured, and made into an experiment."""
+
+from .advice import advise
+from .checkup import Checkup, check_up
+from .checkup_report import as_dict, as_text, finding_lines
+from .coco_file import CocoFile
+from .finding import Finding
+from .new_experiment import NewExperiment, write_experiment
+from .network_sizes import NETWORKS
+from .recipe import Recipe, choose
+from .size_plot import size_plot
+
+__all__ = [
+    'NETWORKS',
+    'Checkup',
+    'CocoFile',
+    'Finding',
+    'NewExperiment',
+    'Recipe',
+    'advise',
+    'as_dict',
+    'as_text',
+    'check_up',
+    'choose',
+    'finding_lines',
+    'size_plot',
+    'write_experiment',
+]

@@ -1,0 +1,116 @@
+"""Defects of one annotation file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from .coco_file import CocoFile
+from .finding import NOTE, PROBLEM, WARNING, Finding, several
+
+BORDER = 1.0
+"""Pixels by which a box may reach over the border of its image before anything is said."""
+
+
+def check_annotations(file: CocoFile) -> Iterator[Finding]:
+    """Everything that is wrong with the entries of a file, whatever the config."""
+    where = file.path
+    yield from several(
+        'malformed_entries',
+        PROBLEM,
+        where,
+        'entries without a field MMDetection reads, or with a value it cannot use: put them right '
+        'or delete them',
+        file.malformed,
+    )
+    yield from _twice_given(file)
+    yield from _references(file)
+    yield from _geometry(file)
+    yield from _duplicate_boxes(file)
+    yield from _empty_images(file)
+
+
+def _twice_given(file: CocoFile) -> Iterator[Finding]:
+    fields = {
+        'image ids': ('images', 'id', 'only the last image of an id is read'),
+        'annotation ids': ('annotations', 'id', 'MMDetection refuses the file'),
+        'category ids': ('categories', 'id', 'only the last name of an id is read'),
+        'category names': ('categories', 'name', 'labels shift: give each class one category'),
+        'file names': ('images', 'file_name', 'boxes of one entry are background in the other'),
+    }
+    for what, (entries, field, consequence) in fields.items():
+        counts = Counter(entry[field] for entry in getattr(file, entries))
+        yield from several(
+            f'duplicate_{what.replace(" ", "_")}',
+            PROBLEM,
+            file.path,
+            f'{what} that are given more than once ({consequence})',
+            (f'{value} ({count} times)' for value, count in counts.items() if count > 1),
+        )
+
+
+def _references(file: CocoFile) -> Iterator[Finding]:
+    for what, places in (('image', file.boxes.image), ('category', file.boxes.category)):
+        yield from several(
+            f'unknown_{what}_id',
+            PROBLEM,
+            file.path,
+            f'boxes whose {what}_id is not in the file (they are left out)',
+            (
+                f'{file.describe(row)}, {what}_id {file.annotations[row][f"{what}_id"]}'
+                for row in np.flatnonzero(places < 0)
+            ),
+        )
+
+
+def _geometry(file: CocoFile) -> Iterator[Finding]:
+    boxes = file.boxes
+    placed = boxes.image >= 0
+    flat = (boxes.sides <= 0).any(1)
+    outside = placed & ~flat & (boxes.inside.prod(1) == 0)
+    # Without an area of its own in the file COCO's evaluation would sort it into no size either
+    no_area = ~flat & (boxes.area <= 0)
+    thin = ~flat & ~no_area & (boxes.sides < 1).any(1)
+    cut = placed & ~flat & ~outside & (boxes.sides - boxes.inside > BORDER).any(1)
+    for kind, level, rows, message in (
+        ('zero_area', PROBLEM, flat, 'boxes without width or height (they are left out)'),
+        ('no_area', PROBLEM, no_area, 'boxes whose area is not positive in the file (left out)'),
+        ('outside_image', PROBLEM, outside, 'boxes wholly outside their image (left out)'),
+        ('below_one_pixel', WARNING, thin, 'boxes with a side below 1 px (they are left out)'),
+        (
+            'across_border',
+            WARNING,
+            cut,
+            f'boxes that reach more than {BORDER:g} px over the border of their image: cut them, '
+            'or check that the boxes are x, y, width, height in pixels of this file',
+        ),
+    ):
+        found = (file.describe(row) for row in np.flatnonzero(rows))
+        yield from several(kind, level, file.path, message, found)
+
+
+def _duplicate_boxes(file: CocoFile) -> Iterator[Finding]:
+    boxes = file.boxes
+    rows = np.flatnonzero(boxes.used)
+    keys = np.column_stack([boxes.image, boxes.category, boxes.xyxy])[rows]
+    _, first, inverse = np.unique(keys.round(3), axis=0, return_index=True, return_inverse=True)
+    again = rows[np.arange(len(rows)) != first[inverse.ravel()]]
+    yield from several(
+        'duplicate_boxes',
+        PROBLEM,
+        file.path,
+        'boxes that are there already, with the same image, class and corners: one of them can '
+        'never be detected',
+        (file.describe(row) for row in again),
+    )
+
+
+def _empty_images(file: CocoFile) -> Iterable[Finding]:
+    boxes = file.boxes
+    filled = set(boxes.image[boxes.used].tolist())
+    empty = [image['file_name'] for i, image in enumerate(file.images) if i not in filled]
+    many = len(empty) > len(file.images) / 2
+    message = f'of {len(file.images)} images without a usable box: background, if that is meant'
+    return several('empty_images', WARNING if many else NOTE, file.path, message, empty)

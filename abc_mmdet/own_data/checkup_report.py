@@ -1,0 +1,131 @@
+"""A checkup as text for people and as JSON for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .advice import advise, percent
+from .box_sizes import EDGES, HARDLY_THERE, bin_names, median
+from .checkup import Checkup, Split
+from .finding import LEVELS, NOTE, Finding
+
+_BAR = 40
+
+
+def as_text(checkup: Checkup) -> str:
+    """The report, without a final line break."""
+    lines = [checkup.config, *_network_lines(checkup)]
+    for split in checkup.splits:
+        lines += ['', *_split_lines(checkup, split)]
+    for level in LEVELS:
+        found = [finding for finding in checkup.findings if finding.level == level]
+        if found:
+            lines += ['', f'{level}s' if level != NOTE else 'for your information']
+            lines += [line for finding in found for line in finding_lines(finding)]
+    advice = advise(checkup)
+    if advice:
+        lines += ['', 'advice', *(f'  - {sentence}' for sentence in advice)]
+    counts = [f'{checkup.number_of(level)} {level}s' for level in LEVELS[:2]]
+    return '\n'.join([*lines, '', ', '.join(counts)])
+
+
+def as_dict(checkup: Checkup) -> dict[str, Any]:
+    """The same for JSON."""
+    return dict(
+        config=checkup.config,
+        problems=checkup.number_of('problem'),
+        warnings=checkup.number_of('warning'),
+        strides=checkup.strides,
+        train_only_strides=checkup.train_only_strides,
+        splits=[_split_dict(checkup, split) for split in checkup.splits],
+        findings=[asdict(finding) for finding in checkup.findings],
+        advice=advise(checkup),
+    )
+
+
+def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
+    sizes, boxes = split.sizes, split.file.boxes
+    return dict(
+        fields=split.fields,
+        ann_file=split.file.path,
+        image_folder=split.folder,
+        images=len(split.file.images),
+        empty_images=len(split.file.images) - len(set(boxes.image[boxes.used].tolist())),
+        boxes=len(sizes),
+        annotations=len(split.file.annotations) + _malformed_annotations(split),
+        input_sizes=[list(shape) for shape in _input_shapes(checkup, split)],
+        classes=[
+            dict(name=name, boxes=len(of), median_size=median(of))
+            for name in sizes.classes
+            for of in [sizes.of_class(name)]
+        ],
+        histogram=dict(edges=list(EDGES), counts=sizes.histogram().tolist()),
+        share_below={str(limit): sizes.share_below(limit) for limit in _limits(checkup)},
+    )
+
+
+def _malformed_annotations(split: Split) -> int:
+    return sum(text.startswith('annotations[') for text in split.file.malformed)
+
+
+def _network_lines(checkup: Checkup) -> Iterator[str]:
+    if checkup.strides:
+        also = ', '.join(map(str, checkup.train_only_strides))
+        yield f'levels of the model: strides {", ".join(map(str, checkup.strides))}' + (
+            f'; in training also {also}' if also else ''
+        )
+    if checkup.network_input is None:
+        yield 'sizes are those of the image files: no data set has a pipeline'
+
+
+def _split_lines(checkup: Checkup, split: Split) -> Iterator[str]:
+    sizes = split.sizes
+    yield f'{split.title}: {split.file.path}, images in {split.folder or "."}'
+    shapes = _input_shapes(checkup, split)
+    shown = ', '.join(f'{w}x{h}' for w, h in shapes[:3]) + (' ...' if len(shapes) > 3 else '')
+    yield f'  {len(split.file.images)} images, {len(sizes)} usable boxes; network input {shown}'
+    if not len(sizes):
+        return
+    width = max(len(name) for name in [*sizes.classes, 'class'])
+    yield f'  {"class":{width}}  {"boxes":>8}  median size'
+    for name in sizes.classes:
+        of = sizes.of_class(name)
+        size = f'{np.median(of):8.1f} px' if len(of) else ''
+        yield f'  {name:{width}}  {len(of):8}  {size}'.rstrip()
+    yield '  size at network resolution (square root of the area), pixels'
+    counts = sizes.histogram()
+    for name, count in zip(bin_names(), counts, strict=True):
+        bar = '#' * round(_BAR * count / counts.max())
+        yield f'  {name:>8}  {count:8}  {percent(count / len(sizes)):>6}  {bar}'.rstrip()
+    shares = (f'{limit:g} px: {percent(sizes.share_below(limit))}' for limit in _limits(checkup))
+    yield '  share of boxes below ' + ', '.join(shares)
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding with its examples."""
+    number = f'{finding.count} ' if finding.examples else ''
+    yield f'  - {finding.where}: {number}{finding.message}'
+    yield from (f'      {example}' for example in finding.examples)
+    more = finding.count - len(finding.examples)
+    if finding.examples and more:
+        yield f'      and {more} more'
+
+
+def _limits(checkup: Checkup) -> list[float]:
+    """What shares are told of: hardly visible, and a cell of each level."""
+    return sorted({HARDLY_THERE, *checkup.strides, *checkup.train_only_strides})
+
+
+def _input_shapes(checkup: Checkup, split: Split) -> list[tuple[int, int]]:
+    """Width and height of the images in the network, the most frequent first."""
+    sizes = Counter((int(i['width']), int(i['height'])) for i in split.file.images)
+    network_input = checkup.network_input
+    shapes: Counter[tuple[int, int]] = Counter()
+    for size, number in sizes.items():
+        shapes[size if network_input is None else network_input.shape(size)] += number
+    return [shape for shape, _ in shapes.most_common()]

@@ -1,0 +1,230 @@
+"""Writes a recipe down as a config that explains itself."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .network_sizes import NETWORKS
+from .recipe import Recipe, task_sizes
+
+_WIDTH = 98
+
+
+@dataclass(frozen=True)
+class DataPaths:
+    """Where the data is; all but ``root`` relative to it, or absolute where it is empty.
+
+    Args:
+        root: the common folder, with a final slash, or ''.
+        train, val: annotation files.
+        train_images, val_images: folders, with a final slash, or '' for the root.
+    """
+
+    root: str
+    train: str
+    val: str
+    train_images: str
+    val_images: str
+
+
+def config_text(recipe: Recipe, paths: DataPaths, configs: str, command: str) -> str:
+    """The config.
+
+    Args:
+        recipe: what to write.
+        paths: of the data.
+        configs: the folder of our configs, as seen from the new file.
+        command: that the recipe came from.
+    """
+    blocks = [
+        _head(recipe, configs, command),
+        _data(recipe, paths),
+        _pipelines(),
+        _loaders(recipe, paths),
+        _model(recipe),
+        _schedule(recipe),
+    ]
+    return '\n\n'.join('\n'.join(block) for block in blocks) + '\n'
+
+
+def _head(recipe: Recipe, configs: str, command: str) -> Iterator[str]:
+    yield from _comment(f'Written by: {command}')
+    yield from _comment('Every choice says why; change what you know better.')
+    model = 'yolox_3level' if recipe.levels == 'plain' else 'abc_yolox'
+    yield '_base_ = ['
+    for name in (f'models/{model}', 'datasets/etram_frames', 'schedules/small'):
+        yield f'    {f"{configs}/_base_/{name}.py"!r},'
+    yield ']'
+
+
+def _data(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
+    yield f'data_root = {paths.root!r}'
+    yield f'data_help = {f"The data was in {paths.root or paths.train_images} before."!r}'
+    yield from _comment(f'classes: {recipe.why["classes"]}')
+    yield from _names('classes', recipe.classes)
+    yield from _comment(f'small_classes: {recipe.why["small_classes"]}')
+    if recipe.small_classes is None or isinstance(recipe.small_classes, str):
+        note = '' if recipe.small_classes else '  # for the means of SmallObjectMetric'
+        yield f"small_classes = 'all'{note}"
+    else:
+        yield from _names('small_classes', recipe.small_classes)
+    yield from _comment(f'img_scale: {recipe.why["img_scale"]}')
+    yield f'img_scale = {recipe.img_scale}'
+    yield from _comment(f'max_iters: {recipe.why["max_iters"]}')
+    yield f'max_iters = {recipe.max_iters}'
+    yield f'batch_size = {recipe.batch}  # less if memory runs out'
+    yield f'lr = {recipe.lr}  # goes with the square root of the batch size'
+    yield 'warmup = max_iters // 20'
+
+
+def _pipelines() -> Iterator[str]:
+    yield """train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='RandomResize', scale=img_scale, ratio_range=(0.8, 1.25), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='Pad', size=img_scale, pad_val=dict(img=(114, 114, 114))),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=img_scale, keep_ratio=True),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
+]"""
+
+
+def _loaders(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
+    workers = NETWORKS[recipe.network].workers
+    for split, file, folder, pipeline in (
+        ('train', paths.train, paths.train_images, 'train_pipeline'),
+        ('val', paths.val, paths.val_images, 'test_pipeline'),
+    ):
+        yield f"""{split}_dataloader = dict(
+    batch_size=batch_size,
+    num_workers={workers},
+    dataset=dict(
+        data_root=data_root,
+        ann_file={file!r},
+        data_prefix=dict(img={folder!r}),
+        metainfo=dict(classes=classes),
+        pipeline={pipeline}))"""
+    yield 'test_dataloader = val_dataloader'
+    root = 'data_root + ' if paths.root else ''
+    yield f'val_evaluator = dict(ann_file={root}{paths.val!r}, small_classes=small_classes)'
+    yield 'test_evaluator = val_evaluator'
+
+
+def _model(recipe: Recipe) -> Iterator[str]:
+    yield from _comment(f'network: {NETWORKS[recipe.network].title} (--network)')
+    yield from _comment(f'levels: {recipe.why["levels"]}')
+    if recipe.levels == 'train_only':
+        yield from _comment(
+            'For stride 4 at inference as well, at about twice the cost: num_aux_levels=0 and '
+            'main_head strides (4, 8, 16, 32)'
+        )
+    if recipe.nwd:
+        task = task_sizes(recipe)
+        yield from _comment(
+            f'NWDOverlaps2D: {recipe.why["nwd"]}. Its constant, the mean size of these boxes, is '
+            f'measured when training begins; it will be about {task.mean():.1f} px'
+        )
+    narrow = recipe.network == 'narrow'
+    channels = (32, 64, 128, 256) if narrow else (64, 128, 256, 512)
+    three = recipe.levels != 'train_only'
+    yield 'model = dict('
+    if narrow or three:
+        width = ['widen_factor=0.25'] if narrow else []
+        yield f'    backbone=dict({", ".join(width + ["out_indices=(2, 3, 4)"] * three)}),'
+    neck = [f'in_channels={list(channels[three:])}']
+    neck += ['out_channels=48'] if narrow else []
+    neck += ['num_aux_levels=1'] if recipe.levels == 'train_only' else []
+    yield f'    neck=dict({", ".join(neck)}),'
+    yield from _head_lines(recipe, narrow)
+
+
+def _head_lines(recipe: Recipe, narrow: bool) -> Iterator[str]:
+    width = ', in_channels=48, feat_channels=48' if narrow else ''
+    if recipe.levels == 'plain':
+        yield f'    bbox_head=dict(num_classes=len(classes){width}))'
+        return
+    yield '    bbox_head=dict('
+    yield '        classes=classes,'
+    yield '        small_classes=small_classes,'
+    if recipe.max_area is not None:
+        yield f'        max_area={recipe.max_area:g},  # pixels² of the network input'
+    yield f'        main_head=dict(strides=(8, 16, 32){width}),'
+    aux = ['strides=(8,)'] if recipe.levels == 'three' else []
+    aux += ['in_channels=48', 'feat_channels=32', 'use_depthwise=False'] if narrow else []
+    if recipe.nwd:
+        yield '        aux_head=dict('
+        yield from (f'            {option},' for option in aux)
+        yield '            train_cfg=dict('
+        yield '                assigner=dict('
+        yield "                    type='FastSimOTAAssigner',"
+        yield "                    iou_calculator=dict(type='NWDOverlaps2D')))),"
+    elif aux:
+        yield f'        aux_head=dict({", ".join(aux)}),'
+    yield '        # The usual weight of an auxiliary branch (YOLOv7)'
+    yield '        multi_task_loss=dict(aux_weight=0.25)))'
+
+
+def _schedule(recipe: Recipe) -> Iterator[str]:
+    interval = f'max_iters // {NETWORKS[recipe.network].validations}'
+    yield f"""train_cfg = dict(max_iters=max_iters, val_interval={interval})
+optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=warmup, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=warmup,
+        T_max=max_iters - warmup,
+        end=max_iters,
+        eta_min=lr * 0.02,
+        by_epoch=False),
+]
+custom_hooks = [
+    dict(
+        type='EMAHook',
+        ema_type='ExpMomentumEMA',
+        momentum=20 / max_iters,
+        gamma=max_iters // 10,  # the average forgets the beginning of a short run
+        update_buffers=True,
+        priority=49)
+]
+default_hooks = dict(checkpoint=dict(interval={interval}))
+auto_scale_lr = dict(base_batch_size=batch_size)"""
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent='# ',
+        subsequent_indent='#   ',
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _names(variable: str, names: Sequence[str]) -> Iterator[str]:
+    line = f'{variable} = {tuple(names)!r}'
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield f'{variable} = ('
+    lines: list[str] = []
+    for name in names:
+        word = f'{name!r},'
+        if lines and len(lines[-1]) + len(word) < _WIDTH:
+            lines[-1] += f' {word}'
+        else:
+            lines.append(f'    {word}')
+    yield from lines
+    yield ')'

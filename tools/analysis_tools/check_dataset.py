@@ -1,0 +1,58 @@
+"""The data doctor: check_dataset.py CONFIG [--json FILE] [--plot FILE.png] [--strict]."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import file_mistakes, load_experiment, user_messages
+from abc_mmdet.errors import UserError
+from abc_mmdet.own_data import as_dict, as_text, check_up, size_plot
+from abc_mmdet.study.plots import save
+from abc_mmdet.study.result_file import write_json
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Check the COCO data sets of a config: files, classes, boxes, and how large '
+        'objects are for the network. Exit code 0: nothing wrong; 1: problems; 2: it could not be '
+        'checked.'
+    )
+    parser.add_argument('config', help='config file, of this project or of MMDetection')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the report as JSON, too')
+    parser.add_argument(
+        '--plot', type=Path, metavar='FILE.png', help='draw the histogram of box sizes'
+    )
+    parser.add_argument('--strict', action='store_true', help='warnings are problems as well')
+    parser.add_argument(
+        '--no-decode',
+        action='store_true',
+        help='only see whether image files exist; reading them all takes time',
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    if args.plot and args.plot.suffix != '.png':
+        raise UserError(f'--plot {args.plot}: the file name must end in .png.')
+    config = load_experiment(args.config, args.cfg_options)
+    checkup = check_up(config, decode=not args.no_decode, progress=True)
+    print(as_text(checkup))
+    with file_mistakes():
+        if args.json:
+            write_json(args.json, as_dict(checkup))
+        if args.plot:
+            panels = [(split.title, split.sizes) for split in checkup.splits]
+            args.plot.parent.mkdir(parents=True, exist_ok=True)
+            save(size_plot(panels, checkup.strides, checkup.train_only_strides), args.plot)
+    return 0 if checkup.is_fine(args.strict) else 1
+
+
+if __name__ == '__main__':
+    with user_messages():
+        raise SystemExit(main())

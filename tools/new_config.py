@@ -1,0 +1,85 @@
+"""A config for your own data: new_config.py --train FILE --val FILE --images DIR [--out FILE]."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import user_messages
+from abc_mmdet.own_data import NETWORKS, finding_lines, write_experiment
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Check two COCO files and write a config for them: classes, small classes, '
+        'image size, levels and iterations are chosen from the data, and every choice is explained '
+        'in the config.'
+    )
+    parser.add_argument('--train', required=True, metavar='FILE', help='annotations for training')
+    parser.add_argument('--val', required=True, metavar='FILE', help='annotations for validation')
+    parser.add_argument(
+        '--images',
+        required=True,
+        action='append',
+        metavar='DIR',
+        help='folder that file names are relative to; if it is given more than once, each split '
+        'takes the one that has its files',
+    )
+    parser.add_argument('--val-images', metavar='DIR', help='that of the validation images')
+    small = parser.add_mutually_exclusive_group()
+    small.add_argument(
+        '--small-classes',
+        metavar='A,B',
+        help='classes of the auxiliary task; default: those whose boxes are small',
+    )
+    small.add_argument(
+        '--small-by-size',
+        action='store_true',
+        help='the auxiliary task is about small boxes of all classes',
+    )
+    parser.add_argument(
+        '--network',
+        choices=list(NETWORKS),
+        help='s for a GPU, narrow for a CPU; default: what there is here',
+    )
+    parser.add_argument('--out', type=Path, default=Path('my_data.py'), metavar='FILE')
+    parser.add_argument('--overwrite', action='store_true', help='replace FILE if it exists')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    names = args.small_classes
+    written = write_experiment(
+        args.out,
+        CONFIGS,
+        args.train,
+        args.val,
+        args.images,
+        args.val_images,
+        args.network or ('s' if torch.cuda.is_available() else 'narrow'),
+        None if names is None else [name.strip() for name in names.split(',')],
+        args.small_by_size,
+        command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
+        overwrite=args.overwrite,
+    )
+    for field, reason in written.recipe.why.items():
+        value = getattr(written.recipe, field)
+        print(f'{field}: {value}\n    {reason}')
+    if written.findings:
+        print('\nIn the data:')
+        for line in (line for finding in written.findings for line in finding_lines(finding)):
+            print(line)
+    print(f'\n{written.path} is written. Next:')
+    print(f'  python tools/analysis_tools/check_dataset.py {written.path}')
+    print(f'  python tools/train.py {written.path}')
+
+
+if __name__ == '__main__':
+    with user_messages():
+        main()
