@@ -5,8 +5,8 @@ from .checkup import Checkup, check_up
 from .checkup_report import as_dict, as_text, finding_lines
 from .coco_file import CocoFile
 from .finding import Finding
-from .new_experiment import NewExperiment, write_experiment
 from .network_sizes import NETWORKS
+from .new_experiment import NewExperiment, write_experiment
 from .recipe import Recipe, choose
 from .size_plot import size_plot
 

@@ -26,6 +26,8 @@ SLICES = 'train and test on slices of the images'
 
 def percent(share: float) -> str:
     """``37 %``; less than one with a digit."""
+    if 0 < share < 0.0005:
+        return '< 0.1 %'
     return f'{100 * share:.1f} %' if 0 < share < 0.01 else f'{100 * share:.0f} %'
 
 

@@ -43,7 +43,7 @@ def size_plot(
             place = EDGES.index(stride) - 0.5 if stride in EDGES else _place(stride)
             axes.axvline(place, color='black', linewidth=1, linestyle=':' if only else '--')
             axes.annotate(
-                f'stride {stride}{", training" if only else ""}\n{share} below',
+                f'stride {stride}\n' + 'in training\n' * only + f'{share} below',
                 (place, 1),
                 (3, -3),
                 xycoords=('data', 'axes fraction'),

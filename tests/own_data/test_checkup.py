@@ -78,8 +78,9 @@ def test_data_in_order(data: Path) -> None:
     assert 'levels of the model: strides 8, 16, 32, 64, 128' in text
     assert text.endswith('0 problems, 0 warnings')
     assert '33 % of the boxes are under 8 px' in text
-    assert 'raise it (the images have 2.0 times as many pixels each way) or train with a stride-4' in (
-        text
+    assert (
+        'raise it (the images have 2.0 times as many pixels each way) or train with a stride-4'
+        in (text)
     )
 
 
@@ -101,9 +102,7 @@ def test_everything_wrong_at_once_in_wrapped_data_sets(data: Path) -> None:
         dataset=dict(
             type='ConcatDataset',
             datasets=[
-                dict(
-                    type='ClassBalancedDataset', oversample_thr=0.1, dataset=leaf(data, 'train')
-                ),
+                dict(type='ClassBalancedDataset', oversample_thr=0.1, dataset=leaf(data, 'train')),
                 leaf(data, 'more'),
             ],
         ),
@@ -171,7 +170,7 @@ def test_what_cannot_be_checked(data: Path) -> None:
         check_up(Config(dict(model=RETINANET)))
     with pytest.raises(UserError, match=r'gone\.json does not exist'):
         check_up(plain(data, leaf(data, 'gone')))
-    events = dict(type='EventSequenceDataset', data_root=str(data), data_prefix=dict())
+    events = dict(type='EventSequenceDataset', data_root=str(data), data_prefix={})
     with pytest.raises(UserError, match=r'no data set in COCO format, only .*EventSequenceDataset'):
         check_up(Config(dict(train_dataloader=dict(dataset=events))))
     with pytest.raises(UserError, match='there is no data set Nowhere'):
@@ -182,7 +181,7 @@ def test_what_cannot_be_checked(data: Path) -> None:
 
 
 def test_other_data_sets_are_passed_over(data: Path) -> None:
-    other = dict(type='VOCDataset', data_root=str(data), data_prefix=dict(), ann_file='train.json')
+    other = dict(type='VOCDataset', data_root=str(data), data_prefix={}, ann_file='train.json')
     checkup = check_up(
         plain(data, dict(type='ConcatDataset', datasets=[other, leaf(data, 'train')])), decode=False
     )

@@ -49,6 +49,7 @@ def test_problems_are_exactly_shifted_labels(coco, tmp_path: Path, classes: list
         data_prefix=dict(img=''),
         metainfo=dict(classes=tuple(classes)),
         test_mode=True,
+        serialize_data=False,  # collecting garbage takes most of the time
         pipeline=[],
     )
     names = {category['id']: category['name'] for category in file.categories}

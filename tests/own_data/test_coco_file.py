@@ -88,6 +88,7 @@ def test_used_boxes_are_those_of_mmdetection(tmp_path: Path, boxes: list[dict[st
         data_prefix=dict(img=''),
         metainfo=dict(classes=('van', 'car')),
         test_mode=True,
+        serialize_data=False,  # collecting garbage takes most of the time
         pipeline=[],
     )
     expected = [

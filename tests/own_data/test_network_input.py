@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmcv.transforms import Compose
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data.network_input import NetworkInput, innermost
-from mmcv.transforms import Compose
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 

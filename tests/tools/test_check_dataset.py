@@ -1,0 +1,64 @@
+"""The data doctor as a process: exit codes, report and picture."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+
+
+def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, 'tools/analysis_tools/check_dataset.py', *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def write_data(root: Path) -> None:
+    """HIT-UAV's layout, with a box outside its image and one image missing."""
+    (root / 'images').mkdir(parents=True)
+    (root / 'annotations').mkdir()
+    categories = [dict(id=i, name=n) for i, n in enumerate(('Person', 'Vehicle', 'Bicycle'), 1)]
+    for number, split in enumerate(('train', 'val')):
+        name = f'{split}.png'
+        pixels = np.full((82, 102, 3), 100 * number, np.uint8)
+        cv2.imwrite(str(root / 'images' / name), pixels)
+        image = dict(id=1, file_name=name, width=102, height=82)
+        boxes = [
+            dict(id=i, image_id=1, category_id=i, bbox=[9 * i, 9, 8, 8], area=64) for i in (1, 2, 3)
+        ]
+        content = dict(images=[image], annotations=boxes, categories=categories)
+        if split == 'val':
+            content['images'].append(dict(image, id=2, file_name='gone.png'))
+            boxes[0]['bbox'] = [200, 9, 8, 8]
+        (root / 'annotations' / f'{split}.json').write_text(json.dumps(content))
+
+
+def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
+    write_data(tmp_path / 'data')
+    report, picture = tmp_path / 'out' / 'report.json', tmp_path / 'out' / 'sizes.png'
+    result = check(
+        *('configs/ladder/train_only_p1.py', '--json', report, '--plot', picture),
+        *('--cfg-options', f'data_root={tmp_path / "data"}'),
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert 'bbox [200, 9, 8, 8]' in result.stdout
+    assert 'gone.png' in result.stdout
+    assert result.stdout.rstrip().endswith('2 problems, 1 warnings')
+    found = json.loads(report.read_text())
+    assert {f['kind'] for f in found['findings'] if f['level'] == 'problem'} == {
+        'outside_image',
+        'missing_files',
+    }
+    assert (found['strides'], found['train_only_strides']) == ([8, 16, 32], [4])
+    assert cv2.imread(str(picture)).shape[1] == 900
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['report.json', 'sizes.png']
+
+
+def test_a_mistake_ends_in_one_message(tmp_path: Path) -> None:
+    result = check('configs/ladder/baseline.py', '--cfg-options', f'data_root={tmp_path}/gone')
+    assert result.returncode == 2
+    assert 'Traceback' not in result.stderr
+    assert 'gone/annotations/train.json does not exist' in result.stderr.split('error: ', 1)[1]
