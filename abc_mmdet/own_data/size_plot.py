@@ -28,7 +28,7 @@ def size_plot(
         strides: of the levels at inference; dashed lines.
         train_only_strides: dotted lines.
     """
-    figure = Figure(figsize=(9, 0.6 + 3.2 * len(panels)), layout='constrained')
+    figure = Figure(figsize=(10, 0.6 + 3.2 * len(panels)), layout='constrained')
     grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     groups = _groups([sizes for _, sizes in panels])
     for axes, (title, sizes) in zip(grid, panels, strict=True):
@@ -43,7 +43,7 @@ def size_plot(
             place = EDGES.index(stride) - 0.5 if stride in EDGES else _place(stride)
             axes.axvline(place, color='black', linewidth=1, linestyle=':' if only else '--')
             axes.annotate(
-                f'stride {stride}\n' + 'in training\n' * only + f'{share} below',
+                f'stride {stride}\n' + 'in training\n' * only + f'{share}\nbelow',
                 (place, 1),
                 (3, -3),
                 xycoords=('data', 'axes fraction'),
@@ -51,12 +51,12 @@ def size_plot(
                 va='top',
                 fontsize=8,
             )
-        axes.set_ylim(0, max(bottom.max(), 1) * 1.25)
+        axes.set_ylim(0, max(bottom.max(), 1) * 1.4)
         axes.set_xlim(-0.6, len(EDGES) - 0.4)
         axes.set_xticks(np.arange(len(EDGES)), bin_names(), fontsize=8)
         axes.set_ylabel('boxes')
         axes.set_title(f'{title}: {len(sizes)} boxes', loc='left', fontsize=10)
-        axes.legend(fontsize=8, loc='upper right')
+        axes.legend(fontsize=8, loc='upper left', bbox_to_anchor=(1, 1))
     grid[-1].set_xlabel('size at network resolution (square root of the area), pixels')
     return figure
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+import mmdet
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import as_dict, as_text, check_up
@@ -156,6 +157,32 @@ def test_config_of_ours(data: Path, tmp_path: Path) -> None:
     config.model.bbox_head.classes = ('van', 'car', 'person')
     kinds = {finding.kind for finding in check_up(config, decode=False).findings}
     assert kinds == {'model_classes'}
+
+
+def test_config_of_mmdetection(data: Path) -> None:
+    path = Path(mmdet.__file__).parent / '.mim/configs/yolox/yolox_tiny_8xb8-300e_coco.py'
+    if not path.is_file():
+        pytest.skip('this MMDetection was installed without its configs')
+    leaf = dict(data_root=str(data), data_prefix=dict(img='images/'))
+    options = {
+        'train_dataloader.dataset.dataset': dict(leaf, ann_file='train.json'),
+        **{
+            f'{loader}_dataloader.dataset': dict(leaf, ann_file='val.json')
+            for loader in ('val', 'test')
+        },
+    }
+    config = load_experiment(str(path), options)
+    assert config.train_dataloader.dataset.type == 'MultiImageMixDataset'
+    checkup = check_up(config)
+    assert [split.title for split in checkup.splits] == ['train', 'val, test']
+    kinds = {finding.kind: finding for finding in checkup.findings}
+    # It has the classes of COCO, of which car and person are there, in another order
+    assert set(kinds) == {'unknown_classes', 'class_order', 'unused_categories'}
+    assert kinds['unknown_classes'].count == 78
+    assert kinds['unused_categories'].examples == ['van (4 boxes)']
+    assert checkup.splits[0].sizes.classes[:3] == ('person', 'bicycle', 'car')
+    assert checkup.strides == [8, 16, 32]
+    assert 'network input 416x416' in as_text(checkup)
 
 
 def test_a_model_that_cannot_be_built_does_not_stop_the_checks(data: Path) -> None:

@@ -1,12 +1,14 @@
 """The data doctor as a process: exit codes, report and picture."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,12 +55,19 @@ def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
         'missing_files',
     }
     assert (found['strides'], found['train_only_strides']) == ([8, 16, 32], [4])
-    assert cv2.imread(str(picture)).shape[1] == 900
+    assert cv2.imread(str(picture)).shape[1] == 1000
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['report.json', 'sizes.png']
 
 
-def test_a_mistake_ends_in_one_message(tmp_path: Path) -> None:
-    result = check('configs/ladder/baseline.py', '--cfg-options', f'data_root={tmp_path}/gone')
-    assert result.returncode == 2
-    assert 'Traceback' not in result.stderr
-    assert 'gone/annotations/train.json does not exist' in result.stderr.split('error: ', 1)[1]
+def test_a_mistake_ends_in_one_message(tmp_path: Path, monkeypatch, capsys) -> None:
+    tool = str(ROOT / 'tools/analysis_tools/check_dataset.py')
+    config = str(ROOT / 'configs/ladder/baseline.py')
+    for arguments, message in (
+        (['--cfg-options', f'data_root={tmp_path}/gone'], 'gone/annotations/train.json does not'),
+        (['--plot', 'sizes.jpg'], '--plot sizes.jpg: the file name must end in .png.'),
+    ):
+        monkeypatch.setattr(sys, 'argv', [tool, config, *arguments])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(tool, run_name='__main__')
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err.split('error: ', 1)[1]
