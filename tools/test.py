@@ -19,10 +19,11 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.errors import UserError
 from mmdet.engine.hooks.utils import trigger_visualization_hook
-from mmdet.evaluation import DumpDetResults
+from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
+COCO_RESULTS = '.bbox.json'
 FLIP_META_KEYS = (
     'img_id',
     'img_path',
@@ -39,7 +40,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='where logs, metrics and pictures go')
-    parser.add_argument('--out', help='write all detections to this .pkl file')
+    parser.add_argument(
+        '--out',
+        help='write all detections: NAME.bbox.json as COCO results, for '
+        'tools/analysis_tools/report.py (NAME alone means the same), NAME.pkl as in MMDetection',
+    )
     parser.add_argument('--show', action='store_true', help='show the pictures in windows')
     parser.add_argument(
         '--show-dir',
@@ -71,8 +76,8 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
     """Put the command line's options into the config, as MMDetection's tool does."""
     config.launcher = args.launcher
     config.load_from = args.checkpoint
-    if args.out and not args.out.endswith(('.pkl', '.pickle')):
-        raise UserError(f'--out {args.out}: the file name must end in .pkl or .pickle.')
+    if args.out and args.out.endswith('.json') and not args.out.endswith(COCO_RESULTS):
+        raise UserError(f'--out {args.out}: the file name must end in {COCO_RESULTS} or .pkl.')
     if args.show or args.show_dir:
         trigger_visualization_hook(config, args)
     if args.tta:
@@ -98,6 +103,21 @@ def use_test_time_augmentation(config: Config) -> None:
     config.test_dataloader.dataset.pipeline = pipeline
 
 
+def write_detections(runner: Runner, path: str) -> None:
+    """Let the evaluation write what was detected; the file's name says in which form."""
+    metrics = runner.test_evaluator.metrics
+    if path.endswith(('.pkl', '.pickle')):
+        metrics.append(DumpDetResults(out_file_path=path))
+        return
+    coco = [metric for metric in metrics if isinstance(metric, CocoMetric)]
+    if not coco:
+        raise UserError(
+            f'--out {path}: only CocoMetric and SmallObjectMetric write COCO results, and '
+            'test_evaluator has none of them; NAME.pkl works with any.'
+        )
+    coco[0].outfile_prefix = path.removesuffix(COCO_RESULTS)
+
+
 def print_summary(runner: Runner, metrics: dict[str, float], show_dir: str | None) -> None:
     """The last lines of the output: where the pictures are, and every metric by name."""
     print()
@@ -118,7 +138,7 @@ def main() -> None:
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         _ = runner.test_loop  # a property that builds data set and evaluator when first read
     if args.out:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        write_detections(runner, args.out)
     with file_mistakes():
         metrics = runner.test()
     if runner.rank == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +15,10 @@ from mmdet.registry import METRICS
 
 from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
 from .metric_table import counts_table, figures_table
+from .named_figures import named_figures, rounded
 from .prophesee_protocol import PropheseeProtocol
 
 PROTOCOLS = ('coco', 'prophesee')
-_BY_SIZE = {
-    **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),
-    **dict(s='s', m='medium', l='large'),  # CocoMetric's names
-}
 
 
 @METRICS.register_module()
@@ -120,9 +116,10 @@ class SmallObjectMetric(CocoMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         if self.metrics != ['bbox'] or self.format_only:
             return super().compute_metrics(results)
-        if self.outfile_prefix is not None:
-            self.results2json([found for _, found in results], self.outfile_prefix)
         images, annotations, category_ids = self._ground_truth(results)
+        if self.outfile_prefix is not None:
+            self.cat_ids = category_ids  # of each label; what the base class writes
+            self.results2json([found for _, found in results], self.outfile_prefix)
         detections = self._detections(results, category_ids)
         if not any(a['category_id'] in category_ids for a in annotations):
             raise UserError(
@@ -146,8 +143,8 @@ class SmallObjectMetric(CocoMetric):
                     dict(a, iscrowd=int(bool(a.get('iscrowd')) or not a.get(subset))) for a in truth
                 ]
                 only = self._figures(seen, category_ids, others_ignored, found, ('all',))
-                metrics[f'bbox_mAP_{subset}{suffix}'] = _rounded(only.ap(max_dets=self._first))
-                metrics[f'bbox_mAP_50_{subset}{suffix}'] = _rounded(only.ap(0.5))
+                metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(only.ap(max_dets=self._first))
+                metrics[f'bbox_mAP_50_{subset}{suffix}'] = rounded(only.ap(0.5))
         self._show(by_protocol)
         return metrics
 
@@ -171,22 +168,8 @@ class SmallObjectMetric(CocoMetric):
         )
 
     def _named(self, figures: CocoFigures) -> dict[str, float]:
-        names = self._names
-        small = [names.index(name) for name in self.small_classes]
-        metrics = {
-            f'{name}_precision': _rounded(figures.ap(label=label))
-            for label, name in enumerate(names)
-        }
-        totals = {
-            'mAP': figures.ap(max_dets=self._first),
-            'mAP_50': figures.ap(0.5),
-            'mAP_75': figures.ap(0.75),
-            **{f'mAP_{key}': figures.ap(area=area) for key, area in _BY_SIZE.items()},
-            'mAP_small_classes': figures.mean_ap(small),
-            'mAP_50_small_classes': figures.mean_ap(small, 0.5),
-        }
-        metrics.update({f'bbox_{k}': _rounded(v) for k, v in totals.items() if not math.isnan(v)})
-        return metrics
+        small = [self._names.index(name) for name in self.small_classes]
+        return named_figures(figures, self._names, small, self._first)
 
     def _ground_truth(self, results: list) -> tuple[list[dict], list[dict], list[int]]:
         """Images, COCO annotations, and the category of each label."""
@@ -243,7 +226,3 @@ class SmallObjectMetric(CocoMetric):
             log(f'protocol {protocol}\n{figures_table(figures, names, small)}')
         if 'prophesee' in by_protocol:
             log(f'ground truth that counts\n{counts_table(by_protocol, names)}')
-
-
-def _rounded(value: float) -> float:
-    return round(value, 4)

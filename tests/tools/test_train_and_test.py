@@ -153,6 +153,7 @@ def test_time_augmentation_runs(trained: tuple[Path, str], data: str, tmp_path) 
             'order of the file',
         ),
         (['test.py', CONFIG, 'nowhere.pth'], 'there is no checkpoint nowhere.pth'),
+        (['test.py', CONFIG, 'a.pth', '--out', 'a.json'], 'must end in .bbox.json or .pkl'),
     ],
     ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
 )
