@@ -65,6 +65,8 @@ def test_the_wheel_holds_every_module_and_builds_without_torch(tmp_path):
         header = HeaderParser().parsestr(archive.read(metadata).decode())
     modules = {str(f.relative_to(sources)) for f in sources.glob('abc_mmdet/**/*.py')}
     assert {name for name in names if name.endswith('.py')} == modules
+    templates = sources.glob('abc_mmdet/report/templates/*')
+    assert {str(f.relative_to(sources)) for f in templates} <= set(names)
     assert header['Version'] == abc_mmdet.__version__
     assert 'onedl-mmdetection' not in ' '.join(
         line for line in header.get_all('Requires-Dist') if 'extra ==' not in line

@@ -1,0 +1,16 @@
+from .detections import read_detections
+from .evaluated import Evaluated, evaluate
+from .page import render, write_page
+from .test_set import TestSet, load_test_set
+from .training_log import training_curves
+
+__all__ = [
+    'Evaluated',
+    'TestSet',
+    'evaluate',
+    'load_test_set',
+    'read_detections',
+    'render',
+    'training_curves',
+    'write_page',
+]

@@ -1,0 +1,109 @@
+"""One result with all figures of it that the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from abc_mmdet.evaluation.coco_figures import CocoFigures, coco_figures
+from abc_mmdet.evaluation.named_figures import named_figures
+from abc_mmdet.study.bootstrap import difference_interval, resampled_ap
+from abc_mmdet.study.match_table import match_table
+
+from .matches import Matches, match
+from .outcome import Outcome, outcome
+from .score_threshold import F1Curve, f1_curve
+from .test_set import TestSet
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The detections of one model, evaluated.
+
+    Args:
+        name: what the report calls it.
+        source: where the detections were read from.
+        test_set: what they are detections on.
+        detections: COCO results.
+        figures: by class, size and IoU threshold.
+        matches: at IoU 0.5.
+        resampled: the headline figures in resamples of the images.
+        fixed_threshold: score from which on detections are kept; None for the best of them.
+    """
+
+    name: str
+    source: str
+    test_set: TestSet
+    detections: list[dict]
+    figures: CocoFigures
+    matches: Matches
+    resampled: dict[str, np.ndarray]
+    fixed_threshold: float | None = None
+
+    @cached_property
+    def named(self) -> dict[str, float]:
+        """Figures as tools/test.py prints them."""
+        test = self.test_set
+        return named_figures(self.figures, test.classes, test.small, test.max_dets[0])
+
+    @cached_property
+    def f1_curves(self) -> list[F1Curve | None]:
+        """Per class."""
+        return [f1_curve(self.test_set, self.matches, i) for i in range(len(self.test_set.classes))]
+
+    @cached_property
+    def pooled_f1(self) -> F1Curve | None:
+        """Of all classes together."""
+        return f1_curve(self.test_set, self.matches)
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """At the fixed threshold, or at that with the best F1 over all classes."""
+        threshold = self.fixed_threshold
+        if threshold is None:
+            threshold = self.pooled_f1.best_threshold if self.pooled_f1 else 0.0
+        return outcome(self.test_set, self.detections, self.matches, threshold)
+
+    def interval(self, baseline: Evaluated, name: str) -> tuple[float, float] | None:
+        """95 % confidence interval of the difference to the baseline, over the images."""
+        if name not in self.resampled or np.isnan(self.resampled[name]).all():
+            return None
+        return difference_interval({0: self.resampled[name]}, {0: baseline.resampled[name]})
+
+
+def evaluate(
+    name: str,
+    source: str,
+    test_set: TestSet,
+    detections: Sequence[dict],
+    fixed_threshold: float | None = None,
+) -> Evaluated:
+    """Evaluate the detections of one model; see :class:`Evaluated`."""
+    images, annotations = list(test_set.images), test_set.annotations
+    found = list(detections)
+    figures = coco_figures(
+        images,
+        test_set.category_ids,
+        annotations,
+        found,
+        test_set.thresholds,
+        test_set.max_dets,
+        backend=test_set.backend,
+    )
+    table = match_table(
+        images,
+        test_set.category_ids,
+        annotations,
+        found,
+        test_set.thresholds,
+        test_set.max_dets[-1],
+    )
+    # Without small classes their mean would be that of nothing
+    resampled = resampled_ap(table, test_set.small or range(len(test_set.classes)))
+    if not test_set.small:
+        del resampled['bbox_mAP_small_classes']
+    matches = match(test_set, found)
+    return Evaluated(name, source, test_set, found, figures, matches, resampled, fixed_threshold)

@@ -1,0 +1,116 @@
+"""The worst mistakes of a detector, to be looked at."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+from .crop import Crop, crop, read_picture
+from .evaluated import Evaluated
+
+PER_IMAGE = 2
+"""Mistakes shown of one picture, so that one bad picture does not fill the gallery."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An object that was missed, or a detection of nothing.
+
+    Args:
+        box: x, y, w, h in pixels of the picture.
+        class_name: of the object or the detection.
+        image: record of the picture.
+        verdict: what went wrong, in a few words.
+        crop: the place, magnified.
+    """
+
+    box: list[float]
+    class_name: str
+    image: dict
+    verdict: str
+    crop: Crop
+
+    @property
+    def size(self) -> str:
+        """Width and height of the box."""
+        return f'{self.box[2]:.0f} × {self.box[3]:.0f} px'
+
+    @property
+    def file_name(self) -> str:
+        """Name of the picture without its folder."""
+        return str(self.image['file_name']).rsplit('/', 1)[-1]
+
+
+def worst_misses(result: Evaluated, count: int) -> list[Mistake]:
+    """Objects that were not found as what they are, all classes in turn, the small ones first.
+
+    Within a class those come first that got no detection at any score, and of these the largest:
+    they are the hardest to excuse.
+    """
+    best_score: dict[int, float] = {}
+    for d, t in enumerate(result.matches.truth.tolist()):
+        if t >= 0:
+            best_score[t] = float(result.matches.scores[d])
+    test, decided = result.test_set, result.outcome
+    labels = test.labels
+    by_class = defaultdict(list)
+    for t in decided.missed:
+        by_class[int(labels[t])].append(t)
+    for group in by_class.values():
+        group.sort(key=lambda t: (best_score.get(t, 0.0), -test.annotations[t]['area'], t))
+    in_order = sorted(by_class, key=lambda label: (label not in test.small, label))
+    turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
+    chosen = _few_per_image((t for t in turns if t is not None), test.annotations, count)
+    mistakes = []
+    for t in chosen:
+        if t in decided.taken_for:
+            d = decided.taken_for[t]
+            name = test.classes[result.matches.labels[d]]
+            verdict = f'taken for {name}, {result.matches.scores[d]:.2f}'
+        elif t in best_score:
+            verdict = f'found with {best_score[t]:.2f} only'
+        else:
+            verdict = 'not found at any score'
+        mistakes.append(_mistake(result, test.annotations[t], int(labels[t]), verdict))
+    return mistakes
+
+
+def worst_false_alarms(result: Evaluated, count: int) -> list[Mistake]:
+    """Detections that found nothing, the surest first."""
+    scores = result.matches.scores
+    alarms = sorted(result.outcome.false_alarms, key=lambda d: (-scores[d], d))
+    return [
+        _mistake(
+            result,
+            result.detections[d],
+            int(result.matches.labels[d]),
+            f'{scores[d]:.2f}, {result.outcome.false_alarms[d]}',
+        )
+        for d in _few_per_image(alarms, result.detections, count)
+    ]
+
+
+def _few_per_image(places: Iterable[int], boxes: list[dict], count: int) -> list[int]:
+    shown: Counter = Counter()
+    chosen: list[int] = []
+    for place in places:
+        image = boxes[place]['image_id']
+        if len(chosen) < count and shown[image] < PER_IMAGE:
+            shown[image] += 1
+            chosen.append(place)
+    return chosen
+
+
+def _mistake(result: Evaluated, target: dict, label: int, verdict: str) -> Mistake:
+    test = result.test_set
+    image = test.images[target['image_id']]
+    here = [d for d in result.outcome.kept if result.detections[d]['image_id'] == image['id']]
+    found = [result.detections[d]['bbox'] for d in here]
+    true = [
+        a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
+    ]
+    picture = read_picture(test.image_folder / image['file_name'])
+    place = crop(picture, target['bbox'], true, found, is_truth='score' not in target)
+    return Mistake(target['bbox'], test.classes[label], image, verdict, place)

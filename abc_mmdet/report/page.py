@@ -1,0 +1,101 @@
+"""Puts a report together and writes it as one HTML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .chart_sections import (
+    ap_charts,
+    conflict_charts,
+    f1_charts,
+    loss_charts,
+    precision_recall_charts,
+)
+from .charts import COLOURS
+from .evaluated import Evaluated
+from .gallery import worst_false_alarms, worst_misses
+from .outcome import KINDS
+from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
+from .training_log import Curve
+
+GALLERY = 12
+"""Misses and false alarms shown of each result."""
+
+
+def render(
+    results: Sequence[Evaluated],
+    curves: Sequence[Curve] = (),
+    gallery: int = GALLERY,
+    title: str = 'Detection report',
+) -> str:
+    """The page.
+
+    Args:
+        results: the first one is the baseline.
+        curves: from the logs of trainings, named after the results.
+        gallery: misses and false alarms that are shown of each result.
+        title: heading of the page.
+    """
+    test = results[0].test_set
+    colour = {result.name: i for i, result in enumerate(results)}
+    context: dict[str, Any] = dict(
+        title=title,
+        results=results,
+        colours=COLOURS,
+        test=test,
+        boxes=int(test.counted.sum()),
+        small_names=[test.classes[label] for label in test.small],
+        summary=summary_rows(results),
+        verdicts=verdicts(results),
+        sizes=SIZES,
+        by_size=size_rows(results),
+        by_class=class_rows(results),
+        ap_charts=ap_charts(results),
+        precision_recall=precision_recall_charts(results),
+        f1=f1_charts(results),
+        thresholds=threshold_rows(results),
+        kinds=KINDS,
+        conflicts=conflict_charts(curves, colour),
+        losses=loss_charts(curves, colour),
+        logged={curve.run for curve in curves},
+        in_conflict={curve.run for curve in curves if 'conflict' in curve.key},
+        mistakes=_mistakes(results, gallery),
+    )
+    return environment().get_template('report.html').render(context)
+
+
+def _mistakes(results: Sequence[Evaluated], count: int) -> Mapping[str, tuple[list, list]]:
+    if not count:
+        return {}
+    return {r.name: (worst_misses(r, count), worst_false_alarms(r, count)) for r in results}
+
+
+def environment() -> jinja2.Environment:
+    """Of the templates of this package."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader('abc_mmdet.report', 'templates'),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters['signed'] = signed
+    return made
+
+
+def signed(difference: float) -> str:
+    """With its sign, minus as a minus and not as a hyphen."""
+    return f'{difference:+.3f}'.replace('-', '−')
+
+
+def write_page(path: Path, text: str) -> None:
+    """The file is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.write_text(text, encoding='utf-8')
+    os.replace(partial, path)

@@ -1,0 +1,114 @@
+"""Which mistakes are shown, and the crops around them."""
+
+import base64
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_picture
+from abc_mmdet.report.gallery import PER_IMAGE, worst_false_alarms, worst_misses
+
+
+def pixels(uri: str) -> np.ndarray:
+    kind, content = uri.split(';base64,')
+    assert kind in ('data:image/png', 'data:image/jpeg')
+    return cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+
+
+@given(
+    size=st.tuples(st.integers(20, 700), st.integers(20, 700)),
+    corner=st.tuples(st.floats(-5, 690), st.floats(-5, 690)),
+    side=st.floats(1, 300),
+)
+def test_target_is_where_the_rectangle_says(
+    size: tuple[int, int], corner: tuple[float, float], side: float
+) -> None:
+    height, width = size
+    # every pixel tells its place
+    rows, columns = np.mgrid[:height, :width]
+    picture = np.stack([rows // 4, columns // 4, 0 * rows], axis=2).astype(np.uint8)
+    # in part in the picture
+    x = min(max(corner[0], 1 - side), width - 1.0)
+    y = min(max(corner[1], 1 - side / 2), height - 1.0)
+    box = [x, y, side, side / 2]
+    result = crop(picture, box, truth=[box], found=[[n + 1 for n in box]], is_truth=True)
+    shown = pixels(result.uri)
+    assert shown.shape[0] == shown.shape[1] <= MOST_PIXELS
+    target = [r for r in result.rectangles if r.is_target]
+    assert [r.kind for r in target] == ['truth']
+    assert result.rectangles[-1] is target[0], 'above the others'
+    of_picture = min(max(LEAST_SIDE, round(CONTEXT * side)), height, width)
+    if of_picture <= 128:  # as it is in the file
+        assert len(shown) == of_picture
+        left = box[0] - target[0].x * of_picture
+        top = box[1] - target[0].y * of_picture
+        assert shown[0, 0, 0] == round(top) // 4
+        assert shown[0, 0, 1] == round(left) // 4
+
+
+def test_boxes_elsewhere_are_not_drawn() -> None:
+    picture = np.zeros((400, 400, 3), np.uint8)
+    box = [10.0, 10, 5, 5]
+    found = [[300.0, 300, 10, 10], box]
+    result = crop(picture, box, truth=[[20.0, 20, 4, 4]], found=found, is_truth=False)
+    assert [(r.kind, r.is_target) for r in result.rectangles] == [('truth', False), ('found', True)]
+
+
+def test_misses_take_the_classes_in_turn(results: list) -> None:
+    result = results[0]
+    test, decided = result.test_set, result.outcome
+    shown = worst_misses(result, 8)
+    assert 4 < len(shown) <= 8
+    assert max(Counter(m.image['id'] for m in shown).values()) <= PER_IMAGE
+    missed = [test.annotations[t] for t in decided.missed]
+    places = [(a['bbox'], a['image_id']) for a in missed]
+    assert all((m.box, m.image['id']) in places for m in shown)
+    first_names = [m.class_name for m in shown[:3]]
+    assert len(set(first_names)) == 3
+    small = {test.classes[label] for label in test.small}
+    assert set(first_names) <= small, 'the small classes first'
+    assert all(sum(r.is_target for r in m.crop.rectangles) == 1 for m in shown)
+
+
+def test_verdicts_of_misses(results: list) -> None:
+    result = results[0]
+    decided = result.outcome
+    verdicts = [m.verdict for m in worst_misses(result, 1000)]
+    assert any(v == 'not found at any score' for v in verdicts)
+    assert any(v.startswith('taken for ') for v in verdicts) == bool(decided.taken_for)
+    for verdict in verdicts:
+        if verdict.endswith('only'):
+            assert float(verdict.split()[2]) <= decided.threshold
+
+
+def test_surest_false_alarms_come_first(results: list) -> None:
+    result = results[0]
+    shown = worst_false_alarms(result, 6)
+    scores = [float(m.verdict.split(',')[0]) for m in shown]
+    assert scores == sorted(scores, reverse=True)
+    best = max(result.matches.scores[d] for d in result.outcome.false_alarms)
+    assert scores[0] == pytest.approx(best, abs=0.006)
+    assert worst_false_alarms(result, 0) == []
+
+
+def test_pictures_of_all_kinds_and_none(tmp_path: Path) -> None:
+    for name, picture in {
+        'grey.png': np.zeros((5, 7), np.uint8),
+        'deep.png': np.full((5, 7), 40_000, np.uint16),
+        'alpha.png': np.zeros((5, 7, 4), np.uint8),
+    }.items():
+        cv2.imwrite(str(tmp_path / name), picture)
+        read = read_picture(tmp_path / name)
+        assert read.shape == (5, 7, 3) and read.dtype == np.uint8
+    assert read_picture(tmp_path / 'deep.png').max() == 40_000 // 256
+    (tmp_path / 'cut.jpg').write_bytes(b'\xff\xd8\xff')
+    with pytest.raises(UserError, match=r'cut\.jpg cannot be read'):
+        read_picture(tmp_path / 'cut.jpg')
+    with pytest.raises(UserError, match='--gallery 0'):
+        read_picture(tmp_path / 'none.jpg')

@@ -1,0 +1,171 @@
+"""The page as a file, and as a browser shows it."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from abc_mmdet.report import evaluate, render, training_curves, write_page
+from abc_mmdet.report.charts import Chart
+from abc_mmdet.report.page import environment, signed
+from abc_mmdet.report.tables import class_rows, summary_rows, threshold_rows
+
+from .browser import CHROMIUM, look
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason='there is no Chromium here')
+
+
+class Elements(HTMLParser):
+    """All elements of a page with their attributes, and its text."""
+
+    VOID = ('meta', 'link', 'img', 'br')
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.text, self.open = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f'</{tag}> closes another element'
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope='module')
+def page(results: list, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp('log') / '20260101_000000' / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text(
+        '\n'.join(
+            f'{{"loss": {9 / step}, "conflict/s4_cosine": {step / 9 - 0.5}, "step": {step}}}'
+            for step in range(1, 9)
+        )
+    )
+    curves = training_curves('ours', folder.parents[1])
+    return render(results, curves, gallery=6, title='Night <shift> & day')
+
+
+def test_needs_nothing_else(page: str) -> None:
+    elements = Elements(page)
+    assert elements.open == []
+    images = [attributes for tag, attributes in elements.found if tag == 'img']
+    assert len(images) > 30
+    assert all(image['src'].startswith('data:image/') for image in images)
+    assert all(len(image['alt']) > 10 for image in images)
+    assert 'script' not in {tag for tag, _ in elements.found}
+    for tag, attributes in elements.found:
+        for name in ('src', 'href', 'srcset', 'data', 'action', 'poster'):
+            assert attributes.get(name, '#').startswith(('#', 'data:')), (tag, attributes)
+    styles = re.findall(r'<style>(.*?)</style>', page, re.S)
+    assert len(styles) == 1 and 'url(' not in styles[0] and '@import' not in styles[0]
+    targets = {attributes['id'] for _, attributes in elements.found if 'id' in attributes}
+    links = {a['href'][1:] for tag, a in elements.found if tag == 'a'}
+    assert links <= targets
+
+
+def test_titles_and_names_are_text_not_markup(page: str, results: list) -> None:
+    assert '<h1>Night &lt;shift&gt; &amp; day</h1>' in page
+    hostile = evaluate('<b onload=x>', '"quoted"', results[0].test_set, results[0].detections)
+    assert '<b onload' not in render([hostile], gallery=1)
+
+
+def test_figures_stand_in_the_page(page: str, results: list) -> None:
+    text = ' '.join(' '.join(Elements(page).text).split())
+    headings, rows = summary_rows(results)
+    assert headings == ['mAP', 'AP50', 'AP75', 'AP small', 'mAP of small classes']
+    assert rows[1].figures[0].value == results[1].named['bbox_mAP']
+    assert rows[1].figures[0].difference == pytest.approx(
+        results[1].named['bbox_mAP'] - results[0].named['bbox_mAP']
+    )
+    for row in rows:
+        for figure in row.figures:
+            assert f'{figure.value:.3f}' in text
+    low, high = results[1].interval(results[0], 'bbox_mAP')
+    assert f'[{signed(low)}, {signed(high)}]' in text
+    assert f'mAP {signed(rows[1].figures[0].difference)} , clearly better' in text
+    for result in results:
+        assert f'{len(result.outcome.missed)}; never detected' in text
+        assert f'score ≥ {result.outcome.threshold:.3f}' in text
+    for section in ('Confusion', 'Precision and recall', 'Conflict of the two tasks', 'Losses'):
+        assert section in text
+
+
+def test_classes_without_boxes_say_so(page: str, results: list) -> None:
+    absent = [row for row in class_rows(results) if row.note == '0']
+    assert [row.name for row in absent] == ['tram']
+    assert absent[0].figures[0].value is None
+    (cells,) = [cells for name, cells in threshold_rows(results) if name == 'tram']
+    assert [cell.reason for cell in cells] == ['no boxes', 'no boxes']
+    assert page.count('no boxes') >= 2 * 3, 'in three tables of two results'
+
+
+def test_one_result_without_a_log_or_pictures(results: list) -> None:
+    page = render(results[:1], gallery=0)
+    text = ' '.join(Elements(page).text)
+    assert 'bootstrap' not in text and 'Training' not in text and 'Mistakes' not in text
+
+
+def test_a_result_without_detections(results: list) -> None:
+    nothing = evaluate('nothing', 'nothing.bbox.json', results[0].test_set, [])
+    page = render([results[0], nothing], gallery=3)
+    assert 'nothing.bbox.json is empty' in page
+    assert 'no detections' in page
+    Elements(page)
+
+
+def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    write_page(tmp_path / 'new' / 'report.html', 'é')
+    assert (tmp_path / 'new' / 'report.html').read_bytes() == 'é'.encode()
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['report.html']
+
+
+@needs_chromium
+@pytest.mark.parametrize('width', [390, 1280])
+def test_in_a_browser(page: str, width: int) -> None:
+    seen = look(page, width)
+    assert seen['images'] == page.count('<img')
+    assert seen['broken'] == []
+    assert seen['unnamed'] == 0
+    assert seen['console'] == []
+    assert seen['requests'] == []
+    assert seen['scroll'] <= seen['client'], seen['beyond']
+    assert seen['beyond'] == []
+    assert seen['smallest'] > 280, 'charts can be read'
+
+
+@needs_chromium
+def test_the_browser_would_tell() -> None:
+    seen = look(
+        '<!doctype html><div style="width: 600px">wide</div><img src="data:image/png;base64,AAAA" '
+        'alt=""><script>missing()</script>',
+        390,
+    )
+    assert seen['broken'] == [''] and seen['unnamed'] == 1
+    assert seen['scroll'] > seen['client'] and 'DIV' in seen['beyond']
+    assert len(seen['console']) == 1 and 'missing is not defined' in seen['console'][0]
+
+
+def test_many_classes_fold_away(results: list) -> None:
+    """Charts beyond the first dozen are in a part that opens."""
+    macros = environment().get_template('cells.html').module
+    shown = str(macros.charts([Chart('data:,', f'chart {i}') for i in range(15)]))
+    before, after = shown.split('<details>')
+    assert before.count('<img') == 12 and after.count('<img') == 3
+    assert '3 more' in after
+
+
+def test_detections_are_imperfect(results: list) -> None:
+    """The results of these tests have mistakes of each kind to show."""
+    kinds = {kind for result in results for kind in result.outcome.false_alarms.values()}
+    assert {'background', 'wrong class', 'second box'} <= kinds

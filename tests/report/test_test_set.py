@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from abc_mmdet.apis import load_experiment
+from abc_mmdet.errors import UserError
+from abc_mmdet.report import TestSet, load_test_set
+
+from .conftest import CONFIG
+
+
+def load(traffic: Path, **options: object) -> TestSet:
+    return load_test_set(load_experiment(CONFIG, dict(options, data_root=str(traffic))))
+
+
+def test_what_the_config_says(test_set: TestSet, traffic: Path) -> None:
+    content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+    assert test_set.annotations == content['annotations']
+    assert list(test_set.images.values()) == content['images']
+    assert [test_set.classes[label] for label in test_set.small] == [
+        'pedestrian', 'bicycle', 'motorbike', 'wheelchair'
+    ]  # fmt: skip
+    first = next(iter(test_set.images.values()))
+    assert (test_set.image_folder / first['file_name']).is_file()
+    assert test_set.max_dets == (100, 300, 1000)
+
+
+def test_cocos_own_metric_and_wrapped_data_sets_will_do(traffic: Path, test_set: TestSet) -> None:
+    config = load_experiment(CONFIG, dict(data_root=str(traffic)))
+    ann_file = config.test_evaluator.ann_file
+    config.test_evaluator = [dict(type='CocoMetric', ann_file=ann_file, metric='bbox')]
+    loader = config.test_dataloader
+    loader.dataset = dict(type='ClassBalancedDataset', oversample_thr=0.1, dataset=loader.dataset)
+    loaded = load_test_set(config)
+    assert loaded.annotations == test_set.annotations
+    assert loaded.small == test_set.small, "from the config's variable"
+    config.small_classes = None
+    assert load_test_set(config).small == []
+
+
+def test_ground_truth_of_the_data_set_where_the_evaluator_names_none(
+    traffic: Path, test_set: TestSet
+) -> None:
+    loaded = load(traffic, **{'test_evaluator.ann_file': None})
+    assert loaded.category_ids == list(range(8)) != test_set.category_ids, 'labels, as it writes'
+    assert loaded.labels.tolist() == test_set.labels.tolist()
+    assert [a['bbox'] for a in loaded.annotations] == [a['bbox'] for a in test_set.annotations]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'test_evaluator.ann_file': 'nowhere.json'}, 'no annotation file nowhere.json'),
+        ({'test_evaluator': None}, 'no SmallObjectMetric or CocoMetric'),
+        ({'test_dataloader': None}, 'no test_dataloader'),
+        ({'test_dataloader.dataset.type': 'Typo'}, 'Typo'),
+        (
+            {'test_evaluator.ann_file': None, 'test_dataloader.dataset.ann_file': ''},
+            'neither test_evaluator nor',
+        ),
+    ],
+    ids=lambda value: '' if isinstance(value, str) else ' '.join(value),
+)
+def test_mistakes_in_configs(traffic: Path, options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load(traffic, **options)
+
+
+def test_annotation_files_that_do_not_fit(traffic: Path, tmp_path: Path) -> None:
+    content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+    path = tmp_path / 'other.json'
+    options = {'test_evaluator.ann_file': str(path)}
+    path.write_text(json.dumps(dict(content, annotations=[])))
+    with pytest.raises(UserError, match='has no box of any of the classes'):
+        load(traffic, **options)
+    content['categories'][0]['name'] = 'walker'
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"has no classes \['pedestrian'\]"):
+        load(traffic, **options)

@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.report import training_curves
+from abc_mmdet.report.chart_sections import conflict_charts, loss_charts
+from abc_mmdet.report.training_log import BINS
+
+
+def test_sessions_are_one_curve(work_dir: Path) -> None:
+    curves = {curve.key: curve for curve in training_curves('ours', work_dir)}
+    assert set(curves) == {
+        'loss', 'aux_loss_cls', 'conflict/s4_cosine', 'conflict/s8_cosine', 'conflict/s8_image_rate'
+    }  # fmt: skip
+    assert curves['loss'].steps.tolist() == [10, 20, 30, 40, 50, 60, 70, 80]
+    np.testing.assert_allclose(curves['loss'].values, 100 / curves['loss'].steps)
+    assert curves['conflict/s4_cosine'].values.tolist() == [-0.1] * 4 + [0.1] * 4
+
+
+def test_long_logs_are_averaged(tmp_path: Path) -> None:
+    folder = tmp_path / '20260101_000000' / 'vis_data'
+    folder.mkdir(parents=True)
+    lines = [json.dumps(dict(loss=step % 2, step=step)) for step in range(1000)]
+    (folder / 'scalars.json').write_text('\n'.join(lines))
+    (curve,) = training_curves('a', tmp_path)
+    assert len(curve.steps) == BINS
+    assert curve.steps[0] < 10 and curve.steps[-1] > 990
+    assert (np.diff(curve.steps) > 0).all()
+    assert np.abs(curve.values - 0.5).max() < 0.05
+
+
+def test_charts_of_a_log(work_dir: Path) -> None:
+    curves = training_curves('ours', work_dir)
+    conflicts = conflict_charts(curves, {'ours': 1})
+    assert [chart.alt.split(' during')[0] for chart in conflicts] == [
+        'Cosine of the two gradients', 'Share of images in conflict'
+    ]  # fmt: skip
+    assert 'ours s4: from -0.1 to 0.1' in conflicts[0].alt
+    losses = loss_charts(curves, {'ours': 1})
+    assert [chart.alt.split()[0] for chart in losses] == ['loss', 'aux_loss_cls']
+
+
+def test_folders_without_a_log(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='no such folder'):
+        training_curves('a', tmp_path / 'nowhere')
+    with pytest.raises(UserError, match='no log of a training'):
+        training_curves('a', tmp_path)
+    folder = tmp_path / '20260101_000000' / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text('{"coco/bbox_mAP": 0.1, "step": 3}\n')
+    with pytest.raises(UserError, match='neither losses nor conflicts'):
+        training_curves('a', tmp_path)

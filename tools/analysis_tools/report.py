@@ -1,0 +1,125 @@
+"""One HTML page about test results: report.py CONFIG --results NAME=detections.bbox.json."""
+
+import argparse
+import math
+import os
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_messages
+from abc_mmdet.errors import UserError
+from abc_mmdet.report import (
+    evaluate,
+    load_test_set,
+    read_detections,
+    render,
+    training_curves,
+    write_page,
+)
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """``NAME=PATH``; without a name, that of the folder the file is in."""
+    name, equals, path = text.partition('=')
+    if not equals:
+        return Path(os.path.abspath(text)).parent.name, Path(text)
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form NAME=PATH')
+    return name, Path(path)
+
+
+def share(text: str) -> float:
+    """A score."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'{text} is not between 0 and 1')
+    return value
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Make one HTML page, without external resources, from the results of '
+        'tools/test.py --out NAME.bbox.json on one data set.'
+    )
+    parser.add_argument('config', help='config whose test data the results are of')
+    parser.add_argument(
+        '--results',
+        nargs='+',
+        required=True,
+        type=named_path,
+        metavar='NAME=FILE',
+        help='detections as COCO results; the first is the baseline of the comparison',
+    )
+    parser.add_argument(
+        '--logs',
+        nargs='+',
+        default=[],
+        type=named_path,
+        metavar='NAME=WORK_DIR',
+        help='where results of these names were trained: adds conflicts and losses',
+    )
+    parser.add_argument('--out', default='report.html', type=Path, help='file to write')
+    parser.add_argument('--title', default='Detection report', help='heading of the page')
+    parser.add_argument(
+        '--score-thr',
+        type=share,
+        help='least score for confusion matrix and mistakes; default: where each result has its '
+        'best F1',
+    )
+    parser.add_argument(
+        '--gallery',
+        type=int,
+        default=12,
+        help='misses and false alarms to show per result; 0 for none (needs no pictures then)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides, as those of the test: key.subkey=value, data_root, classes, ...',
+    )
+    return parser.parse_args()
+
+
+def check_names(args: argparse.Namespace) -> None:
+    """Every result has a name of its own, and logs belong to results."""
+    names = [name for name, _ in args.results]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f'--results: {twice} are named more than once; write NAME=FILE.')
+    unknown = [name for name, _ in args.logs if name not in names]
+    if unknown:
+        raise UserError(f'--logs names {unknown}, but the results are named {names}.')
+
+
+def main() -> None:
+    args = parse_args()
+    check_names(args)
+    config = load_experiment(args.config, args.cfg_options)
+    if args.gallery:
+        check_data(config, 'test_dataloader')
+    with file_mistakes():
+        test_set = load_test_set(config)
+        found = {name: read_detections(path, test_set) for name, path in args.results}
+        if not any(found.values()):
+            raise UserError(
+                'None of the results has a detection. Was the right checkpoint tested, and is '
+                'model.test_cfg.score_thr low enough?'
+            )
+        curves = [curve for name, path in args.logs for curve in training_curves(name, path)]
+        results = [
+            evaluate(name, str(path), test_set, found[name], args.score_thr)
+            for name, path in args.results
+        ]
+        write_page(args.out, render(results, curves, args.gallery, args.title))
+    for result in results:
+        shown = {k: v for k, v in result.named.items() if k.startswith('bbox_mAP')}
+        print(result.name, *(f'{k} {v:.3f}' for k, v in shown.items() if not math.isnan(v)))
+    print(f'{args.out}: open it in a browser')
+
+
+if __name__ == '__main__':
+    with user_messages():
+        main()
