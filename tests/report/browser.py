@@ -23,11 +23,11 @@ CHECK = """<!doctype html><meta charset="utf-8">
 <iframe id="page" style="width: {width}px; height: 844px; border: 0"
 srcdoc="{page}"></iframe><pre id="answer"></pre>
 <script>
-const frame = document.getElementById('page');
-frame.onload = async () => {{
+// After the frame and all its pictures have loaded, and before Chromium dumps the document
+window.onload = () => {{
+  const frame = document.getElementById('page');
   const page = frame.contentDocument, root = page.documentElement;
   const images = [...page.images];
-  await Promise.allSettled(images.map(image => image.decode()));
   const inside = e => e.closest('.scroll, svg') !== null && !e.matches('.scroll, svg');
   document.getElementById('answer').textContent = JSON.stringify({{
     images: images.length,
