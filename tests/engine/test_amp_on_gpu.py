@@ -26,7 +26,7 @@ def test_a_cpu_may_compute_in_bfloat16_while_weights_stay_float32() -> None:
     model = nn.Linear(3, 2)
     plain = nn.Linear(3, 2)
     plain.load_state_dict(model.state_dict())
-    for net, options in ((model, dict(cpu_dtype='bfloat16')), (plain, dict())):
+    for net, options in ((model, dict(cpu_dtype='bfloat16')), (plain, {})):
         optim_wrapper = wrapper(net, accumulative_counts=2, **options)
         for scale in (1.0, 2.0):
             with optim_wrapper.optim_context(net):
