@@ -1,3 +1,5 @@
+from .detections import Detections
+from .detector import Detector
 from .experiment import load_experiment
 from .frame_size import frame_size
 from .preflight import check_checkpoint, check_data
@@ -6,6 +8,8 @@ from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
 
 __all__ = [
+    'Detections',
+    'Detector',
     'check_checkpoint',
     'check_data',
     'config_mistakes',

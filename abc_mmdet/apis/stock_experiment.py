@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from abc_mmdet.apis.stock_config import to_stock_config
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.plain_checkpoint import read_checkpoint, to_plain, write_checkpoint
+from abc_mmdet.models.plain_checkpoint import (
+    load_weights,
+    read_checkpoint,
+    to_plain,
+    write_checkpoint,
+)
 from mmdet.registry import MODELS
 
 SIDE = 128  # pixels; a multiple of every stride in use
@@ -55,9 +60,9 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     init_default_scope(config.get('default_scope', 'mmdet'))
     with config_mistakes(str(config.filename)):
         ours, theirs = MODELS.build(config.model), MODELS.build(stock.model)
-    _load(ours, loaded['state_dict'], checkpoint)
+    load_weights(ours, loaded['state_dict'], checkpoint)
     plain = to_plain(loaded['state_dict'])
-    _load(theirs, plain, checkpoint)
+    load_weights(theirs, plain, checkpoint)
     _compare(ours.eval(), theirs.eval())
 
     weights = {key: plain[key] for key in theirs.state_dict()}
@@ -67,20 +72,6 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     Path(text).write_text(stock.pretty_text, encoding='utf-8')
     os.replace(text, paths[0])
     return StockExperiment(*paths, changes, len(weights), len(loaded['state_dict']) - len(weights))
-
-
-def _load(model: nn.Module, state: dict[str, Tensor], checkpoint: str) -> None:
-    """Load weights that may be more than the model has, but neither fewer nor others."""
-    try:
-        missing = model.load_state_dict(state, strict=False).missing_keys
-    except RuntimeError as error:  # of another shape; PyTorch names them line by line
-        missing = [line.strip() for line in str(error).splitlines()[1:]]
-    if missing:
-        raise UserError(
-            f'{checkpoint} does not fit the config: {len(missing)} tensors are missing or of '
-            f'another shape, such as\n  {missing[0]}\n'
-            'Give the config it was trained with; it lies beside it, in the work_dir.'
-        )
 
 
 def _compare(ours: nn.Module, theirs: nn.Module) -> None:

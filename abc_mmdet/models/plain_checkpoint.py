@@ -1,6 +1,7 @@
 """Checkpoints of ABC models against those of the plain detector inside them."""
 
 import os
+import pickle
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -69,11 +70,37 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     Raises:
         UserError: it holds no ``state_dict``.
     """
-    # MMEngine keeps its log history in checkpoints, which weights-only loading refuses
-    loaded = torch.load(path, map_location='cpu', weights_only=False)
+    try:
+        loaded = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError:
+        # MMEngine keeps its log history in checkpoints, which weights-only loading refuses
+        loaded = torch.load(path, map_location='cpu', weights_only=False)
     if not isinstance(loaded, dict) or 'state_dict' not in loaded:
         raise UserError(f'{path} holds no state_dict; give a checkpoint of a training run.')
     return loaded
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Any], checkpoint: str) -> None:
+    """Load weights that may be more than the model has, but neither fewer nor others.
+
+    Args:
+        model: takes the weights.
+        state: the weights.
+        checkpoint: their file, for the message.
+
+    Raises:
+        UserError: tensors are missing or of another shape.
+    """
+    try:
+        missing = model.load_state_dict(dict(state), strict=False).missing_keys
+    except RuntimeError as error:  # of another shape; PyTorch names them line by line
+        missing = [line.strip() for line in str(error).splitlines()[1:]]
+    if missing:
+        raise UserError(
+            f'{checkpoint} does not fit the config: {len(missing)} tensors are missing or of '
+            f'another shape, such as\n  {missing[0]}\n'
+            'Give the config it was trained with; it lies beside it, in the work_dir.'
+        )
 
 
 def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out: str) -> None:

@@ -1,7 +1,15 @@
 """Pictures of what a network sees."""
 
+from .detection_picture import draw_detections
 from .event_picture import draw_boxes, draw_events
 from .picture_sink import PictureSink
 from .sample_picture import draw_sample, with_caption
 
-__all__ = ['PictureSink', 'draw_boxes', 'draw_events', 'draw_sample', 'with_caption']
+__all__ = [
+    'PictureSink',
+    'draw_boxes',
+    'draw_detections',
+    'draw_events',
+    'draw_sample',
+    'with_caption',
+]

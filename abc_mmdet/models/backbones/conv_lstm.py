@@ -63,9 +63,10 @@ class ConvLSTM(nn.Module):
         """
         outputs, ended = [], []
         for rows in x.split(list(batch_sizes)):
-            if state is not None and len(rows) < len(state[0]):
-                ended.append((state[0][len(rows) :], state[1][len(rows) :]))
-                state = state[0][: len(rows)], state[1][: len(rows)]
+            running = rows.shape[0]
+            if state is not None and running < state[0].shape[0]:
+                ended.append((state[0][running:], state[1][running:]))
+                state = state[0][:running], state[1][:running]
             state = self(rows, state)
             outputs.append(state[0])
         last = [state, *reversed(ended)]

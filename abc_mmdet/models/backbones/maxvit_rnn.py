@@ -140,8 +140,9 @@ class MaxViTRNN(BaseModule):
                 f'MaxViTRNN got an input of shape {tuple(x.shape)} and needs (B, '
                 f'{self.in_channels}, H, W): set backbone.in_channels to the channels of the data.'
             )
-        sizes = [len(x)] if batch_sizes is None else list(batch_sizes)
-        if sum(sizes) != len(x) or sizes != sorted(sizes, reverse=True):
+        # not len(x), which would fix the batch of an exported graph
+        sizes = [x.shape[0]] if batch_sizes is None else list(batch_sizes)
+        if sum(sizes) != x.shape[0] or sizes != sorted(sizes, reverse=True):
             raise UserError(
                 f'MaxViTRNN got batch_sizes={sizes} for {len(x)} representations: one number per '
                 'step, none larger than the one before, that add up to them.'

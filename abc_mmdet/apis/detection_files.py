@@ -1,0 +1,77 @@
+"""Detections of many pictures as COCO JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from abc_mmdet.apis.detections import Detections
+from abc_mmdet.apis.picture_file import write_whole
+
+
+class DetectionFiles:
+    """Collects detections and writes them when all are there.
+
+    ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
+    ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
+    COCO results. Categories count from 1, in the order of the classes. Pictures of a film have
+    their film and number as well.
+
+    Args:
+        folder: where both files go.
+        classes: names, by label.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.folder = folder
+        self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
+        self.images: list[dict[str, Any]] = []
+        self.annotations: list[dict[str, Any]] = []
+
+    def add(self, file_name: str, found: Detections, **fields: Any) -> None:
+        """Append a picture; ``fields`` are added to its entry."""
+        width, height = found.size
+        image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
+        self.images.append({**image, **fields})
+        for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
+            x1, y1, x2, y2 = (round(float(value), 3) for value in box)
+            box_width, box_height = round(x2 - x1, 3), round(y2 - y1, 3)
+            self.annotations.append(
+                dict(
+                    id=len(self.annotations) + 1,
+                    image_id=image['id'],
+                    category_id=int(label) + 1,
+                    bbox=[x1, y1, box_width, box_height],
+                    area=round(box_width * box_height, 3),
+                    iscrowd=0,
+                    score=round(float(score), 5),
+                )
+            )
+
+    def write(self) -> None:
+        """Write ``detections.json`` and ``detections.csv``.
+
+        Raises:
+            UserError: the folder cannot be written to.
+        """
+        content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
+        write_whole(self.folder / 'detections.json', json.dumps(content).encode())
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator='\n')
+        writer.writerow(['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2'])
+        for found in self.annotations:
+            x, y, width, height = found['bbox']
+            corners = [x, y, round(x + width, 3), round(y + height, 3)]
+            writer.writerow(
+                [
+                    self.images[found['image_id'] - 1]['file_name'],
+                    self.categories[found['category_id'] - 1]['name'],
+                    found['score'],
+                    *corners,
+                ]
+            )
+        write_whole(self.folder / 'detections.csv', text.getvalue().encode())

@@ -1,0 +1,68 @@
+"""A trained detector for daily use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+
+from abc_mmdet.apis.experiment import load_experiment
+from abc_mmdet.apis.inference_model import load_inference_model, without_auxiliary
+from abc_mmdet.apis.picture_detector import PictureDetector
+from abc_mmdet.apis.picture_pipeline import picture_pipeline
+from abc_mmdet.apis.preflight import check_checkpoint
+
+
+class Detector(PictureDetector):
+    """Config and checkpoint as a function from pictures to detections::
+
+        detector = Detector('config.py', 'weights.pth')
+        detections = detector('image.jpg')
+        detections.save('drawn.jpg')
+
+    For every detector of images, ABC or not; the auxiliary branch is not built. Pictures go
+    through the config's test pipeline, so detections are those of ``tools/test.py``.
+
+    Args:
+        config: a file or what was read from it.
+        checkpoint: its weights. They are read without running code of the file if it holds
+            nothing else; checkpoints of a training run hold more, so take those from people you
+            trust.
+        device: such as ``'cuda:0'``; default: a GPU if there is one.
+        slicing: detect in overlapping slices: fields of
+            :func:`abc_mmdet.apis.sliced_config.sliced`, such as
+            ``dict(slice_size=(640, 640), overlap=0.2)``.
+        batch_size: pictures of one size that go through the network together.
+
+    Raises:
+        UserError: files that are missing or do not belong together, a detector whose inputs are no
+            images, a device that is not there.
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str | None = None,
+        slicing: dict[str, Any] | None = None,
+        batch_size: int = 1,
+    ) -> None:
+        config = config if isinstance(config, Config) else load_experiment(str(config))
+        check_checkpoint(str(checkpoint), 'checkpoint')
+        config = without_auxiliary(config)
+        if slicing is not None:
+            from abc_mmdet.apis.sliced_config import sliced
+
+            config = sliced(config, **slicing)
+        transforms = picture_pipeline(config)
+        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.model: Any
+        self.model, classes = load_inference_model(config, str(checkpoint), self.device)
+        super().__init__(transforms, classes, batch_size)
+
+    @torch.no_grad()
+    def _predict(self, batch: dict[str, Any]) -> list[InstanceData]:
+        return [sample.pred_instances for sample in self.model.test_step(batch)]

@@ -1,0 +1,86 @@
+"""What detectors of pictures have in common, whatever runs the network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
+
+from abc_mmdet.apis.detections import Detections
+from abc_mmdet.apis.picture_file import as_picture, read_picture
+
+Picture = str | Path | np.ndarray
+
+
+class PictureDetector(ABC):
+    """Calls a network on files and arrays.
+
+    Args:
+        transforms: pipeline from ``img`` to packed inputs.
+        classes: names, by label.
+        batch_size: pictures of one size that go through the network together. Of other sizes they
+            do not: padding would then make detections depend on the company.
+    """
+
+    def __init__(
+        self, transforms: Sequence[dict[str, Any]], classes: Sequence[str], batch_size: int = 1
+    ) -> None:
+        init_default_scope('mmdet')
+        self.classes = tuple(classes)
+        self.batch_size = batch_size
+        self._pipeline = Compose(list(transforms))
+
+    @overload
+    def __call__(self, pictures: Picture) -> Detections: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, pictures: Sequence[Picture]) -> list[Detections]: ...
+    def __call__(self, pictures: Picture | Sequence[Picture]) -> Detections | list[Detections]:
+        """Detections of one picture, or of a list of them.
+
+        Args:
+            pictures: a file, an array as :func:`abc_mmdet.apis.picture_file.as_picture` takes it
+                (blue, green, red), or a list of these.
+
+        Raises:
+            UserError: a file that cannot be read, an array that is no picture.
+        """
+        if isinstance(pictures, (str, Path, np.ndarray)):
+            return self([pictures])[0]
+        rest = iter(pictures)
+        found: list[Detections] = []
+        while batch := list(islice(rest, self.batch_size)):
+            found += self._detect(batch)
+        return found
+
+    def _detect(self, batch: list[Picture]) -> Iterator[Detections]:
+        sources = [as_picture(p) if isinstance(p, np.ndarray) else Path(p) for p in batch]
+        arrays = [s if isinstance(s, np.ndarray) else read_picture(s) for s in sources]
+        inputs = [
+            self._pipeline(dict(img=a, img_id=i, img_path=None, scale_factor=(1.0, 1.0)))
+            for i, a in enumerate(arrays)
+        ]
+        found: list[InstanceData] = []
+        for _, alike in groupby(inputs, key=lambda packed: packed['inputs'].shape):
+            found += self._predict(pseudo_collate(list(alike)))
+        for source, array, instances in zip(sources, arrays, found, strict=True):
+            order = instances.scores.argsort(descending=True, stable=True)
+            best = instances[order].cpu().numpy()
+            yield Detections(
+                boxes=best.bboxes.astype(np.float32),
+                scores=best.scores.astype(np.float32),
+                labels=best.labels.astype(np.int64),
+                classes=self.classes,
+                size=(array.shape[1], array.shape[0]),
+                source=source,
+            )
+
+    @abstractmethod
+    def _predict(self, batch: dict[str, Any]) -> list[InstanceData]:
+        """``bboxes`` in pixels of the original images, ``scores`` and ``labels``, per image."""

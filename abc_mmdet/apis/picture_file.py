@@ -1,0 +1,107 @@
+"""Pictures from files and arrays, as MMDetection's loader gives them in training."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from abc_mmdet.errors import UserError
+
+# Where a whole file of these kinds ends; a cut one is decoded all the same, with grey below.
+_ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """An image file, upright as its EXIF tag says, as uint8 ``(H, W, 3)``, blue, green, red.
+
+    Grey becomes three equal channels, a palette its colours; alpha is left out and of 16 bits the
+    upper 8 are taken: OpenCV does so for ``LoadImageFromFile``, and so the network saw it before.
+
+    Raises:
+        UserError: it cannot be read, or is not whole.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f'{path}: {error.strerror}') from error
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise UserError(f'{path} is no image that OpenCV can read ({error.err})') from error
+    if picture is None:
+        kind = 'no image that OpenCV can read' if content else 'empty'
+        raise UserError(f'{path} is {kind}')
+    end = _ENDS.get(content[:2])
+    if end and not content.endswith(end):
+        _load_all(content, path)
+    return picture
+
+
+def _load_all(content: bytes, path: str | Path) -> None:
+    """Cameras append things to whole files, too: read all of the image, and not lightly."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # it is decoded already
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f'{path} is cut off or damaged ({error})') from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def as_picture(array: np.ndarray) -> np.ndarray:
+    """An array as :func:`read_picture` would give it.
+
+    Args:
+        array: ``(H, W)``, or ``(H, W, C)`` with C 1, 3 (blue, green, red) or 4 (and alpha); uint8
+            or uint16.
+
+    Raises:
+        UserError: another shape or type.
+    """
+    grey = array[..., None] if array.ndim == 2 else array
+    is_picture = grey.ndim == 3 and grey.shape[2] in (1, 3, 4) and grey.size
+    if not is_picture or array.dtype not in (np.uint8, np.uint16):
+        raise UserError(
+            f'an array of shape {array.shape} and type {array.dtype} is no picture here: give '
+            '(H, W) or (H, W, 3), blue, green, red, as uint8 or uint16.'
+        )
+    if grey.dtype == np.uint16:
+        grey = (grey >> 8).astype(np.uint8)
+    return np.ascontiguousarray(grey.repeat(3, axis=2) if grey.shape[2] == 1 else grey[..., :3])
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write a picture under its name only when it is whole; makes its folder.
+
+    Raises:
+        UserError: a suffix that OpenCV cannot write, or a place that cannot be written to.
+    """
+    path = Path(path)
+    try:
+        is_written, content = cv2.imencode(path.suffix, picture)
+    except cv2.error:
+        is_written = False
+    if not is_written:
+        raise UserError(f'{path}: OpenCV cannot write {path.suffix or "files without suffix"}.')
+    write_whole(path, content.tobytes())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under its name only when it is whole; makes its folder.
+
+    Raises:
+        UserError: a place that cannot be written to.
+    """
+    partial = path.with_name(f'.{path.name}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f'cannot write {path}: {error.strerror}') from error

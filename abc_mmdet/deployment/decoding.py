@@ -1,0 +1,98 @@
+"""What a head says about every place of the pyramid, as boxes and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from abc_mmdet.errors import UserError
+from mmdet.models.dense_heads import GFLHead, YOLOXHead
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+
+Levels = Sequence[Tensor]
+
+
+def is_decodable(head: BaseModule) -> bool:
+    """Whether :func:`decode` knows how this head is decoded."""
+    kind = type(head)
+    if isinstance(head, (YOLOXHead, GFLHead)):
+        base = YOLOXHead if isinstance(head, YOLOXHead) else GFLHead
+        return (
+            kind.predict_by_feat is base.predict_by_feat
+            and kind._predict_by_feat_single is base._predict_by_feat_single
+        )
+    return (
+        isinstance(head, BaseDenseHead)
+        and kind.predict_by_feat is BaseDenseHead.predict_by_feat
+        and kind._predict_by_feat_single is BaseDenseHead._predict_by_feat_single
+        and getattr(head, 'use_sigmoid_cls', False)
+    )
+
+
+def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) -> tuple:
+    """Boxes and scores of all priors, in float32, as in the head's ``predict_by_feat``.
+
+    Args:
+        head: YOLOX's head, GFL's, or one that :class:`BaseDenseHead` decodes, with sigmoid scores
+            (ATSS, RTMDet, RetinaNet, FCOS).
+        outputs: of its ``forward``: per kind of output ``(B, A, H_l, W_l)`` per level.
+        shape: height and width of the network's input; heads that clip boxes clip them to it.
+
+    Returns:
+        Boxes xyxy ``(B, N, 4)`` in pixels of the input and scores ``(B, N, C)``. YOLOX gives a
+        place to its best class alone, so the scores of the others are 0.
+
+    Raises:
+        UserError: another head.
+    """
+    if not is_decodable(head):
+        raise UserError(
+            f'{type(head).__name__} cannot be exported: known are the heads of YOLOX and GFL, and '
+            'those that decode as BaseDenseHead does, with sigmoid scores (ATSS, RTMDet, FCOS, '
+            'RetinaNet).'
+        )
+    outputs = [[level.float() for level in levels] for levels in outputs]
+    sizes = [tuple(level.shape[-2:]) for level in outputs[0]]
+    where = dict(dtype=torch.float32, device=outputs[0][0].device)
+    scores = _flat(outputs[0], head.cls_out_channels).sigmoid()
+    if isinstance(head, YOLOXHead):
+        priors = torch.cat(head.prior_generator.grid_priors(sizes, with_stride=True, **where))
+        boxes = head._bbox_decode(priors, _flat(outputs[1], 4))
+        best = scores.argmax(dim=-1, keepdim=True)
+        is_best = torch.arange(scores.shape[-1], device=scores.device) == best
+        return boxes, scores * _flat(outputs[2], 1).sigmoid() * is_best
+    anchors = head.prior_generator.grid_priors(sizes, **where)
+    if isinstance(head, GFLHead):
+        distances = [
+            head.integral(_flat([level], 4 * (head.reg_max + 1))).reshape(level.shape[0], -1, 4)
+            * stride[0]
+            for level, stride in zip(outputs[1], head.prior_generator.strides, strict=True)
+        ]
+        regression, priors = torch.cat(distances, dim=1), head.anchor_center(torch.cat(anchors))
+    else:
+        regression, priors = _flat(outputs[1], head.bbox_coder.encode_size), torch.cat(anchors)
+        if len(outputs) > 2:
+            scores = scores * _flat(outputs[2], 1).sigmoid()
+    clip = getattr(head.bbox_coder, 'clip_border', False)
+    head.bbox_coder.clip_border = False  # its own way to clip is none for symbolic sizes
+    try:
+        boxes = head.bbox_coder.decode(
+            priors.expand(regression.shape[0], *priors.shape), regression
+        )
+    finally:
+        head.bbox_coder.clip_border = clip
+    if clip:
+        x, y = boxes[..., 0::2].clamp(0, shape[1]), boxes[..., 1::2].clamp(0, shape[0])
+        boxes = torch.stack([x, y], dim=-1).flatten(-2)
+    return boxes, scores
+
+
+def _flat(levels: Levels, channels: int) -> Tensor:
+    """``(B, A * channels, H_l, W_l)`` per level as ``(B, N, channels)``."""
+    # not len(level), which would fix the batch of an exported graph
+    return torch.cat(
+        [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, channels) for level in levels], dim=1
+    )

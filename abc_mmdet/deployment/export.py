@@ -1,0 +1,201 @@
+"""From config and checkpoint to an ONNX file that was seen to do the same."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from abc_mmdet.apis.inference_model import load_inference_model, without_auxiliary
+from abc_mmdet.apis.picture_file import write_whole
+from abc_mmdet.apis.picture_pipeline import picture_pipeline
+from abc_mmdet.deployment.agreement import FP16, FP32, Agreement, Bound, compare
+from abc_mmdet.deployment.exportable_detector import ExportableDetector, example_inputs
+from abc_mmdet.deployment.onnx_detector import suppression_of
+from abc_mmdet.deployment.recorded import Recorded
+from abc_mmdet.deployment.runtime import need, open_session
+from abc_mmdet.deployment.suppression import Suppression
+from abc_mmdet.deployment.trial_inputs import trial_inputs
+from abc_mmdet.errors import UserError
+
+TRANSFORMS = ('Resize', 'Pad')
+"""Of a test pipeline, what a program without MMDetection can be asked to do."""
+DEFAULT_SIZE = (640, 384)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An ONNX model in memory, and how well it agrees with PyTorch."""
+
+    content: bytes
+    recorded: Recorded
+    agreement: Agreement
+    bound: Bound
+
+    @property
+    def is_good(self) -> bool:
+        return self.bound.allows(self.agreement)
+
+
+def export_onnx(
+    config: Config,
+    checkpoint: str,
+    fp16: bool = False,
+    nms: bool = True,
+    size: tuple[int, int] | None = None,
+    fixed_size: bool = False,
+    opset: int = 18,
+    pictures: Sequence[Any] = (),
+) -> Exported:
+    """Export a single-stage detector and compare it with PyTorch.
+
+    The auxiliary branch and train-only levels stay behind. Batch, height and width are free, but
+    for a recurrent detector or ``fixed_size``, where only the batch is.
+
+    Args:
+        config, checkpoint: as in training.
+        fp16: layers in half precision; inputs, decoding and outputs stay float32.
+        nms: with non-maximum suppression in the graph.
+        size: width and height to export and to compare at, rounded up to what the detector needs;
+            default: that of the test pipeline, or 640x384.
+        fixed_size: only this size.
+        opset: version of ONNX's operators, from 18 on.
+        pictures: files or arrays to compare on; default: generated ones.
+
+    Raises:
+        UserError: packages are missing, a detector that cannot be exported.
+    """
+    need('onnx', 'onnxruntime', 'onnxscript')
+    if opset < 18:
+        raise UserError(f'opset {opset}: from 18 on; PyTorch writes no older ones.')
+    detector, classes = load_inference_model(without_auxiliary(config), checkpoint)
+    model = ExportableDetector(detector)
+    transforms = [] if model.is_of_events else _transforms(config)
+    width, height = _rounded(size or _size(transforms), model)
+    fixed = (width, height) if fixed_size or model.is_recurrent else None
+    recorded = _record(model, classes, transforms, fixed, nms, fp16)
+
+    exported = copy.deepcopy(model)
+    if fp16:
+        exported.detector.half()
+    raw = _to_onnx(exported, recorded, (width, height), opset)
+    final = suppression_of(recorded).append_to(raw) if nms else raw
+    for key, value in recorded.to_properties().items():
+        final.metadata_props.add(key=key, value=value)
+    content = final.SerializeToString()
+
+    sizes = [(width, height)]
+    if recorded.size is None:
+        sizes.append(_rounded((width * 3 // 4, height // 2), model))
+    bound = FP16 if fp16 else FP32
+    sessions = open_session(raw.SerializeToString()), open_session(content)
+    inputs = trial_inputs(model, sizes, pictures)
+    return Exported(content, recorded, compare(model, sessions, recorded, inputs, bound), bound)
+
+
+def write_onnx(exported: Exported, out: str) -> None:
+    """Write it under its name only when it is whole.
+
+    Raises:
+        UserError: a place that cannot be written to.
+    """
+    write_whole(Path(out), exported.content)
+
+
+def _transforms(config: Config) -> list[dict[str, Any]]:
+    """What happens to an image before it is packed."""
+    between = picture_pipeline(config)[1:-1]
+    others = [t['type'] for t in between if str(t['type']).split('.')[-1] not in TRANSFORMS]
+    if others:
+        raise UserError(
+            f'{config.filename}: the test pipeline has {", ".join(map(str, others))}; an ONNX file '
+            f'can only record {" and ".join(TRANSFORMS)}.'
+        )
+    return [dict(transform) for transform in between]
+
+
+def _size(transforms: Sequence[dict[str, Any]]) -> tuple[int, int]:
+    scales = [t['scale'] for t in transforms if t.get('scale')]
+    return tuple(scales[-1]) if scales else DEFAULT_SIZE
+
+
+def _rounded(size: tuple[int, int], model: ExportableDetector) -> tuple[int, int]:
+    """The next larger width and height that the detector can have; two multiples at least."""
+    rows, columns = model.multiples
+    width, height = size
+    return max(2, -(-width // columns)) * columns, max(2, -(-height // rows)) * rows
+
+
+def _record(
+    model: ExportableDetector,
+    classes: Sequence[str],
+    transforms: list[dict[str, Any]],
+    size: tuple[int, int] | None,
+    nms: bool,
+    fp16: bool,
+) -> Recorded:
+    suppression = Suppression.of(model.head.test_cfg or {})
+    preprocessor = None if model.is_of_events else _preprocessor(model)
+    swaps = bool(preprocessor and preprocessor['bgr_to_rgb'])
+    return Recorded(
+        classes=list(classes),
+        input='events' if model.is_of_events else 'images',
+        size=None if size is None else list(size),
+        multiples=list(model.multiples),
+        color=None if model.is_of_events else 'rgb' if swaps else 'bgr',
+        transforms=transforms,
+        preprocessor=preprocessor,
+        strides=model.strides,
+        score_thr=suppression.score_thr,
+        nms_iou_threshold=suppression.iou_threshold,
+        nms_class_agnostic=suppression.class_agnostic,
+        max_per_image=suppression.max_per_image,
+        nms_in_graph=nms,
+        precision='fp16' if fp16 else 'fp32',
+        states=[f'{part}_{i}' for i in range(4) for part in 'hc'] if model.is_recurrent else [],
+    )
+
+
+def _preprocessor(model: ExportableDetector) -> dict[str, Any]:
+    """Fields of a ``DetDataPreprocessor`` that pads to what the graph needs."""
+    of_model = model.detector.data_preprocessor
+    normalises = getattr(of_model, '_enable_normalize', False)
+    return dict(
+        mean=of_model.mean.flatten().tolist() if normalises else None,
+        std=of_model.std.flatten().tolist() if normalises else None,
+        bgr_to_rgb=bool(of_model._channel_conversion),
+        pad_size_divisor=max(model.multiples),
+        pad_value=of_model.pad_value,
+    )
+
+
+def _to_onnx(
+    model: ExportableDetector, recorded: Recorded, size: tuple[int, int], opset: int
+) -> Any:
+    """The graph up to the scores of all places."""
+    dim = torch.export.Dim
+    batch, (rows, columns) = dim('batch'), recorded.multiples
+    of_images: dict[int, Any] = {0: batch}
+    if recorded.size is None:
+        of_images |= {2: rows * dim('rows'), 3: columns * dim('columns')}
+    of_states = [tuple({0: batch} for _ in recorded.states)] if recorded.states else []
+    outputs = ['all_boxes', 'all_scores', *(f'{name}_after' for name in recorded.states)]
+    with torch.no_grad(), redirect_stdout(io.StringIO()):
+        program: Any = torch.onnx.export(
+            model,
+            example_inputs(model, 2, size[1], size[0]),
+            dynamo=True,
+            input_names=['images', *recorded.states],
+            output_names=outputs,
+            dynamic_shapes=(of_images, *of_states),
+            opset_version=opset,
+            verbose=False,
+        )
+    return program.model_proto

@@ -1,0 +1,128 @@
+"""The part of a detector that goes into an ONNX graph."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from abc_mmdet.deployment.decoding import decode
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.backbones import MaxViTRNN
+from abc_mmdet.models.backbones.maxvit_rnn import COARSEST
+from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.models.detectors import StreamingDetector
+from mmdet.models.detectors import SingleStageDetector
+
+
+class ExportableDetector(nn.Module):
+    """Backbone, neck, main head and decoding of a single-stage detector, without suppression.
+
+    Layers run in the type of the parameters, decoding in float32: half precision has steps of half
+    a pixel from 1024 on.
+
+    A recurrent detector takes the state before a step and gives the one after it, so that a stream
+    can be followed outside. At the beginning of a stream all states are zeros.
+
+    Args:
+        detector: in evaluation mode.
+
+    Raises:
+        UserError: not a single-stage detector.
+    """
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(detector, SingleStageDetector):
+            raise UserError(
+                f'{type(detector).__name__} cannot be exported: this is for single-stage detectors.'
+            )
+        self.detector = detector
+
+    @property
+    def head(self) -> Any:
+        """The head that detects, without what is around it in training."""
+        head = self.detector.bbox_head
+        return head.main_head if isinstance(head, ABCHead) else head
+
+    @property
+    def is_of_events(self) -> bool:
+        """Takes event representations, not images."""
+        return isinstance(self.detector, StreamingDetector)
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Has states among its inputs and outputs."""
+        if not self.is_of_events or self.detector.reset_every_step:
+            return False
+        return any(stage.lstm is not None for stage in self.detector.backbone.stages)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the input."""
+        return self.detector.backbone.in_channels if self.is_of_events else 3
+
+    @property
+    def strides(self) -> list[int]:
+        """Of the levels that detect, in pixels."""
+        return [s if isinstance(s, int) else s[0] for s in self.head.prior_generator.strides]
+
+    @property
+    def multiples(self) -> tuple[int, int]:
+        """Height and width of an input are multiples of these."""
+        divisor = getattr(self.detector.data_preprocessor, 'pad_size_divisor', 1)
+        common = math.lcm(divisor, *self.strides)
+        backbone = self.detector.backbone
+        if not isinstance(backbone, MaxViTRNN):
+            return common, common
+        split = backbone.partition_size or (backbone.partition_split,) * 2
+        return math.lcm(common, COARSEST * split[0]), math.lcm(common, COARSEST * split[1])
+
+    def state_shapes(self, height: int, width: int) -> list[tuple[int, int, int]]:
+        """Channels, height and width of hidden state and cell of every stage, in turns."""
+        if not self.is_recurrent:
+            return []
+        backbone = self.detector.backbone
+        channels = [stage.lstm.conv1x1.out_channels // 4 for stage in backbone.stages]
+        strides = [COARSEST // 2 ** (3 - i) for i in range(4)]
+        return [
+            (c, height // s, width // s)
+            for c, s in zip(channels, strides, strict=True)
+            for _ in 'hc'
+        ]
+
+    def forward(self, images: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """All that the head says, and the states after this step.
+
+        Args:
+            images: ``(B, C, H, W)``, float32, preprocessed; sizes as :attr:`multiples`.
+            *states: as :meth:`state_shapes`, with ``B`` before each, float32.
+
+        Returns:
+            Boxes ``(B, N, 4)`` and scores ``(B, N, C)`` as :func:`decode`, then the states.
+        """
+        kind = next(self.detector.parameters()).dtype
+        x = images.to(kind)
+        after: tuple[tuple[Tensor, Tensor], ...] = ()
+        if self.is_recurrent:
+            pairs = list(zip(states[0::2], states[1::2], strict=True))
+            features, after = self.detector.backbone(x, pairs)
+            pyramid = self.detector.neck(features) if self.detector.with_neck else features
+        else:
+            # not extract_feat of a StreamingDetector, which makes floats of bytes
+            features = self.detector.backbone(x)
+            features = features[0] if self.is_of_events else features
+            pyramid = self.detector.neck(features) if self.detector.with_neck else features
+        outputs = self.detector.bbox_head(pyramid)
+        boxes, scores = decode(self.head, outputs, images.shape[-2:])
+        return boxes, scores, *(part.float() for pair in after for part in pair)
+
+
+def example_inputs(
+    model: ExportableDetector, batch: int, height: int, width: int
+) -> tuple[Tensor, ...]:
+    """Zeros of the shapes that ``forward`` takes."""
+    shapes = [(model.channels, height, width), *model.state_shapes(height, width)]
+    return tuple(torch.zeros(batch, *shape) for shape in shapes)

@@ -1,0 +1,101 @@
+"""Write a detector as ONNX: export_onnx.py CONFIG CHECKPOINT OUT.onnx."""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import check_checkpoint, frame_size, load_experiment, user_messages
+from abc_mmdet.apis.picture_sources import find_sources
+from abc_mmdet.deployment import Exported, export_onnx, write_onnx
+from abc_mmdet.errors import UserError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Write a detector as ONNX, without its auxiliary branch, and compare it with '
+        'PyTorch. If they differ, nothing is written and the exit code is 1.'
+    )
+    parser.add_argument('config', help='config the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='checkpoint of that run')
+    parser.add_argument('out', help='file to write, .onnx')
+    parser.add_argument(
+        '--fp16', action='store_true', help='half precision inside, float32 outside'
+    )
+    parser.add_argument(
+        '--no-nms', dest='nms', action='store_false', help='end before non-maximum suppression'
+    )
+    parser.add_argument(
+        '--size',
+        type=frame_size,
+        metavar='WxH',
+        help='size to export and compare at; default: that of the test pipeline',
+    )
+    parser.add_argument('--fixed-size', action='store_true', help='take inputs of that size alone')
+    parser.add_argument('--opset', type=int, default=18, help="version of ONNX's operators")
+    parser.add_argument(
+        '--images', help='file, folder or pattern to compare on; default: generated'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='overrides, as those of the training run: key.subkey=value, data_root, classes, ...',
+    )
+    return parser.parse_args()
+
+
+def report(exported: Exported) -> None:
+    recorded, agreement, bound = exported.recorded, exported.agreement, exported.bound
+    print(f'inputs: images (batch, channels, {"height, width" if not recorded.size else "fixed"})')
+    if recorded.size:
+        width, height = recorded.size
+        print(f'  height {height}, width {width}')
+    else:
+        print('  height and width in multiples of {} and {}'.format(*recorded.multiples))
+    if recorded.states:
+        print(f'  states, of the same batch: {", ".join(recorded.states)}')
+    print('maximum difference from PyTorch:')
+    print(f'  scores {agreement.score:.2e}, boxes {agreement.box:.2e} pixels', end='')
+    print(f' ({agreement.relative_box:.2e} of their size)', end='')
+    print(f', states {agreement.state:.2e}' if recorded.states else '')
+    where = 'of the size of a box' if bound.is_relative else 'pixels'
+    print(f'  allowed: {bound.value:g} for scores, {bound.value:g} {where} for boxes')
+    print(
+        f'detections: {agreement.alike} of {agreement.detections} alike, {agreement.surplus} others'
+    )
+
+
+def main() -> int:
+    args = parse_args()
+    if Path(args.out).suffix != '.onnx':
+        raise UserError(f'{args.out}: the name must end in .onnx.')
+    warnings.filterwarnings('ignore')  # of PyTorch about its exporter, and of the exporter
+    config = load_experiment(args.config, args.cfg_options)
+    check_checkpoint(args.checkpoint, 'checkpoint')
+    pictures = [source.path for source in find_sources([args.images])] if args.images else []
+    exported = export_onnx(
+        config,
+        args.checkpoint,
+        fp16=args.fp16,
+        nms=args.nms,
+        size=args.size,
+        fixed_size=args.fixed_size,
+        opset=args.opset,
+        pictures=pictures[:2],
+    )
+    report(exported)
+    if not exported.is_good:
+        print('The exported model differs by more than that; nothing was written.', file=sys.stderr)
+        return 1
+    write_onnx(exported, args.out)
+    print(f'{args.out}: {len(exported.content) / 2**20:.1f} MB')
+    return 0
+
+
+if __name__ == '__main__':
+    with user_messages():
+        sys.exit(main())

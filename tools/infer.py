@@ -1,0 +1,83 @@
+"""Detect in images, folders and films: infer.py CONFIG CHECKPOINT INPUT... --out DIR."""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from mmengine.config import DictAction
+from tqdm import tqdm
+
+import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
+from abc_mmdet.apis import Detector, file_mistakes, frame_size, load_experiment, user_messages
+from abc_mmdet.apis.detect_files import detect_files
+from abc_mmdet.apis.picture_detector import PictureDetector
+from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
+from abc_mmdet.deployment import OnnxDetector
+from abc_mmdet.errors import UserError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Detect in images, folders (with all below them), patterns and films: drawn '
+        'pictures, detections.json (COCO) and detections.csv. Files that cannot be read are named '
+        'at the end, and the exit code is 1.',
+        usage='%(prog)s (CONFIG CHECKPOINT | --onnx MODEL) INPUT [INPUT ...] --out DIR [options]',
+    )
+    parser.add_argument('files', nargs='+', metavar='INPUT', help='file, folder or pattern')
+    parser.add_argument('--out', required=True, type=Path, help='folder of the results')
+    parser.add_argument('--onnx', help='model of export_onnx.py, in place of CONFIG and CHECKPOINT')
+    parser.add_argument(
+        '--score-thr', type=float, default=0.3, help='lowest score to draw and list'
+    )
+    parser.add_argument('--batch', type=int, default=1, help='images of one size that run together')
+    parser.add_argument(
+        '--slice', type=frame_size, metavar='WxH', help='detect in overlapping slices of this size'
+    )
+    parser.add_argument('--overlap', type=float, default=0.2, help='of slices, share of their size')
+    parser.add_argument('--device', help='such as cpu or cuda:0; default: a GPU if there is one')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
+    )
+    args = parser.parse_intermixed_args()
+    if args.batch < 1:
+        raise UserError(f'--batch {args.batch}: give a number from 1 on.')
+    if args.onnx and (args.slice or args.cfg_options):
+        raise UserError('--slice and --cfg-options need CONFIG and CHECKPOINT, not --onnx.')
+    args.model, args.inputs = ([], args.files) if args.onnx else (args.files[:2], args.files[2:])
+    if not args.inputs:
+        raise UserError(
+            'Give CONFIG, CHECKPOINT and at least one INPUT, or --onnx MODEL and INPUT.'
+        )
+    return args
+
+
+def build_detector(args: argparse.Namespace) -> PictureDetector:
+    if args.onnx:
+        return OnnxDetector(args.onnx, args.device or 'cpu', args.batch)
+    config, checkpoint = args.model
+    slicing = dict(slice_size=args.slice, overlap=args.overlap) if args.slice else None
+    experiment = load_experiment(config, args.cfg_options)
+    return Detector(experiment, checkpoint, args.device, slicing, args.batch)
+
+
+def main() -> int:
+    args = parse_args()
+    warnings.filterwarnings('ignore', message='torch.meshgrid')  # of MMDetection's making
+    sources = find_sources(args.inputs, leave_out=args.out)
+    detector = build_detector(args)
+    with (
+        file_mistakes(),
+        tqdm(total=sum(map(number_of_pictures, sources)), unit='image', mininterval=1) as bar,
+    ):
+        failures = detect_files(detector, sources, args.out, args.score_thr, bar.update)
+    print(f'{args.out}: pictures/, detections.json, detections.csv')
+    if failures:
+        print(f'\n{len(failures)} of {len(sources)} files were left out:', file=sys.stderr)
+        print('\n'.join(failures), file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    with user_messages():
+        sys.exit(main())
