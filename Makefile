@@ -44,7 +44,7 @@ $(MARK):
 		echo 'Making $(VENV): several minutes and about 7 GB of disk.'; \
 		mkdir -p $(VENV) && touch $(UNFINISHED) && $(PYTHON) -m venv $(VENV); fi
 	@rm -f $(VENV)/.complete-*
-	$(PIP_INSTALL) --editable '.[onedl,events,faster-coco-eval,tensorboard,dev]'
+	$(PIP_INSTALL) --editable '.[onedl,events,faster-coco-eval,onnx,tensorboard,dev]'
 # imaug pulls in two builds of OpenCV that overwrite each other; where the one with windows is on
 # top and the machine has no libGL, the other must be.
 	@$(PY) -c 'import cv2' 2>/dev/null || \

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 import abc_mmdet  # noqa: F401
+from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import register_all_modules
 
@@ -28,7 +30,9 @@ def default_scope() -> None:
     # The tensors here are small: more threads only wait for each other, in child processes too.
     torch.set_num_threads(1)
     os.environ['OMP_NUM_THREADS'] = '1'
-    os.environ['PYTHONPATH'] = str(ROOT)  # tools run as processes use this checkout
+    # Tools run as processes use this checkout first
+    others = [p for p in os.environ.get('PYTHONPATH', '').split(os.pathsep) if p]
+    os.environ['PYTHONPATH'] = os.pathsep.join([str(ROOT), *others])
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +51,27 @@ def pyramid() -> Callable[..., tuple[Tensor, ...]]:
         )
 
     return make
+
+
+@pytest.fixture(scope='session')
+def random_weights() -> Callable[[Config, Path], Config]:
+    """Writes a checkpoint of a config's detector that finds something everywhere; the config."""
+
+    def write(config: Config, path: Path) -> Config:
+        torch.manual_seed(0)
+        model = MODELS.build(config.model)
+        model.init_weights()
+        for name, parameter in model.named_parameters():
+            if name.startswith('bbox_head') and name.endswith('bias'):
+                torch.nn.init.zeros_(parameter)  # in place of a probability of 0.01
+            elif 'conv_cls' in name or 'conv_obj' in name:
+                parameter.data *= 20  # scores that differ
+        names = config.get('classes')
+        meta = dict(dataset_meta=dict(classes=names)) if names else {}
+        torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+        return config
+
+    return write
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,8 +20,8 @@ _ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 def read_picture(path: str | Path) -> np.ndarray:
     """An image file, upright as its EXIF tag says, as uint8 ``(H, W, 3)``, blue, green, red.
 
-    Grey becomes three equal channels, a palette its colours; alpha is left out and of 16 bits the
-    upper 8 are taken: OpenCV does so for ``LoadImageFromFile``, and so the network saw it before.
+    Grey becomes three equal channels, a palette its colours, alpha is left out, and 16 bits are
+    divided by 256: OpenCV does so for ``LoadImageFromFile``, and so the network was trained.
 
     Raises:
         UserError: it cannot be read, or is not whole.
@@ -29,13 +30,14 @@ def read_picture(path: str | Path) -> np.ndarray:
         content = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f'{path}: {error.strerror}') from error
+    if not content:
+        raise UserError(f'{path} is empty')
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise UserError(f'{path} is no image that OpenCV can read ({error.err})') from error
     if picture is None:
-        kind = 'no image that OpenCV can read' if content else 'empty'
-        raise UserError(f'{path} is {kind}')
+        raise UserError(f'{path} is no image that OpenCV can read')
     end = _ENDS.get(content[:2])
     if end and not content.endswith(end):
         _load_all(content, path)
@@ -103,5 +105,6 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise UserError(f'cannot write {path}: {error.strerror}') from error

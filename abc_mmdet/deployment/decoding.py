@@ -42,8 +42,7 @@ def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) ->
         shape: height and width of the network's input; heads that clip boxes clip them to it.
 
     Returns:
-        Boxes xyxy ``(B, N, 4)`` in pixels of the input and scores ``(B, N, C)``. YOLOX gives a
-        place to its best class alone, so the scores of the others are 0.
+        Boxes xyxy ``(B, N, 4)`` in pixels of the input and scores ``(B, N, C)``.
 
     Raises:
         UserError: another head.
@@ -61,9 +60,7 @@ def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) ->
     if isinstance(head, YOLOXHead):
         priors = torch.cat(head.prior_generator.grid_priors(sizes, with_stride=True, **where))
         boxes = head._bbox_decode(priors, _flat(outputs[1], 4))
-        best = scores.argmax(dim=-1, keepdim=True)
-        is_best = torch.arange(scores.shape[-1], device=scores.device) == best
-        return boxes, scores * _flat(outputs[2], 1).sigmoid() * is_best
+        return boxes, scores * _flat(outputs[2], 1).sigmoid()
     anchors = head.prior_generator.grid_priors(sizes, **where)
     if isinstance(head, GFLHead):
         distances = [

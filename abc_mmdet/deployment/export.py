@@ -24,6 +24,7 @@ from abc_mmdet.deployment.runtime import need, open_session
 from abc_mmdet.deployment.suppression import Suppression
 from abc_mmdet.deployment.trial_inputs import trial_inputs
 from abc_mmdet.errors import UserError
+from mmdet.models.dense_heads import YOLOXHead
 
 TRANSFORMS = ('Resize', 'Pad')
 """Of a test pipeline, what a program without MMDetection can be asked to do."""
@@ -97,7 +98,7 @@ def export_onnx(
     bound = FP16 if fp16 else FP32
     sessions = open_session(raw.SerializeToString()), open_session(content)
     inputs = trial_inputs(model, sizes, pictures)
-    return Exported(content, recorded, compare(model, sessions, recorded, inputs, bound), bound)
+    return Exported(content, recorded, compare(model, sessions, recorded, inputs), bound)
 
 
 def write_onnx(exported: Exported, out: str) -> None:
@@ -141,7 +142,7 @@ def _record(
     nms: bool,
     fp16: bool,
 ) -> Recorded:
-    suppression = Suppression.of(model.head.test_cfg or {})
+    suppression = Suppression.of(model.head.test_cfg or {}, isinstance(model.head, YOLOXHead))
     preprocessor = None if model.is_of_events else _preprocessor(model)
     swaps = bool(preprocessor and preprocessor['bgr_to_rgb'])
     return Recorded(
@@ -157,6 +158,7 @@ def _record(
         nms_iou_threshold=suppression.iou_threshold,
         nms_class_agnostic=suppression.class_agnostic,
         max_per_image=suppression.max_per_image,
+        best_class_only=suppression.best_class_only,
         nms_in_graph=nms,
         precision='fp16' if fp16 else 'fp32',
         states=[f'{part}_{i}' for i in range(4) for part in 'hc'] if model.is_recurrent else [],

@@ -85,4 +85,5 @@ def suppression_of(recorded: Recorded) -> Suppression:
         recorded.nms_iou_threshold,
         recorded.nms_class_agnostic,
         recorded.max_per_image,
+        recorded.best_class_only,
     )

@@ -28,7 +28,8 @@ class Recorded:
             leave values in 0 to 255), padding at the bottom and the right with ``pad_value`` to
             multiples of ``pad_size_divisor``.
         strides: of the levels, in pixels.
-        score_thr, nms_iou_threshold, nms_class_agnostic, max_per_image: of the suppression.
+        score_thr, nms_iou_threshold, nms_class_agnostic, max_per_image, best_class_only: of the
+            suppression (:class:`~abc_mmdet.deployment.suppression.Suppression`).
         nms_in_graph: False: it is still to be done.
         precision: ``'fp32'`` or ``'fp16'``; inputs and outputs are float32 in both.
         states: names of inputs that take what the outputs of the same name with ``_after`` gave
@@ -48,6 +49,7 @@ class Recorded:
     nms_iou_threshold: float
     nms_class_agnostic: bool
     max_per_image: int
+    best_class_only: bool
     nms_in_graph: bool
     precision: str
     states: list[str]

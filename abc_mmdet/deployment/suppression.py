@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from mmcv.ops import batched_nms
@@ -46,6 +46,18 @@ _BY_CLASS = {
     'CANDIDATES': 'nms_candidates = Identity(nms_by_class)',
     'LABELS': 'labels = Div(nms_places, nms_priors_of_class)',
 }
+_BEST_CLASS = {
+    **_BY_CLASS,
+    'CANDIDATES': 'nms_best = ArgMax<axis = 1, keepdims = 1>(nms_by_class)\n'
+    '    nms_shape_of_classes = Shape<start = 1, end = 2>(nms_by_class)\n'
+    '    nms_number_of_classes = Squeeze(nms_shape_of_classes)\n'
+    '    nms_classes = Range(nms_zero, nms_number_of_classes, nms_one)\n'
+    '    nms_class = Unsqueeze(nms_classes, nms_last)\n'
+    '    nms_is_best = Equal(nms_class, nms_best)\n'
+    '    nms_candidates = Where(nms_is_best, nms_by_class, nms_none)',
+    'int64[2] nms_rows': 'int64 nms_zero = {0}, int64 nms_one = {1}, float nms_none = {0.0},\n'
+    ' int64[2] nms_rows',
+}
 _OVER_CLASSES = {
     'CANDIDATES': 'nms_candidates = ReduceMax<keepdims = 1>(nms_by_class, nms_axis)',
     'LABELS': 'nms_best = ArgMax<axis = 2, keepdims = 0>(all_scores)\n'
@@ -63,15 +75,17 @@ class Suppression:
         iou_threshold: a box that overlaps a better one by more is left out ...
         class_agnostic: ... if it is of the same class, or always.
         max_per_image: the best that stay.
+        best_class_only: a place of the pyramid detects the best of its classes alone, as in YOLOX.
     """
 
     score_thr: float
     iou_threshold: float
     class_agnostic: bool
     max_per_image: int
+    best_class_only: bool = False
 
     @classmethod
-    def of(cls, test_cfg: dict) -> Suppression:
+    def of(cls, test_cfg: dict, best_class_only: bool) -> Suppression:
         """Read from a ``test_cfg``.
 
         Raises:
@@ -89,6 +103,7 @@ class Suppression:
             iou_threshold=float(nms['iou_threshold']),
             class_agnostic=bool(nms.get('class_agnostic', False)),
             max_per_image=min((limit for limit in limits if limit > 0), default=300),
+            best_class_only=best_class_only,
         )
 
     def __call__(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,6 +116,9 @@ class Suppression:
         Returns:
             Boxes ``(K, 4)``, scores and labels ``(K,)``, best first.
         """
+        if self.best_class_only:
+            best = scores.argmax(dim=-1, keepdim=True)
+            scores = torch.zeros_like(scores).scatter(-1, best, scores.gather(-1, best))
         priors, labels = torch.nonzero(scores > self.score_thr, as_tuple=True)
         boxes, scores = boxes[priors], scores[priors, labels]
         if not len(boxes):
@@ -124,21 +142,27 @@ class Suppression:
             'IOU_THRESHOLD': str(self.iou_threshold),
             'SCORE_THR': str(self.score_thr),
             'MAX_PER_IMAGE': str(self.max_per_image),
-            **(_OVER_CLASSES if self.class_agnostic else _BY_CLASS),
+            **self._pieces(),
         }.items():
             text = text.replace(name, value)
         graph = onnx.parser.parse_model(text)
         graph.ir_version = model.ir_version
         del graph.opset_import[:]
         graph.opset_import.extend(model.opset_import)
-        others = [output.name for output in model.graph.output][2:]
-        return onnx.compose.merge_models(
+        names = [output.name for output in model.graph.output][2:]
+        names = ['boxes', 'scores', 'labels', *names]
+        joined = onnx.compose.merge_models(
             model,
             graph,
             io_map=[('all_boxes', 'all_boxes'), ('all_scores', 'all_scores')],
-            outputs=['boxes', 'scores', 'labels', *others],
+            outputs=names,
         )
+        outputs = {output.name: output for output in joined.graph.output}
+        del joined.graph.output[:]  # those of the first part come first
+        joined.graph.output.extend(outputs[name] for name in names)
+        return joined
 
-    def record(self) -> dict[str, Any]:
-        """Fields for a file."""
-        return dict(vars(self))
+    def _pieces(self) -> dict[str, str]:
+        if self.class_agnostic:
+            return _OVER_CLASSES
+        return _BEST_CLASS if self.best_class_only else _BY_CLASS

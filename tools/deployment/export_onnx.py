@@ -65,7 +65,8 @@ def report(exported: Exported) -> None:
     where = 'of the size of a box' if bound.is_relative else 'pixels'
     print(f'  allowed: {bound.value:g} for scores, {bound.value:g} {where} for boxes')
     print(
-        f'detections: {agreement.alike} of {agreement.detections} alike, {agreement.surplus} others'
+        f'suppression: {agreement.alike} of {agreement.detections} detections alike, '
+        f'{agreement.surplus} others'
     )
 
 

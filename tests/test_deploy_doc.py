@@ -1,0 +1,147 @@
+"""Every command and program of docs/deploy.md runs, with a tiny detector."""
+
+import importlib.util
+import json
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from abc_mmdet.apis import load_experiment
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / 'docs' / 'deploy.md').read_text()
+COMMANDS = [
+    command.replace('\\\n', ' ')
+    for block in re.findall(r'```bash\n(.*?)```', TEXT, re.S)
+    for command in re.split(r'(?<!\\)\n', block.strip())
+]
+IN_PYTHON, RECORDED = re.findall(r'```python\n(.*?)```', TEXT, re.S)
+CONFIG, CHECKPOINT = 'configs/frames/abc_100k.py', 'work_dirs/mine/iter_100000.pth'
+TINY = {  # a train-only level, and three that stay
+    'model.backbone.widen_factor': 0.125,
+    'model.backbone.deepen_factor': 0.1,
+    'model.neck.in_channels': [16, 32, 64, 128],
+    'model.neck.num_aux_levels': 1,
+    'model.bbox_head.main_head.strides': [8, 16, 32],
+    'model.bbox_head.main_head.stacked_convs': 1,
+}
+HAS_ONNX = all(importlib.util.find_spec(name) for name in ('onnx', 'onnxruntime', 'onnxscript'))
+needs_onnx = pytest.mark.skipif(not HAS_ONNX, reason="pip install 'abc_mmdet[onnx]'")
+
+
+@pytest.fixture(scope='module')
+def user(random_weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder, with all files the page names."""
+    folder = tmp_path_factory.mktemp('user')
+    for path in (CONFIG, CHECKPOINT, 'photos/crossing.jpg'):
+        (folder / path).parent.mkdir(parents=True)
+    config = load_experiment(str(ROOT / 'configs/small/abc_synthetic.py'), TINY)
+    for loader in ('val_dataloader', 'test_dataloader'):
+        for step in config[loader].dataset.pipeline:
+            if step.type == 'Resize':
+                step.scale = (128, 96)
+    random_weights(config, folder / CHECKPOINT)
+    config.dump(folder / CONFIG)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    cv2.imwrite(str(folder / 'photos/crossing.jpg'), picture)
+    cv2.imwrite(str(folder / 'photos/tall.png'), picture.transpose(1, 0, 2))
+    film = cv2.VideoWriter(str(folder / 'street.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (80, 60))
+    film.write(picture)
+    film.release()
+    return folder
+
+
+def execute(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a command of the page in this process, and in the user's folder."""
+    python, tool, *arguments = shlex.split(command)
+    assert python == 'python'
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, 'argv', [tool, *arguments])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(ROOT / tool), run_name='__main__')
+    assert stop.value.code == 0, command
+
+
+def found(folder: Path) -> dict:
+    """Name of image to its detections, x, y, width, height, score."""
+    content = json.loads((folder / 'detections.json').read_text())
+    return {
+        image['file_name']: np.array(
+            [
+                [*a['bbox'], a['score'], a['category_id']]
+                for a in content['annotations']
+                if a['image_id'] == image['id']
+            ]
+        )
+        for image in content['images']
+    }
+
+
+def test_python(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(user)
+    exec(IN_PYTHON, {})
+    assert cv2.imread('crossing_drawn.jpg').shape == (60, 80, 3)
+
+
+def test_files(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = [c for c in COMMANDS if 'street.mp4' in c]
+    execute(command, user, monkeypatch)
+    written = {str(path.relative_to(user / 'found')) for path in (user / 'found').rglob('*.*')}
+    pictures = {f'pictures/{name}' for name in ('crossing.jpg', 'tall.png', 'street.mp4.mp4')}
+    assert written == {*pictures, 'detections.json', 'detections.csv'}
+
+
+def test_slices(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip('abc_mmdet.apis.sliced_config', reason='slicing is not there yet')
+    (command,) = [c for c in COMMANDS if '--slice' in c]
+    execute(command, user, monkeypatch)
+    assert len(found(user / 'found_in_slices')) == 2
+
+
+@needs_onnx
+def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    export, infer = (c for c in COMMANDS if ' detector.onnx' in c)
+    execute(export, user, monkeypatch)
+    assert 'maximum difference from PyTorch' in capfd.readouterr().out
+    execute(infer, user, monkeypatch)
+    shown: dict = {}
+    exec(RECORDED, shown)
+    recorded = shown['recorded']
+    assert recorded['classes'][:2] == ['pedestrian', 'car']
+    assert recorded['strides'] == [8, 16, 32]
+    assert recorded['transforms'] == [dict(type='Resize', scale=[128, 96], keep_ratio=True)]
+    assert recorded['color'] == 'bgr'
+    keys = re.search(r'The other keys: (.*?)\.\n', TEXT, re.S)[1]
+    named = {*re.findall(r'`(\w+)`', keys), 'classes', 'color', 'transforms', 'preprocessor'}
+    assert named == set(recorded) - {'multiples', 'format'}
+
+    execute(COMMANDS[0].replace('street.mp4', '').replace('found', 'by_torch'), user, monkeypatch)
+    by_onnx, by_torch = found(user / 'found_by_onnx'), found(user / 'by_torch')
+    assert list(by_onnx) == list(by_torch) == ['crossing.jpg', 'tall.png']
+    for name, expected in by_torch.items():
+        assert len(expected) > 5
+        assert by_onnx[name].shape == expected.shape
+        assert np.allclose(by_onnx[name], expected, atol=0.01)
+
+
+@pytest.mark.slow
+@needs_onnx
+def test_onnx_in_half_precision(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = [c for c in COMMANDS if '--fp16' in c]
+    execute(command, user, monkeypatch)
+    execute('python tools/infer.py --onnx detector_fp16.onnx photos --out half', user, monkeypatch)
+    assert all(len(boxes) for boxes in found(user / 'half').values())
+
+
+def test_no_command_is_left_out() -> None:
+    assert len(COMMANDS) == 5
+    paths = re.findall(r'`((?:configs|tools|docs)/[\w/.]+)`', TEXT)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert (ROOT / 'docs/images/infer_hituav.jpg').stat().st_size < 300_000

@@ -1,0 +1,183 @@
+"""tools/infer.py on pictures of all kinds, films and what is neither."""
+
+import csv
+import json
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from abc_mmdet.apis import Detector, load_experiment
+from abc_mmdet.apis.picture_file import read_picture
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools/infer.py'
+CONFIG = str(ROOT / 'configs/small/abc_synthetic.py')
+TINY = {
+    'model.backbone.widen_factor': 0.125,
+    'model.backbone.deepen_factor': 0.1,
+    'model.neck.in_channels': [16, 32, 64, 128],
+}
+SIZES = {  # width and height, upright
+    'colour.jpg': (96, 64),
+    'deep.png': (64, 64),
+    'folder/alpha.png': (96, 64),
+    'folder/grey.png': (96, 64),
+    'palette.png': (64, 96),
+    'turned.jpg': (64, 96),
+}
+CORRUPT = ('cut.jpg', 'empty.png', 'film.avi', 'text.png')
+
+
+@pytest.fixture(scope='module')
+def model(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Config and checkpoint."""
+    folder = tmp_path_factory.mktemp('run')
+    config = load_experiment(CONFIG, TINY)
+    random_weights(config, folder / 'weights.pth')
+    config.dump(folder / 'config.py')
+    return str(folder / 'config.py'), str(folder / 'weights.pth')
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whole and corrupt pictures, and a film."""
+    folder = tmp_path_factory.mktemp('inputs')
+    (folder / 'folder').mkdir()
+    grey = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
+    colour = np.dstack([grey, grey[::-1], grey[:, ::-1]])
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    cv2.imwrite(str(folder / 'colour.jpg'), colour)
+    cv2.imwrite(str(folder / 'folder' / 'grey.png'), grey)
+    cv2.imwrite(str(folder / 'folder' / 'alpha.png'), np.dstack([colour, grey]))
+    cv2.imwrite(str(folder / 'deep.png'), grey[:, :64].astype(np.uint16) * 257)
+    Image.fromarray(colour.transpose(1, 0, 2)).quantize(64).save(folder / 'palette.png')
+    Image.fromarray(colour).save(folder / 'turned.jpg', exif=exif)
+    content = (folder / 'colour.jpg').read_bytes()
+    (folder / 'cut.jpg').write_bytes(content[: len(content) // 2])
+    (folder / 'empty.png').touch()
+    (folder / 'text.png').write_text('no picture')
+    (folder / 'film.avi').write_text('no film')
+    writer = cv2.VideoWriter(str(folder / 'clip.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (96, 64))
+    for i in range(5):
+        writer.write(np.roll(colour, 8 * i, axis=1))
+    writer.release()
+    return folder
+
+
+@pytest.fixture
+def infer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs the tool in this process; its exit code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return int(stop.value.code or 0)
+
+    return run
+
+
+def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    result = subprocess.run(
+        [sys.executable, TOOL, *model, folder, '--out', out, '--batch=2', '--score-thr=0.26'],
+        **dict(cwd=tmp_path, capture_output=True, text=True),
+    )
+    assert result.returncode == 1, result.stderr
+    assert 'Traceback' not in result.stderr
+    assert '4 of 11 files were left out' in result.stderr
+    assert '15/15' in result.stderr  # the pictures of the film count
+    for name in CORRUPT:
+        assert f'{folder / name} is ' in result.stderr
+
+    coco = COCO(out / 'detections.json')
+    images = {image['file_name']: image for image in coco.loadImgs(coco.getImgIds())}
+    of_film = {name: image for name, image in images.items() if 'film' in image}
+    assert {n: (i['width'], i['height']) for n, i in images.items() if n not in of_film} == SIZES
+    assert sorted(of_film) == [f'clip/{i:06d}.jpg' for i in range(5)]
+    assert {image['film'] for image in of_film.values()} == {'clip.mp4'}
+    assert len(coco.anns) > 50
+    assert len(coco.loadRes(coco.dataset['annotations']).anns) == len(coco.anns)
+
+    detector = Detector(*model, device='cpu')
+    for name in SIZES:
+        expected = detector(folder / name).above(0.26)
+        written = [a for a in coco.anns.values() if a['image_id'] == images[name]['id']]
+        corners = np.array([a['bbox'] for a in written]).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2]
+        assert np.allclose(corners, expected.boxes, atol=0.01)
+        assert [a['category_id'] - 1 for a in written] == expected.labels.tolist()
+        drawn = read_picture(out / 'pictures' / name)
+        assert drawn.shape == (SIZES[name][1], SIZES[name][0], 3)
+        if name.endswith('.png'):
+            assert np.array_equal(drawn, detector(folder / name).draw(0.26))
+
+    with open(out / 'detections.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    names = {category['id']: category['name'] for category in coco.dataset['categories']}
+    for row, annotation in zip(rows, coco.dataset['annotations'], strict=True):
+        x, y, width, _ = annotation['bbox']
+        assert row['class'] == names[annotation['category_id']]
+        assert [float(row[key]) for key in ('x1', 'y1', 'score')] == [x, y, annotation['score']]
+        assert float(row['x2']) == pytest.approx(x + width, abs=0.002)
+    film = cv2.VideoCapture(str(out / 'pictures' / 'clip.mp4.mp4'))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    written = {str(path.relative_to(out)) for path in out.rglob('*') if path.is_file()}
+    pictures = {f'pictures/{name}' for name in (*SIZES, 'clip.mp4.mp4')}
+    assert written == {*pictures, 'detections.csv', 'detections.json'}
+
+
+def test_fifty_megapixels(infer: Callable[..., int], model, tmp_path: Path) -> None:
+    picture = np.zeros((6250, 8000, 3), np.uint8)
+    picture[1000:4000, 2000:5000] = 200
+    cv2.imwrite(str(tmp_path / 'large.jpg'), picture)
+    assert infer(*model, tmp_path / '*.jpg', '--out', tmp_path / 'out', '--score-thr', 0.25) == 0
+    content = json.loads((tmp_path / 'out' / 'detections.json').read_text())
+    assert (content['images'][0]['width'], content['images'][0]['height']) == (8000, 6250)
+    boxes = np.array([found['bbox'] for found in content['annotations']])
+    assert boxes.max() > 4000  # pixels of the file
+    assert (read_picture(tmp_path / 'out' / 'pictures' / 'large.jpg') != picture).any()
+
+
+@pytest.mark.parametrize(
+    ('inputs', 'message'),
+    [
+        (['empty'], 'empty: there is no picture and no film in it'),
+        (['missing.jpg'], 'missing.jpg does not exist'),
+        ([], 'Give CONFIG, CHECKPOINT and at least one INPUT'),
+        (['a.jpg', '--batch', '0'], '--batch 0: give a number from 1 on'),
+        (['a.jpg', '--onnx', 'a.onnx', '--slice', '64x64'], '--slice and --cfg-options need'),
+    ],
+)
+def test_mistakes_end_in_one_message(
+    inputs: list[str],
+    message: str,
+    infer: Callable[..., int],
+    model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'empty').mkdir()
+    cv2.imwrite('a.jpg', np.zeros((8, 8, 3), np.uint8))
+    assert infer(*model, *inputs, '--out', 'out') == 2
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_place_that_cannot_be_written_to(
+    infer: Callable[..., int], model, folder: Path, tmp_path: Path, capfd
+) -> None:
+    (tmp_path / 'out').touch()
+    assert infer(*model, folder / 'colour.jpg', '--out', tmp_path / 'out') == 2
+    assert 'cannot write' in capfd.readouterr().err
