@@ -109,7 +109,7 @@ def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     export, infer = (c for c in COMMANDS if ' detector.onnx' in c)
     execute(export, user, monkeypatch)
     assert 'maximum difference from PyTorch' in capfd.readouterr().out
-    execute(infer, user, monkeypatch)
+    execute(f'{infer} --score-thr 0.1', user, monkeypatch)
     shown: dict = {}
     exec(RECORDED, shown)
     recorded = shown['recorded']
@@ -121,13 +121,16 @@ def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     named = {*re.findall(r'`(\w+)`', keys), 'classes', 'color', 'transforms', 'preprocessor'}
     assert named == set(recorded) - {'multiples', 'format'}
 
-    execute(COMMANDS[0].replace('street.mp4', '').replace('found', 'by_torch'), user, monkeypatch)
+    command = COMMANDS[0].replace('street.mp4', '').replace('found', 'by_torch')
+    execute(command.replace('0.3', '0.1'), user, monkeypatch)
     by_onnx, by_torch = found(user / 'found_by_onnx'), found(user / 'by_torch')
     assert list(by_onnx) == list(by_torch) == ['crossing.jpg', 'tall.png']
+    assert sum(map(len, by_torch.values())) > 20
     for name, expected in by_torch.items():
-        assert len(expected) > 5
         assert by_onnx[name].shape == expected.shape
-        assert np.allclose(by_onnx[name], expected, atol=0.01)
+        # Scores may be so close that the order is another
+        difference = np.abs(by_onnx[name][:, None] - expected[None]).max(axis=-1)
+        assert max(difference.min(axis=0).max(), difference.min(axis=1).max()) < 0.01
 
 
 @pytest.mark.slow

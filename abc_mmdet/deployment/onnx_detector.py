@@ -43,7 +43,7 @@ class OnnxDetector(PictureDetector):
             )
         transforms = [
             dict(type='mmdet.LoadImageFromNDArray'),
-            *self.recorded.transforms,
+            *map(_with_tuples, self.recorded.transforms),
             dict(type='mmdet.PackDetInputs', meta_keys=('scale_factor', 'ori_shape', 'img_shape')),
         ]
         super().__init__(transforms, self.recorded.classes, batch_size)
@@ -67,6 +67,13 @@ class OnnxDetector(PictureDetector):
             scale = boxes.new_tensor(sample.scale_factor).repeat(2)
             found.append(InstanceData(bboxes=boxes / scale, scores=scores, labels=labels))
         return found
+
+
+def _with_tuples(value: Any) -> Any:
+    """What was a tuple before it was JSON; MMDetection insists on it."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def detections_of(recorded: Recorded, outputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
