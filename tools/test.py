@@ -14,10 +14,13 @@ from abc_mmdet.apis import (
     check_data,
     config_mistakes,
     file_mistakes,
+    frame_size,
     load_experiment,
+    sliced,
     user_messages,
 )
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.merging import MERGES
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS
@@ -53,6 +56,31 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown picture')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
+    slicing = parser.add_argument_group('slicing, for small objects in large images')
+    slicing.add_argument(
+        '--slice',
+        type=frame_size,
+        metavar='WxH',
+        help='look at images in slices of this size (pixels), in the size of their files',
+    )
+    slicing.add_argument(
+        '--overlap', type=float, default=0.2, help='of slices, a share of their size (%(default)s)'
+    )
+    slicing.add_argument(
+        '--merge',
+        choices=list(MERGES),
+        default='nms',
+        help='how detections of several slices become one (%(default)s)',
+    )
+    slicing.add_argument(
+        '--upscale', type=float, default=1.0, help='enlarge images before they are sliced'
+    )
+    slicing.add_argument(
+        '--slice-batch', type=int, default=8, help='slices at a time (%(default)s)'
+    )
+    slicing.add_argument(
+        '--no-full-image', action='store_true', help='leave out the pass over the whole image'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -131,6 +159,16 @@ def main() -> None:
     args = parse_args()
     setup_cache_size_limit_of_dynamo()
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
+    if args.slice:
+        config = sliced(
+            config,
+            args.slice,
+            overlap=args.overlap,
+            batch_size=args.slice_batch,
+            full_image=not args.no_full_image,
+            merge=args.merge,
+            upscale=args.upscale,
+        )
     apply_options(config, args)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')

@@ -3,6 +3,7 @@ from .detector import Detector
 from .experiment import load_experiment
 from .frame_size import frame_size
 from .preflight import check_checkpoint, check_data
+from .sliced_config import sliced
 from .stock_config import to_stock_config
 from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
@@ -16,6 +17,7 @@ __all__ = [
     'file_mistakes',
     'frame_size',
     'load_experiment',
+    'sliced',
     'to_stock_config',
     'user_messages',
     'write_stock_experiment',

@@ -1,7 +1,7 @@
 from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
 from .dense_heads import ABCHead, AuxSmallObjectHead
-from .detectors import StreamingDetector
+from .detectors import SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
 from .necks import ABCPAFPN
@@ -19,5 +19,6 @@ __all__ = [
     'NWDBlendLoss',
     'NWDOverlaps2D',
     'SizeAwareIoULoss',
+    'SlicedDetector',
     'StreamingDetector',
 ]

@@ -1,3 +1,4 @@
+from .sliced_detector import SlicedDetector
 from .streaming_detector import StreamingDetector
 
-__all__ = ['StreamingDetector']
+__all__ = ['SlicedDetector', 'StreamingDetector']

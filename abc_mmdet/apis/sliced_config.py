@@ -1,0 +1,91 @@
+"""An experiment whose images are evaluated in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+from mmengine.config import Config
+
+from abc_mmdet.errors import UserError
+
+LOADERS = ('val_dataloader', 'test_dataloader')
+RESIZES = ('Resize', 'FixScaleResize', 'FixShapeResize')
+DETECTOR = 'SlicedDetector'
+
+
+def sliced(
+    config: Config,
+    slice_size: tuple[int, int],
+    overlap: float = 0.2,
+    batch_size: int = 8,
+    full_image: bool | str = True,
+    merge: str | dict | None = None,
+    upscale: float = 1.0,
+) -> Config:
+    """The experiment with its detector inside a :class:`SlicedDetector`.
+
+    Its checkpoints load as they are. Slicing an image that was shrunk first would be no use, so
+    in the pipelines of validation and test images keep the size of their files, times ``upscale``:
+    ``Resize`` is changed, and ``Pad`` left out (the detector pads slices itself).
+
+    Args:
+        config: the experiment; left as it is. If it is sliced already, the settings change.
+        slice_size: width and height of a slice.
+        overlap, batch_size, full_image: as in :class:`SlicedDetector`.
+        merge: ``'nms'``, ``'nmm'``, ``'wbf'``, or a dict with ``type``, ``threshold``, ``metric``.
+        upscale: factor by which images are enlarged before they are sliced. A detector works best
+            on objects as large as those it was trained on.
+
+    Raises:
+        UserError: a detector of event recordings, which come in one piece, or a factor that is
+            not positive.
+    """
+    if not upscale > 0:
+        raise UserError(f'upscale={upscale}: give a factor above 0, such as 1 or 2.')
+    config = deepcopy(config)
+    if 'model' not in config or _type_name(config.model) == 'StreamingDetector':
+        raise UserError(
+            f'{config.filename} has no detector of images: recordings of events are not sliced.'
+        )
+    detector = config.model.detector if _type_name(config.model) == DETECTOR else config.model
+    settings = dict(merge=dict(type=merge) if isinstance(merge, str) else merge)
+    config.model = dict(
+        type=DETECTOR,
+        detector=detector,
+        slice_size=tuple(slice_size),
+        overlap=overlap,
+        batch_size=batch_size,
+        full_image=full_image,
+        **settings,
+    )
+    for loader in LOADERS:
+        if config.get(loader):
+            for dataset in _with_pipelines(config[loader].dataset):
+                dataset['pipeline'] = _unshrunk(dataset['pipeline'], float(upscale))
+    # A pipeline of its own for test-time augmentation resizes as it pleases; tools/test.py makes
+    # one with flips from the pipeline of the test
+    config.pop('tta_pipeline', None)
+    return config
+
+
+def _with_pipelines(dataset: dict) -> Iterator[dict]:
+    """The data sets, also inside wrappers, that have a pipeline."""
+    if 'pipeline' in dataset:
+        yield dataset
+    inner = dataset.get('datasets') or [dataset.get('dataset')]
+    for child in inner:
+        if child:
+            yield from _with_pipelines(child)
+
+
+def _unshrunk(pipeline: list[dict], upscale: float) -> list[dict]:
+    """The pipeline with images in the size of their files, times ``upscale``."""
+    resize = dict(type='Resize', scale_factor=upscale, keep_ratio=True)
+    kept = [step for step in pipeline if _type_name(step) not in (*RESIZES, 'Pad')]
+    return [kept[0], resize, *kept[1:]]  # what loads the image comes first in every pipeline
+
+
+def _type_name(field: dict) -> str:
+    kind = field.get('type', '')
+    return str(getattr(kind, '__name__', kind)).split('.')[-1]

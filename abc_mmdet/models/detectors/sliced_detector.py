@@ -1,0 +1,294 @@
+"""Detection of small objects in large images: slice by slice, in the network's own resolution."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.models.merging import MergeDetections
+from mmdet.models.detectors import BaseDetector
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+
+from .slice_grid import Rectangle, seen_whole_elsewhere, slice_grid
+
+INNER = 'detector.'  # what the names of the wrapped detector's parameters begin with
+FULL_IMAGE = (True, False, 'native')
+
+
+class View(NamedTuple):
+    """A part of an image that goes through the network.
+
+    Attributes:
+        image: its place in the batch.
+        part: ``x1, y1, x2, y2`` in pixels of the network's input.
+        size: width and height that the part is resized to.
+        room: width and height that it is padded to, so that views can be stacked.
+    """
+
+    image: int
+    part: Rectangle
+    size: tuple[int, int]
+    room: tuple[int, int]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """By how much it is resized, across and down."""
+        x1, y1, x2, y2 = self.part
+        return self.size[0] / (x2 - x1), self.size[1] / (y2 - y1)
+
+
+@MODELS.register_module()
+class SlicedDetector(BaseDetector):
+    """Lets a detector look at images in overlapping slices and merges what it finds.
+
+    A network that was trained on crops, or at the resolution of the image files, sees small objects
+    of a large image only where the image is not shrunk to its input size. Here the image stays as
+    the test pipeline made it, and the detector gets slices of it, of all images of a batch
+    together (the idea is SAHI's; Akyon et al., 2022). Results are those of a whole image in any
+    test loop, metric or visualization.
+
+    Training is the wrapped detector's, on whatever the training pipeline gives it. Checkpoints are
+    the wrapped detector's as well: its own load here, and those saved here load there.
+
+    Args:
+        detector: any detector that has boxes alone; its ``test_cfg`` holds for each slice.
+        slice_size: width and height, in pixels after the test pipeline.
+        overlap: share of a slice's side that its neighbours see as well. Objects up to that size
+            are whole in at least one slice.
+        batch_size: how many slices go through the network at a time.
+        full_image: look at the whole image too, for objects that are larger than the overlap:
+            shrunk to the size of a slice (True) or as it is (``'native'``). Images of one slice
+            are not looked at twice.
+        drop_cut: leave out detections that touch an inner border of their slice where another
+            slice sees all of the box.
+        border_margin: how near to a border a box touches it, in pixels of the network's input.
+        merge: see :class:`~abc_mmdet.models.merging.MergeDetections`. Detections of an image of
+            one slice are not merged but left as the detector gives them.
+        init_cfg: as in ``BaseDetector``.
+
+    Raises:
+        UserError: an option out of range.
+    """
+
+    def __init__(
+        self,
+        detector: dict,
+        slice_size: tuple[int, int],
+        overlap: float = 0.2,
+        batch_size: int = 8,
+        full_image: bool | str = True,
+        drop_cut: bool = True,
+        border_margin: float = 2.0,
+        merge: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        for field, value, is_good, remedy in (
+            ('slice_size', slice_size, _is_size(slice_size), 'width and height in pixels'),
+            ('overlap', overlap, 0 <= overlap < 1, 'a share of the slice, 0 to below 1'),
+            ('batch_size', batch_size, batch_size >= 1, '1 or more slices'),
+            ('full_image', full_image, full_image in FULL_IMAGE, f'one of {FULL_IMAGE}'),
+            ('border_margin', border_margin, border_margin >= 0, '0 or more pixels'),
+        ):
+            if not is_good:
+                raise UserError(f'SlicedDetector {field}={value!r}: give {remedy}.')
+        built = MODELS.build(detector)
+        super().__init__(data_preprocessor=built.data_preprocessor, init_cfg=init_cfg)
+        self.detector: BaseDetector = built
+        self.slice_size = int(slice_size[0]), int(slice_size[1])
+        self.overlap = overlap
+        self.batch_size = batch_size
+        self.full_image = full_image
+        self.drop_cut = drop_cut
+        self.border_margin = border_margin
+        self.merge = MergeDetections(**(merge or {}))
+        self._register_state_dict_hook(_without_inner_prefix)
+
+    def __getattr__(self, name: str) -> Any:
+        """What hooks and tools ask of a detector is answered by the wrapped one."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name.startswith('_') or name == 'detector':
+                raise
+            return getattr(self.detector, name)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        for name in [n for n in state_dict if n.startswith(prefix)]:
+            own = name.removeprefix(prefix)
+            if not own.startswith(INNER):
+                state_dict[prefix + INNER + own] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample]) -> dict:
+        """Losses of the wrapped detector on the images as they are."""
+        return self.detector.loss(batch_inputs, batch_data_samples)
+
+    def extract_feat(self, batch_inputs: Tensor) -> Any:
+        """Features of the wrapped detector of the images as they are."""
+        return self.detector.extract_feat(batch_inputs)
+
+    def _forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.detector._forward(*args, **kwargs)
+
+    def predict(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample], rescale: bool = True
+    ) -> list[DetDataSample]:
+        """Detections in whole images.
+
+        Args:
+            batch_inputs: ``(B, C, H, W)``, as the preprocessor gives them: images at the top left,
+                padding elsewhere.
+            batch_data_samples: one per image; ``img_shape`` tells its size without padding.
+            rescale: boxes in pixels of the image file, not of the network's input.
+        """
+        views: list[View] = []
+        for i, sample in enumerate(batch_data_samples):
+            views += self.views(i, sample.img_shape)
+        scales = [_scale_factor(s) if rescale else (1.0, 1.0) for s in batch_data_samples]
+        found = self._look(batch_inputs, views, scales)
+        results = []
+        for i, scale in enumerate(scales):
+            own = [k for k, view in enumerate(views) if view.image == i]
+            results.append(
+                found[own[0]]
+                if len(own) == 1
+                else self._merged([found[k] for k in own], [views[k] for k in own], scale)
+            )
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def views(self, image: int, shape: tuple[int, int]) -> list[View]:
+        """The views of an image of ``shape`` (height, width): its slices, then all of it."""
+        height, width = shape[:2]
+        slices = slice_grid((width, height), self.slice_size, self.overlap)
+        sizes = [(x2 - x1, y2 - y1) for x1, y1, x2, y2 in slices]
+        views = [View(image, *cut, self.slice_size) for cut in zip(slices, sizes, strict=True)]
+        if len(slices) > 1 and self.full_image:
+            size = width, height
+            if self.full_image != 'native':
+                ratio = min(self.slice_size[0] / width, self.slice_size[1] / height)
+                size = max(round(width * ratio), 1), max(round(height * ratio), 1)
+            views.append(View(image, (0, 0, width, height), size, size))
+        return views
+
+    def _look(
+        self, batch_inputs: Tensor, views: list[View], scales: Sequence[tuple[float, float]]
+    ) -> list[InstanceData]:
+        """Detections in each view, in the frame of the image's results."""
+        groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for k, view in enumerate(views):
+            groups[self._padded(view, batch_inputs)].append(k)
+        found: dict[int, InstanceData] = {}
+        for shape, members in groups.items():
+            for begin in range(0, len(members), self.batch_size):
+                chunk = members[begin : begin + self.batch_size]
+                inputs = torch.stack([self._cut(batch_inputs, views[k], shape) for k in chunk])
+                samples = [_sample(views[k], scales[views[k].image], shape) for k in chunk]
+                for k, sample in zip(
+                    chunk, self.detector.predict(inputs, samples, rescale=True), strict=True
+                ):
+                    found[k] = _moved(sample.pred_instances, views[k], scales[views[k].image])
+        return [found[k] for k in range(len(views))]
+
+    def _padded(self, view: View, batch_inputs: Tensor) -> tuple[int, int]:
+        """Height and width of the network's input for a view.
+
+        No larger than the batch: where slices cover their images, the network sees what it would
+        see without slicing.
+        """
+        divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
+        width, height = (-(-side // divisor) * divisor for side in view.room)
+        return min(height, batch_inputs.shape[-2]), min(width, batch_inputs.shape[-1])
+
+    def _cut(self, batch_inputs: Tensor, view: View, shape: tuple[int, int]) -> Tensor:
+        """``(C, *shape)``: the part of the image, resized and padded as the preprocessor does."""
+        x1, y1, x2, y2 = view.part
+        part = batch_inputs[view.image, :, y1:y2, x1:x2]
+        width, height = view.size
+        if (width, height) != (x2 - x1, y2 - y1):
+            size = height, width
+            part = interpolate(part[None], size, mode='bilinear', antialias=True)[0]
+        if (height, width) == shape:
+            return part
+        value = getattr(self.data_preprocessor, 'pad_value', 0)
+        padded = part.new_full((len(part), *shape), value)
+        padded[:, :height, :width] = part
+        return padded
+
+    def _merged(
+        self, found: list[InstanceData], views: list[View], scale: tuple[float, float]
+    ) -> InstanceData:
+        """One list of detections from those of all views of an image."""
+        instances = InstanceData.cat(found)
+        if 'masks' in instances:
+            raise UserError('SlicedDetector merges boxes; this detector also gives masks.')
+        boxes = instances.bboxes
+        per_pixel = boxes.new_tensor(scale)
+        parts = boxes.new_tensor([view.part for view in views]) / per_pixel.repeat(2)
+        own = torch.arange(len(views)).repeat_interleave(torch.tensor([len(f) for f in found]))
+        own = own.to(boxes.device)
+        if self.drop_cut:
+            size = parts[:, 2:].amax(0)
+            slices = parts if not self.full_image else parts[:-1]
+            of_slices = own < len(slices)
+            cut = torch.zeros_like(of_slices)
+            cut[of_slices] = seen_whole_elsewhere(
+                boxes[of_slices], own[of_slices], slices, size, self.border_margin / per_pixel
+            )
+            instances = instances[~cut]
+            boxes = instances.bboxes
+        centres = (boxes[:, :2] + boxes[:, 2:])[:, None] / 2
+        seen = ((centres >= parts[:, :2]) & (centres < parts[:, 2:])).all(-1).sum(1)
+        merged = self.merge(boxes, instances.scores, instances.labels, seen)
+        instances = instances[merged.kept]
+        instances.bboxes, instances.scores = merged.boxes, merged.scores
+        return instances
+
+
+def _is_size(value: Any) -> bool:
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+    return is_pair and all(isinstance(side, int) and side > 0 for side in value)
+
+
+def _scale_factor(sample: DetDataSample) -> tuple[float, float]:
+    """Pixels of the network's input per pixel of the image file, across and down."""
+    factor = sample.metainfo.get('scale_factor', (1.0, 1.0))
+    return float(factor[0]), float(factor[1])
+
+
+def _sample(view: View, scale: tuple[float, float], shape: tuple[int, int]) -> DetDataSample:
+    """What a head asks to know about its input."""
+    size = view.size[1], view.size[0]
+    factor = scale[0] * view.scale[0], scale[1] * view.scale[1]
+    return DetDataSample(
+        metainfo=dict(
+            img_shape=size,
+            ori_shape=(round(size[0] / factor[1]), round(size[1] / factor[0])),
+            pad_shape=shape,
+            batch_input_shape=shape,
+            scale_factor=factor,
+        )
+    )
+
+
+def _moved(instances: InstanceData, view: View, scale: tuple[float, float]) -> InstanceData:
+    """Boxes of a view in the frame of its image."""
+    x, y = view.part[0] / scale[0], view.part[1] / scale[1]
+    if x or y:
+        instances.bboxes = instances.bboxes + instances.bboxes.new_tensor([x, y, x, y])
+    return instances
+
+
+def _without_inner_prefix(_: nn.Module, state_dict: dict, prefix: str, __: dict) -> None:
+    """Saved under the wrapped detector's names; a hook of PyTorch and MMEngine alike."""
+    inner = prefix + INNER
+    for names in (state_dict, getattr(state_dict, '_metadata', {})):
+        for name in [n for n in names if n.startswith(inner)]:
+            names[prefix + name.removeprefix(inner)] = names.pop(name)
