@@ -100,6 +100,9 @@ class _Rewriting:
         """The counterpart of a dict with a type of this package; None if there is none."""
         if name in LEFT_OUT or name in HOOKS.module_dict:
             return _NOTHING
+        if name == 'SmallObjectSlice':
+            crop = dict(type='RandomCrop', crop_size=tuple(value['size'])[::-1])
+            return dict(crop, allow_negative_crop=True)
         if name == 'ABCHead':
             return dict(value['main_head'], num_classes=len(value['classes']))
         if name in LOSSES_AROUND:

@@ -11,7 +11,7 @@ from .events import (
 )
 from .load_image_once import LoadImageOnce
 from .samplers import SmallObjectSampler
-from .transforms import SmallObjectCopyPaste
+from .transforms import SmallObjectCopyPaste, SmallObjectSlice
 
 __all__ = [
     'EventSequenceDataset',
@@ -23,5 +23,6 @@ __all__ = [
     'RecordingSampler',
     'SmallObjectCopyPaste',
     'SmallObjectSampler',
+    'SmallObjectSlice',
     'StreamBatchSampler',
 ]

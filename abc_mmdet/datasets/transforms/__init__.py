@@ -1,3 +1,4 @@
 from .small_object_copy_paste import SmallObjectCopyPaste
+from .small_object_slice import SmallObjectSlice
 
-__all__ = ['SmallObjectCopyPaste']
+__all__ = ['SmallObjectCopyPaste', 'SmallObjectSlice']

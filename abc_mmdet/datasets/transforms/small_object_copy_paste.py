@@ -9,11 +9,11 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.small_classes import ALL, SmallClasses, checked_names
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes, autocast_box_type
 
 from .object_patch import ObjectPatch, overlapping, patch_bounds
+from .small_objects import SmallObjects
 
 POSITIONS = ('row', 'uniform')
 NUM_TRIES = 100  # places that are drawn per object
@@ -88,22 +88,11 @@ class SmallObjectCopyPaste(BaseTransform):
             ('margin', margin, margin >= 0, '0 or more pixels'),
             ('scale_range', scale_range, 0 < scale_range[0] <= scale_range[1], '(least, most)'),
             ('num_places', num_places, 1 <= num_places <= NUM_TRIES, f'1 to {NUM_TRIES}'),
-            ('max_area', max_area, max_area is None or max_area > 0, 'a positive area, or None'),
         ):
             if not is_good:
                 raise UserError(f'SmallObjectCopyPaste {field}={value}: give {remedy}.')
-        if max_area is None and not small_classes:
-            raise UserError('SmallObjectCopyPaste needs small_classes, max_area or both.')
-        self.labels: tuple[int, ...] | None = None  # all of them
-        self.classes = None if classes is None else checked_names(classes, 'classes')
-        if small_classes and small_classes != ALL:
-            if self.classes is None:
-                raise UserError(
-                    'SmallObjectCopyPaste small_classes are names, so it needs to know their '
-                    'order: add classes=classes, the tuple of the data set.'
-                )
-            self.labels = SmallClasses(self.classes, small_classes).ids
-        self.max_area = math.inf if max_area is None else max_area
+        self.small = SmallObjects('SmallObjectCopyPaste', small_classes, max_area, classes)
+        self.classes = self.small.classes
         self.num_objects = num_objects
         self.num_other_images = num_other_images
         self.position = position
@@ -161,7 +150,8 @@ class SmallObjectCopyPaste(BaseTransform):
         for _ in range(SEARCH):
             index = int(np.random.randint(len(dataset)))
             instances = dataset.get_data_info(index)['instances']
-            if any(self.labels is None or i['bbox_label'] in self.labels for i in instances):
+            labels = self.small.labels
+            if any(labels is None or i['bbox_label'] in labels for i in instances):
                 break
         return index
 
@@ -174,12 +164,9 @@ class SmallObjectCopyPaste(BaseTransform):
         bounds = patch_bounds(boxes, self.margin)
         neighbours = overlapping(bounds, boxes).sum(1)  # itself among them
         good = (neighbours == 1) & (sides.min(1, initial=np.inf) >= 1)
-        good &= sides.prod(1) <= self.max_area
         good &= (bounds[:, :2] >= 0).all(1) & (bounds[:, 2:] <= [width, height]).all(1)
-        good &= ~np.asarray(source.get('gt_ignore_flags', np.zeros(len(boxes))), dtype=bool)
-        if self.labels is not None:
-            good &= np.isin(labels, self.labels)
-        return good.nonzero()[0]
+        ignored = source.get('gt_ignore_flags', np.zeros(len(boxes)))
+        return (good & self.small.among(boxes, labels, ignored)).nonzero()[0]
 
     def _cut(self, source: dict, index: int) -> ObjectPatch:
         box = source['gt_bboxes'].numpy()[index].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Where an image is cut, and which boxes a cut has gone through."""
+"""Where an image is cut, and which boxes no cut has gone through."""
 
 from __future__ import annotations
 
@@ -35,23 +35,17 @@ def _starts(length: int, size: int, overlap: float) -> list[int]:
     return [*range(0, last, size - int(overlap * size)), last]
 
 
-def seen_whole_elsewhere(
-    boxes: Tensor, own: Tensor, slices: Tensor, image_size: Tensor, margin: Tensor
-) -> Tensor:
-    """``(N,)`` whether a box touches an inner border of its slice and none of another slice's.
+def seen_whole(boxes: Tensor, slices: Tensor, image_size: Tensor, margin: Tensor) -> Tensor:
+    """``(N, K)`` whether a slice sees all of a box: it reaches no inner border of the slice.
 
-    What touches an inner border is part of an object. Where the part lies within another slice,
-    that slice sees more of the object, mostly all of it.
+    Borders of the image are not inner borders: what goes beyond them is cut in any view.
 
     Args:
         boxes: ``(N, 4)``, ``xyxy``, in the frame of the image.
-        own: ``(N,)`` the slice that each box was found in.
         slices: ``(K, 4)``, in the same frame.
-        image_size: ``(2,)`` width and height; borders of the image are not inner borders.
-        margin: ``(2,)`` how near to a border a box touches it, across and down.
+        image_size: ``(2,)`` width and height.
+        margin: ``(2,)`` how near to a border a box reaches it, across and down.
     """
     low = torch.where(slices[:, :2] <= 0, -torch.inf, slices[:, :2] + margin)
     high = torch.where(slices[:, 2:] >= image_size, torch.inf, slices[:, 2:] - margin)
-    inside = (boxes[:, None, :2] >= low).all(-1) & (boxes[:, None, 2:] <= high).all(-1)
-    own_inside = inside.gather(1, own[:, None])[:, 0]
-    return ~own_inside & inside.any(1)
+    return (boxes[:, None, :2] >= low).all(-1) & (boxes[:, None, 2:] <= high).all(-1)

@@ -17,7 +17,7 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
-from .slice_grid import Rectangle, seen_whole_elsewhere, slice_grid
+from .slice_grid import Rectangle, seen_whole, slice_grid
 
 INNER = 'detector.'  # what the names of the wrapped detector's parameters begin with
 FULL_IMAGE = (True, False, 'native')
@@ -67,9 +67,10 @@ class SlicedDetector(BaseDetector):
         full_image: look at the whole image too, for objects that are larger than the overlap:
             shrunk to the size of a slice (True) or as it is (``'native'``). Images of one slice
             are not looked at twice.
-        drop_cut: leave out detections that touch an inner border of their slice where another
-            slice sees all of the box.
-        border_margin: how near to a border a box touches it, in pixels of the network's input.
+        best_views: believe no view about a box that another one sees better: leave out detections
+            that reach an inner border of their slice, and those in the shrunk image, where a slice
+            sees all of the box.
+        border_margin: how near to a border a box reaches it, in pixels of the network's input.
         merge: see :class:`~abc_mmdet.models.merging.MergeDetections`. Detections of an image of
             one slice are not merged but left as the detector gives them.
         init_cfg: as in ``BaseDetector``.
@@ -85,7 +86,7 @@ class SlicedDetector(BaseDetector):
         overlap: float = 0.2,
         batch_size: int = 8,
         full_image: bool | str = True,
-        drop_cut: bool = True,
+        best_views: bool = True,
         border_margin: float = 2.0,
         merge: dict | None = None,
         init_cfg: dict | None = None,
@@ -106,7 +107,7 @@ class SlicedDetector(BaseDetector):
         self.overlap = overlap
         self.batch_size = batch_size
         self.full_image = full_image
-        self.drop_cut = drop_cut
+        self.best_views = best_views
         self.border_margin = border_margin
         self.merge = MergeDetections(**(merge or {}))
         self._register_state_dict_hook(_without_inner_prefix)
@@ -233,20 +234,14 @@ class SlicedDetector(BaseDetector):
         per_pixel = boxes.new_tensor(scale)
         parts = boxes.new_tensor([view.part for view in views]) / per_pixel.repeat(2)
         own = torch.arange(len(views)).repeat_interleave(torch.tensor([len(f) for f in found]))
-        own = own.to(boxes.device)
-        if self.drop_cut:
-            size = parts[:, 2:].amax(0)
-            slices = parts if not self.full_image else parts[:-1]
-            of_slices = own < len(slices)
-            cut = torch.zeros_like(of_slices)
-            cut[of_slices] = seen_whole_elsewhere(
-                boxes[of_slices], own[of_slices], slices, size, self.border_margin / per_pixel
-            )
-            instances = instances[~cut]
-            boxes = instances.bboxes
-        centres = (boxes[:, :2] + boxes[:, 2:])[:, None] / 2
-        seen = ((centres >= parts[:, :2]) & (centres < parts[:, 2:])).all(-1).sum(1)
-        merged = self.merge(boxes, instances.scores, instances.labels, seen)
+        size, margin = parts[:, 2:].amax(0), self.border_margin / per_pixel
+        # The shrunk image shows everything, but nothing as well as a slice
+        sharp = torch.tensor([view.scale == (1.0, 1.0) for view in views], device=boxes.device)
+        whole = seen_whole(boxes, parts, size, margin) & sharp
+        if self.best_views:
+            best = whole.gather(1, own.to(boxes.device)[:, None])[:, 0] | ~whole.any(1)
+            instances, boxes, whole = instances[best], boxes[best], whole[best]
+        merged = self.merge(boxes, instances.scores, instances.labels, whole.sum(1))
         instances = instances[merged.kept]
         instances.bboxes, instances.scores = merged.boxes, merged.scores
         return instances
