@@ -29,6 +29,9 @@ def sliced(
     in the pipelines of validation and test images keep the size of their files, times ``upscale``:
     ``Resize`` is changed, and ``Pad`` left out (the detector pads slices itself).
 
+    The result is for MMEngine's runner or ``MODELS.build``; MMDetection's ``init_detector`` expects
+    a backbone in ``config.model`` and takes none that has a detector there.
+
     Args:
         config: the experiment; left as it is. If it is sliced already, the settings change.
         slice_size: width and height of a slice.

@@ -101,7 +101,7 @@ class _Rewriting:
         if name in LEFT_OUT or name in HOOKS.module_dict:
             return _NOTHING
         if name == 'SmallObjectSlice':
-            crop = dict(type='RandomCrop', crop_size=tuple(value['size'])[::-1])
+            crop = dict(type='RandomCrop', crop_size=tuple(value['size']))
             return dict(crop, allow_negative_crop=True)
         if name == 'ABCHead':
             return dict(value['main_head'], num_classes=len(value['classes']))

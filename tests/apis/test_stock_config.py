@@ -114,6 +114,10 @@ def test_what_changes_the_data_is_left_out() -> None:
     config.train_dataloader.sampler = dict(type='SmallObjectSampler', power=1.0, seed=3)
     loader = to_stock_config(config)[0].train_dataloader
     assert loader.dataset.pipeline == [dict(type='RandomFlip')]
+    cut = dict(type='SmallObjectSlice', size=(64, 48), small_classes='all', min_visible=0.5)
+    config.train_dataloader.dataset.pipeline = [cut]
+    (crop,) = to_stock_config(config)[0].train_dataloader.dataset.pipeline
+    assert crop == dict(type='RandomCrop', crop_size=(64, 48), allow_negative_crop=True)
     assert loader.sampler == dict(type='InfiniteSampler', seed=3)
 
 

@@ -55,8 +55,7 @@ class SmallObjectSlice(RandomCrop):
         ):
             if not is_good:
                 raise UserError(f'SmallObjectSlice {field}={value}: give {remedy}.')
-        width, height = size
-        super().__init__(crop_size=(height, width), allow_negative_crop=True)
+        super().__init__(crop_size=tuple(size), allow_negative_crop=True)
         self.small = SmallObjects(type(self).__name__, small_classes, max_area, classes)
         self.classes = self.small.classes
         self.small_prob = small_prob
@@ -69,7 +68,7 @@ class SmallObjectSlice(RandomCrop):
         boxes = results['gt_bboxes'].numpy()
         ignored = results.get('gt_ignore_flags', np.zeros(len(boxes), bool))
         image_size = np.array(results['img'].shape[1::-1])
-        slice_size = np.minimum(self.crop_size[::-1], image_size)
+        slice_size = np.minimum(self.crop_size, image_size)
         small = self.small.among(boxes, results['gt_bboxes_labels'], ignored)
         begin = self._begin(boxes[small], image_size, slice_size)
         stays = (visible_share(boxes, begin, slice_size) >= self.min_visible) | ignored
@@ -87,15 +86,16 @@ class SmallObjectSlice(RandomCrop):
         self, small: np.ndarray, image_size: np.ndarray, slice_size: np.ndarray
     ) -> np.ndarray:
         """``(2,)`` left and top of the slice."""
-        low, high = np.zeros(2, int), image_size - slice_size
-        if len(small) and np.random.rand() < self.small_prob:
-            box = small[np.random.randint(len(small))]
-            # From where its far side is just inside to where its near side is
-            first, last = np.ceil(box[2:] - slice_size), np.floor(box[:2])
-            too_large = first > last
-            middle = np.floor((box[:2] + box[2:] - slice_size) / 2)
-            first, last = (np.where(too_large, middle, end) for end in (first, last))
-            low, high = (end.clip(low, high).astype(int) for end in (first, last))
+        room = image_size - slice_size
+        if len(small) == 0 or np.random.rand() >= self.small_prob:
+            return np.random.randint(0, room + 1)
+        box = small[np.random.randint(len(small))]
+        # From where its far side is just inside to where its near side is
+        first, last = np.ceil(box[2:] - slice_size), np.floor(box[:2])
+        middle = np.floor((first + last) / 2)
+        fits = first <= last
+        first, last = np.where(fits, first, middle), np.where(fits, last, middle)
+        low, high = (end.clip(0, room).astype(int) for end in (first, last))
         return np.random.randint(low, high + 1)
 
 

@@ -45,8 +45,8 @@ def detector() -> torch.nn.Module:
     with torch.no_grad():  # statistics with which places of an image differ
         model.train()(50 + 70 * torch.randn(4, 3, 64, 64))
     for name, parameter in model.bbox_head.named_parameters():
-        if name.startswith(('multi_level_conv_cls', 'multi_level_conv_obj')):
-            torch.nn.init.normal_(parameter, std=0.3)
+        if name.startswith('multi_level_conv_'):
+            torch.nn.init.normal_(parameter, std=0.02 if 'reg' in name else 0.3)
     return model.eval()
 
 
@@ -125,8 +125,8 @@ def test_slices_of_all_images_of_a_batch(detector) -> None:
         scores = expected.scores.sort(descending=True).values
         torch.testing.assert_close(sample.pred_instances.scores, scores, atol=1e-3, rtol=0)
         near = distances(sample.pred_instances, expected)
-        assert near.min(0).values.max() < 0.01
-        assert near.min(1).values.max() < 0.01
+        assert near.min(0).values.max() < 0.05
+        assert near.min(1).values.max() < 0.05
 
 
 @pytest.mark.parametrize('full_image', [True, False, 'native'])

@@ -1,0 +1,84 @@
+"""What sliced() makes of an experiment."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from abc_mmdet.apis import load_experiment, sliced
+from abc_mmdet.errors import UserError
+from mmdet.registry import MODELS
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+
+
+@pytest.fixture(scope='module')
+def config() -> Config:
+    return load_experiment(str(CONFIGS / 'small/abc_synthetic.py'))
+
+
+def test_wraps_the_model_and_lets_images_keep_their_size(config: Config) -> None:
+    before = config.to_dict()
+    result = sliced(config, (320, 192), overlap=0.3, batch_size=3, merge='nmm', upscale=2)
+    assert config.to_dict() == before
+    assert result.model.type == 'SlicedDetector'
+    assert result.model.detector == config.model
+    detector = MODELS.build(result.model)
+    assert (detector.slice_size, detector.overlap, detector.batch_size) == ((320, 192), 0.3, 3)
+    assert (detector.merge.type, detector.full_image) == ('nmm', True)
+    for loader in ('val_dataloader', 'test_dataloader'):
+        old, new = (c[loader].dataset.pipeline for c in (config, result))
+        resizes = [step for step in new if step.type == 'Resize']
+        assert resizes == [dict(type='Resize', scale_factor=2.0, keep_ratio=True)]
+        assert new[1] == resizes[0]
+        others = [[s for s in steps if s.type not in ('Resize', 'Pad')] for steps in (old, new)]
+        assert others[0] == others[1]
+    assert result.train_dataloader == config.train_dataloader
+
+
+def test_settings_of_a_sliced_experiment_change(config: Config) -> None:
+    merge = dict(type='wbf', threshold=0.4, metric='ios')
+    again = sliced(sliced(config, (320, 192)), (64, 32), full_image='native', merge=merge)
+    assert again.model.detector == config.model
+    detector = MODELS.build(again.model)
+    assert detector.slice_size == (64, 32) and detector.full_image == 'native'
+    assert (detector.merge.type, detector.merge.threshold) == ('wbf', 0.4)
+    steps = again.test_dataloader.dataset.pipeline
+    assert [step.type for step in steps].count('Resize') == 1
+
+
+def test_pipelines_inside_wrappers() -> None:
+    pipeline = [
+        dict(type='mmdet.LoadImageFromFile'),
+        dict(type='mmdet.Resize', scale=(64, 64)),
+        dict(type='Pad', size=(64, 64)),
+        dict(type='PackDetInputs'),
+    ]
+    config = Config(
+        dict(
+            model=dict(type='YOLOX'),
+            test_dataloader=dict(
+                dataset=dict(
+                    type='ConcatDataset',
+                    datasets=[dict(type='RepeatDataset', dataset=dict(pipeline=pipeline))],
+                )
+            ),
+            tta_pipeline=pipeline,
+        )
+    )
+    result = sliced(config, (32, 32))
+    (child,) = result.test_dataloader.dataset.datasets
+    names = [step.type for step in child.dataset.pipeline]
+    assert names == ['mmdet.LoadImageFromFile', 'Resize', 'PackDetInputs']
+    assert 'tta_pipeline' not in result
+
+
+def test_recordings_are_refused() -> None:
+    config = load_experiment(str(CONFIGS / 'baseline_3level_100k.py'))
+    with pytest.raises(UserError, match='recordings of events are not sliced'):
+        sliced(config, (64, 64))
+
+
+def test_upscale_has_to_be_a_factor(config: Config) -> None:
+    with pytest.raises(UserError, match='upscale=0'):
+        sliced(config, (64, 64), upscale=0)
