@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
@@ -69,6 +69,11 @@ def test_nms(detections: list, settings: tuple[float, str]) -> None:
 
 
 @given(DETECTIONS, SETTINGS)
+# The third matches the first, but no longer the box around the first two
+@example(
+    [((5, 0, 10, 10), 900, 0, 1), ((5, 0, 20, 10), 800, 0, 1), ((0, 0, 15, 10), 700, 0, 1)],
+    (0.5, 'iou'),
+)
 def test_nmm(detections: list, settings: tuple[float, str]) -> None:
     threshold, metric = settings
     given_arrays = arrays(detections)
