@@ -24,6 +24,10 @@ EXPERIMENTS = {
         'small/baseline_3level_hituav.py',
         {**NARROW, 'model.neck.in_channels': [32, 64, 128]},
     ),
+    'four_levels': (
+        'frames/four_level_100k.py',
+        {**NARROW, 'model.neck.in_channels': [16, 32, 64, 128]},
+    ),
     'abc_on_four_levels': ABC,
     'events_without_memory': (EVENTS[0], {**EVENTS[1], 'model.backbone.recurrent': False}),
     'events': EVENTS,
