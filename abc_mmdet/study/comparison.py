@@ -25,7 +25,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """To the baseline, over the seeds both have; the interval is one of 95 %."""
+    """To the baseline, over the seeds both have; the interval is one of 95 %.
+
+    That of one seed is about images alone: what another training would bring is not in it.
+    """
 
     mean: float
     low: float
@@ -34,8 +37,8 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval lies on one side of zero, and knows how much seeds vary."""
+        return self.seeds > 1 and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def _section(
     parts = [
         f'`{ladder}`: {done} of {wanted} runs are done. Mean ± standard deviation over seeds; '
         'differences with 95 % intervals of a paired bootstrap over images and seeds, in bold '
-        'where the interval lies on one side of zero.'
+        'where the interval lies on one side of zero. `(images)`: one seed, so the interval does '
+        'not know how much seeds vary, and nothing is in bold.'
     ]
     if rows:
         parts += [

@@ -64,13 +64,14 @@ def cost_table(rows: Sequence[Row]) -> str:
 
 
 def headline_table(rows: Sequence[Row]) -> str:
-    """The short form for a README."""
-    header = ['', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
+    """The short form for a README; what is clearly better than the baseline in bold."""
+    header = ['', 'seeds', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
     lines = []
     for row in rows:
         gflops = row.costs.get('gflops')
         figures = [_figure(row.figures.get(n), row.differences.get(n)) for n in HEADLINE]
-        lines.append([row.rung.title, *figures, '-' if gflops is None else f'{gflops:.2f}'])
+        cost = '-' if gflops is None else f'{gflops:.2f}'
+        lines.append([row.rung.title, str(len(row.seeds)), *figures, cost])
     return markdown(header, lines)
 
 
@@ -92,12 +93,15 @@ def difference_text(difference: Difference | None) -> str:
     if difference is None:
         return '-'
     text = f'{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]'
+    if difference.seeds == 1:
+        return f'{text} (images)'
     return f'**{text}**' if difference.is_clear else text
 
 
 def _figure(spread: Spread | None, difference: Difference | None) -> str:
     text = spread_text(spread)
-    return f'**{text}**' if difference is not None and difference.is_clear else text
+    is_better = difference is not None and difference.is_clear and difference.mean > 0
+    return f'**{text}**' if is_better else text
 
 
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -82,7 +82,7 @@ def test_rows_and_tables(files: RunFiles) -> None:
     assert lines[3].startswith('| better | 2 | 0.235 ± 0.007 | **+0.030 [+0.030, +0.030]** |')
     assert lines[4].startswith('| noisy | 1 | 0.210 | +0.010 [')
     assert '| better | 1.30 | 600 | 900 | 1.00 | 1.50 | 0.50 | 0.050 |' in cost_table(rows)
-    assert '| better | **0.235 ± 0.007** |' in headline_table(rows)
+    assert '| better | 2 | **0.235 ± 0.007** |' in headline_table(rows)
     widths = {line.count('|') for line in lines}
     assert len(widths) == 1
 
@@ -92,6 +92,15 @@ def test_other_pictures_cannot_be_paired(files: RunFiles) -> None:
     write_json(files.result(Run(BETTER, 0)), other)
     row = compare(RUNGS, files.stored(RUNS))[1]
     assert row.differences['bbox_mAP'].seeds == 1
+
+
+def test_one_seed_is_never_clear(files: RunFiles) -> None:
+    files.result(Run(BETTER, 1)).unlink()
+    rows = compare(RUNGS, files.stored(RUNS))
+    difference = rows[1].differences['bbox_mAP']
+    assert difference.low > 0 and not difference.is_clear
+    assert '| better | 1 | 0.230 | +0.030 [+0.030, +0.030] (images) |' in accuracy_table(rows)
+    assert '| better | 1 | 0.230 |' in headline_table(rows)
 
 
 def test_document_readme_summary_and_pictures(files: RunFiles, tmp_path: Path) -> None:
@@ -116,7 +125,7 @@ def test_document_readme_summary_and_pictures(files: RunFiles, tmp_path: Path) -
     summary = json.loads((files.results / 'summary.json').read_text())
     assert summary['better']['differences']['bbox_mAP']['mean'] == pytest.approx(0.03)
     short = readme.read_text()
-    assert '| better | **0.235 ± 0.007** |' in short
+    assert '| better | 2 | **0.235 ± 0.007** |' in short
     assert short.startswith('before\n') and short.endswith('after\n')
 
     write_report('ladder_x', RUNGS, RUNS, files, document, readme)
