@@ -1,10 +1,12 @@
 """Reads an experiment: a config file and what the command line changes in it."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
@@ -12,6 +14,12 @@ from abc_mmdet.models.small_classes import ALL
 
 # Variables of our configs that other fields were computed from when the file was read.
 NAME_LISTS = ('classes', 'small_classes')
+# What MMEngine and MMDetection read of a config, beside the runner's own arguments
+READ = (
+    *('activation_checkpointing', 'compile', 'custom_imports', 'model_wrapper_cfg'),
+    *('tta_model', 'tta_pipeline'),
+    *inspect.signature(Runner).parameters,
+)
 
 
 def load_experiment(
@@ -21,10 +29,11 @@ def load_experiment(
 
     A config's variables are plain values by the time it is loaded: overriding ``data_root`` alone
     would leave the data sets where they were. Therefore ``data_root``, ``classes`` and
-    ``small_classes`` among the overrides also change the fields that had their value from them.
+    ``small_classes`` among the overrides also change the fields that had their value from them, and
+    other variables are refused.
 
     Raises:
-        UserError: no such file, or one that is no valid config.
+        UserError: no such file, one that is no valid config, or an override without effect.
     """
     if not Path(path).is_file():
         raise UserError(f'There is no config file {path}; the configs are under configs/.')
@@ -36,12 +45,43 @@ def load_experiment(
         for variable in NAME_LISTS:
             if variable in options:
                 _use_names(config, variable, options.pop(variable))
+        for option in options:
+            _check_is_read(config, option)
         config.merge_from_dict(options)
     if work_dir is not None:
         config.work_dir = work_dir
     elif config.get('work_dir') is None:
         config.work_dir = str(Path('work_dirs') / Path(path).stem)
     return config
+
+
+def _check_is_read(config: Config, option: str) -> None:
+    """Refuse to override what nothing reads any more, or never did."""
+    variable = option.split('.')[0]
+    if variable in READ:
+        return
+    last = option.split('.')[-1]
+    fields = [field for key in READ for field in _fields(config.get(key), key, last)][:5]
+    if variable in config:
+        problem = 'a variable of the config file, and the fields that use it have their value already'
+    else:
+        problem = 'nothing reads a field of this name'
+    advice = f'Override instead: {", ".join(fields)}' if fields else 'Override the fields themselves'
+    raise UserError(f'--cfg-options {option}: {problem}. {advice}.')
+
+
+def _fields(value: Any, path: str, name: str) -> Iterator[str]:
+    """Paths below a field that end with a name."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    else:
+        return
+    for key, child in items:
+        if key == name:
+            yield f'{path}.{key}'
+        yield from _fields(child, f'{path}.{key}', name)
 
 
 def _use_data_root(config: Config, data_root: str) -> None:

@@ -7,7 +7,7 @@ from abc_mmdet.errors import UserError
 
 CONFIG = """
 data_root = 'data/mine/'
-loader = dict(dataset=dict(data_root=data_root, ann_file='train.json'))
+train_dataloader = dict(dataset=dict(data_root=data_root, ann_file='train.json'))
 evaluators = [dict(ann_file=data_root + 'val.json'), dict(ann_file='data/mine_too/val.json')]
 limits = (1, 2)
 classes = ('car', 'person')
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> str:
 def test_data_root_moves_every_path_derived_from_it(config: str) -> None:
     experiment = load_experiment(config, dict(data_root='/big/disk'))
     assert experiment.data_root == '/big/disk/'
-    assert experiment.loader.dataset.data_root == '/big/disk/'
+    assert experiment.train_dataloader.dataset.data_root == '/big/disk/'
     assert experiment.evaluators[0].ann_file == '/big/disk/val.json'
     assert experiment.evaluators[1].ann_file == 'data/mine_too/val.json'
     assert experiment.limits == (1, 2)
@@ -51,8 +51,8 @@ def test_all_classes_are_small_by_one_word(config: str) -> None:
 
 
 def test_overrides_and_work_dir(config: str) -> None:
-    experiment = load_experiment(config, {'loader.dataset.ann_file': 'other.json'})
-    assert experiment.loader.dataset.ann_file == 'other.json'
+    experiment = load_experiment(config, {'train_dataloader.dataset.ann_file': 'other.json'})
+    assert experiment.train_dataloader.dataset.ann_file == 'other.json'
     assert experiment.work_dir == 'work_dirs/mine'
     assert load_experiment(config, work_dir='runs/1').work_dir == 'runs/1'
 
@@ -84,3 +84,16 @@ def test_variable_that_the_config_does_not_have(tmp_path: Path, variable: str) -
     path.write_text('x = 1')
     with pytest.raises(UserError, match=f'no variable {variable}'):
         load_experiment(str(path), {variable: '/x'})
+
+
+@pytest.mark.parametrize(
+    ('option', 'advice'),
+    [
+        ('ann_file', 'nothing reads a field of this name. .*: train_dataloader.dataset.ann_file'),
+        ('limits', 'a variable of the config file.* Override the fields themselves'),
+        ('evaluators.0.ann_file', '.*have their value already'),
+    ],
+)
+def test_overrides_without_effect_are_refused(config: str, option: str, advice: str) -> None:
+    with pytest.raises(UserError, match=f'--cfg-options {option}: {advice}'):
+        load_experiment(config, {option: 'x'})
