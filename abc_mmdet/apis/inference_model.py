@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.plain_checkpoint import load_weights, read_checkpoint
@@ -17,9 +19,12 @@ from mmdet.registry import DATASETS, MODELS
 
 def without_auxiliary(config: Config) -> Config:
     """A copy of an experiment whose ABC head, if it has one, has no auxiliary branch."""
-    config = config.copy()
-    head = config.model.get('bbox_head')
-    if isinstance(head, dict) and str(head.get('type')).split('.')[-1] == 'ABCHead':
+    config = deepcopy(config)  # Config.copy() shares what is nested
+    model = config.model
+    while 'bbox_head' not in model and isinstance(model.get('detector'), dict):
+        model = model['detector']  # of a SlicedDetector
+    head = model.get('bbox_head')
+    if isinstance(head, dict) and type_name(head) == 'ABCHead':
         head['use_auxiliary'] = False
     return config
 

@@ -7,11 +7,14 @@ from copy import deepcopy
 
 from mmengine.config import Config
 
+from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.errors import UserError
 
 LOADERS = ('val_dataloader', 'test_dataloader')
 RESIZES = ('Resize', 'FixScaleResize', 'FixShapeResize')
 DETECTOR = 'SlicedDetector'
+DIVISOR = 32
+"""Of the sides of a slice, for a detector whose pipeline and not whose preprocessor pads."""
 
 
 def sliced(
@@ -27,7 +30,8 @@ def sliced(
 
     Its checkpoints load as they are. Slicing an image that was shrunk first would be no use, so
     in the pipelines of validation and test images keep the size of their files, times ``upscale``:
-    ``Resize`` is changed, and ``Pad`` left out (the detector pads slices itself).
+    ``Resize`` is changed, and ``Pad`` left out: the detector pads slices itself, to multiples of
+    :data:`DIVISOR` if nothing else did.
 
     The result is for MMEngine's runner or ``MODELS.build``; MMDetection's ``init_detector`` expects
     a backbone in ``config.model`` and takes none that has a detector there.
@@ -47,11 +51,11 @@ def sliced(
     if not upscale > 0:
         raise UserError(f'upscale={upscale}: give a factor above 0, such as 1 or 2.')
     config = deepcopy(config)
-    if 'model' not in config or _type_name(config.model) == 'StreamingDetector':
+    if 'model' not in config or type_name(config.model) == 'StreamingDetector':
         raise UserError(
             f'{config.filename} has no detector of images: recordings of events are not sliced.'
         )
-    detector = config.model.detector if _type_name(config.model) == DETECTOR else config.model
+    detector = config.model.detector if type_name(config.model) == DETECTOR else config.model
     settings = dict(merge=dict(type=merge) if isinstance(merge, str) else merge)
     config.model = dict(
         type=DETECTOR,
@@ -65,11 +69,20 @@ def sliced(
     for loader in LOADERS:
         if config.get(loader):
             for dataset in _with_pipelines(config[loader].dataset):
+                if any(type_name(step) == 'Pad' for step in dataset['pipeline']):
+                    _let_preprocessor_pad(config.model.detector)
                 dataset['pipeline'] = _unshrunk(dataset['pipeline'], float(upscale))
     # A pipeline of its own for test-time augmentation resizes as it pleases; tools/test.py makes
     # one with flips from the pipeline of the test
     config.pop('tta_pipeline', None)
     return config
+
+
+def _let_preprocessor_pad(detector: dict) -> None:
+    """Levels of a pyramid fit each other only if sides are multiples of the strides."""
+    preprocessor = detector.get('data_preprocessor')
+    if preprocessor and preprocessor.get('pad_size_divisor', 1) == 1:
+        preprocessor['pad_size_divisor'] = DIVISOR
 
 
 def _with_pipelines(dataset: dict) -> Iterator[dict]:
@@ -85,10 +98,5 @@ def _with_pipelines(dataset: dict) -> Iterator[dict]:
 def _unshrunk(pipeline: list[dict], upscale: float) -> list[dict]:
     """The pipeline with images in the size of their files, times ``upscale``."""
     resize = dict(type='Resize', scale_factor=upscale, keep_ratio=True)
-    kept = [step for step in pipeline if _type_name(step) not in (*RESIZES, 'Pad')]
+    kept = [step for step in pipeline if type_name(step) not in (*RESIZES, 'Pad')]
     return [kept[0], resize, *kept[1:]]  # what loads the image comes first in every pipeline
-
-
-def _type_name(field: dict) -> str:
-    kind = field.get('type', '')
-    return str(getattr(kind, '__name__', kind)).split('.')[-1]

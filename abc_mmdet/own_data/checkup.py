@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.preflight import check_data
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.engine.class_names_hook import check_model
@@ -25,7 +26,7 @@ from .coco_file import CocoFile
 from .finding import NOTE, PROBLEM, WARNING, Finding
 from .image_check import ImageFile, check_images, look_at_images, shared_images
 from .model_levels import inference_strides, train_only_strides
-from .network_input import NetworkInput, innermost
+from .network_input import NetworkInput
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 

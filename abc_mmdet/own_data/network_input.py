@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -73,13 +73,3 @@ class NetworkInput:
                 ) from error
             scale = scale * np.array(results.get('scale_factor', (1.0, 1.0)))
         return (float(scale[0]), float(scale[1])), results['img_shape'][1::-1]
-
-
-def innermost(dataset: dict) -> Iterator[dict]:
-    """Configs of the data sets inside wrappers (repeat, concat, class balance, mix)."""
-    inner = dataset.get('datasets') or dataset.get('dataset')
-    if inner is None:
-        yield dataset
-        return
-    for child in [inner] if isinstance(inner, dict) else inner:
-        yield from innermost(child)

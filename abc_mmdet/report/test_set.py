@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import init_default_scope
 
+from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses
@@ -110,10 +111,8 @@ def _innermost(loader: dict | None) -> dict:
     """The data set of a loader, out of its wrappers."""
     if loader is None:
         raise UserError('The config has no test_dataloader: the report would not know the data.')
-    options = loader['dataset']
-    while 'dataset' in options:
-        options = options['dataset']
-    if 'datasets' in options:
+    options, *others = innermost(loader['dataset'])
+    if others:
         raise UserError('test_dataloader joins several data sets; make a report of each by itself.')
     return options
 

@@ -8,7 +8,8 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 
-from abc_mmdet.apis import Detections, Detector, load_experiment
+from abc_mmdet.apis import Detections, Detector, load_experiment, sliced
+from abc_mmdet.apis.inference_model import without_auxiliary
 from abc_mmdet.apis.picture_file import read_picture, write_picture
 from abc_mmdet.errors import UserError
 from mmdet.apis import inference_detector, init_detector
@@ -194,3 +195,15 @@ def test_names_of_the_config_where_the_checkpoint_has_none(
     state = torch.load(checkpoint, weights_only=False)['state_dict']
     torch.save(dict(state_dict=state), tmp_path / 'bare.pth')
     assert Detector(config, tmp_path / 'bare.pth', device='cpu').classes == tuple(config.classes)
+
+
+def test_the_callers_config_keeps_its_auxiliary_branch() -> None:
+    config = load_experiment(CONFIG, TINY)
+    assert config.model.bbox_head.get('use_auxiliary', True)
+    before = config.to_dict()
+    of_slices = sliced(config, (64, 64))
+    for given in (config, of_slices):
+        model = without_auxiliary(given).model
+        assert model.get('detector', model).bbox_head.use_auxiliary is False
+    assert config.to_dict() == before
+    assert of_slices.model.detector == config.model

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
+
+import mmdet
 
 from abc_mmdet.apis import load_experiment, sliced
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 
@@ -82,3 +86,20 @@ def test_recordings_are_refused() -> None:
 def test_upscale_has_to_be_a_factor(config: Config) -> None:
     with pytest.raises(UserError, match='upscale=0'):
         sliced(config, (64, 64), upscale=0)
+
+
+def test_a_detector_whose_pipeline_padded_takes_slices_of_any_size() -> None:
+    """RTMDet's preprocessor does not pad, and its pyramid fits no sides but multiples of 32."""
+    sides = dict(widen_factor=0.125, deepen_factor=0.1)
+    config = Config.fromfile(
+        str(Path(mmdet.__file__).parent / '.mim/configs/rtmdet/rtmdet_tiny_8xb32-300e_coco.py')
+    )
+    config.model.backbone.update(init_cfg=None, **sides)
+    config.model.neck.update(in_channels=[32, 64, 128], out_channels=16, num_csp_blocks=1)
+    config.model.bbox_head.update(in_channels=16, feat_channels=16)
+    model = MODELS.build(sliced(config, (64, 48)).model).eval()
+    sample = DetDataSample(metainfo=dict(img_shape=(70, 101), scale_factor=(1.0, 1.0)))
+    image = torch.randint(0, 256, (3, 70, 101), dtype=torch.uint8)
+    with torch.no_grad():
+        (found,) = model.test_step(dict(inputs=[image], data_samples=[sample]))
+    assert found.pred_instances.bboxes.shape[1] == 4

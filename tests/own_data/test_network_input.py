@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from mmcv.transforms import Compose
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data.network_input import NetworkInput, innermost
+from abc_mmdet.own_data.network_input import NetworkInput
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
@@ -65,15 +65,3 @@ def test_boxes_get_the_size_the_pipeline_gives_them(transforms: list[dict]) -> N
 def test_a_pipeline_that_cannot_be_followed() -> None:
     with pytest.raises(UserError, match='MinIoURandomCrop of the test pipeline'):
         NetworkInput([dict(type='MinIoURandomCrop')]).scale((96, 64))
-
-
-def test_wrapped_data_sets() -> None:
-    leaves = [dict(type='CocoDataset', ann_file=name) for name in 'abc']
-    wrapped = dict(
-        type='RepeatDataset',
-        dataset=dict(
-            type='ConcatDataset',
-            datasets=[leaves[0], dict(type='ClassBalancedDataset', dataset=leaves[1]), leaves[2]],
-        ),
-    )
-    assert list(innermost(wrapped)) == leaves
