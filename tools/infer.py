@@ -40,6 +40,8 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
     )
     args = parser.parse_intermixed_args()
+    if args.overlap != parser.get_default('overlap') and not args.slice:
+        raise UserError('--overlap is of slices: add --slice WxH.')
     if args.batch < 1:
         raise UserError(f'--batch {args.batch}: give a number from 1 on.')
     if args.onnx and (args.slice or args.cfg_options):

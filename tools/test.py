@@ -96,6 +96,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
+    of_slices = ('overlap', 'merge', 'upscale', 'slice_batch', 'no_full_image')
+    given = [name for name in of_slices if getattr(args, name) != parser.get_default(name)]
+    if given and not args.slice:
+        raise UserError(f'--{given[0].replace("_", "-")} is of slices: add --slice WxH.')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 

@@ -40,8 +40,15 @@ def detect_files(
         One message per file that could not be read.
 
     Raises:
-        UserError: ``out`` cannot be written to.
+        UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
     """
+    originals = {source.path.resolve() for source in sources}
+    for source in sources:
+        if _drawn(out, source).resolve() in originals:
+            raise UserError(
+                f'{_drawn(out, source)} is one of the inputs, and {source.path} drawn would '
+                'replace it: choose another folder for the results.'
+            )
     files = DetectionFiles(out, detector.classes)
     failures: list[str] = []
     for is_film, batch in _batches(sources, detector.batch_size):
@@ -62,7 +69,7 @@ def detect_files(
                 failures.append(str(error))
         found = detector([picture for _, picture in read])
         for (source, _), each in zip(read, found, strict=True):
-            each.save(out / 'pictures' / _writable(source.name), score_thr)
+            each.save(_drawn(out, source), score_thr)
             files.add(source.name, each.above(score_thr))
         advance(len(batch))
     files.write()
@@ -95,7 +102,7 @@ def _detect_film(
 ) -> None:
     path = PurePosixPath(source.name)
     pictures, number = iter(film), 0
-    with PictureSink(out / 'pictures' / path.with_name(f'{path.name}.mp4'), film.fps) as sink:
+    with PictureSink(_drawn(out, source), film.fps) as sink:
         while batch := list(islice(pictures, detector.batch_size)):
             for found in detector(batch):
                 name = path.with_suffix('') / f'{number:06d}.jpg'
@@ -105,6 +112,9 @@ def _detect_film(
             advance(len(batch))
 
 
-def _writable(name: str) -> str:
-    """The name, with another suffix where OpenCV reads this one but may not write it."""
-    return name if PurePosixPath(name).suffix.lower() in PICTURES else f'{name}.jpg'
+def _drawn(out: Path, source: Source) -> Path:
+    """Where it is drawn: with another suffix where OpenCV reads this one but may not write it."""
+    if source.is_film:
+        return out / 'pictures' / f'{source.name}.mp4'
+    is_writable = PurePosixPath(source.name).suffix.lower() in PICTURES
+    return out / 'pictures' / (source.name if is_writable else f'{source.name}.jpg')

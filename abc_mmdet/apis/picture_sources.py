@@ -49,8 +49,14 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
     names: set[str] = set()
     for given in inputs:
         root, paths = _expand(given)
+        found = bool(paths)
         if leave_out is not None and paths != [Path(given)]:
             paths = [path for path in paths if leave_out.resolve() not in path.resolve().parents]
+        if found and not paths:
+            raise UserError(
+                f'{given}: all of it lies in {leave_out}, the folder of the results; choose another '
+                'one for them.'
+            )
         if not paths:
             kinds = ', '.join(PICTURES + FILMS)
             raise UserError(f'{given}: there is no picture and no film in it ({kinds}).')

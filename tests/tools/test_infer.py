@@ -154,6 +154,7 @@ def test_fifty_megapixels(infer: Callable[..., int], model, tmp_path: Path) -> N
         (['empty'], 'empty: there is no picture and no film in it'),
         (['missing.jpg'], 'missing.jpg does not exist'),
         ([], 'Give CONFIG, CHECKPOINT and at least one INPUT'),
+        (['a.jpg', '--overlap', '0.3'], '--overlap is of slices'),
         (['a.jpg', '--batch', '0'], '--batch 0: give a number from 1 on'),
         (['a.jpg', '--onnx', 'a.onnx', '--slice', '64x64'], '--slice and --cfg-options need'),
     ],
@@ -173,6 +174,23 @@ def test_mistakes_end_in_one_message(
     assert infer(*model, *inputs, '--out', 'out') == 2
     assert message in capfd.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_inputs_are_not_drawn_over(
+    infer: Callable[..., int], model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    original = tmp_path / 'pictures' / 'a.jpg'
+    original.parent.mkdir()
+    cv2.imwrite(str(original), np.zeros((8, 8, 3), np.uint8))
+    content = original.read_bytes()
+    for given, message in (
+        (original, 'is one of the inputs'),
+        (original.parent, 'all of it lies in'),
+    ):
+        assert infer(*model, given, '--out', tmp_path, '--score-thr', 0) == 2
+        assert message in capfd.readouterr().err
+    assert [path for path in tmp_path.rglob('*') if path.is_file()] == [original]
+    assert original.read_bytes() == content
 
 
 def test_a_place_that_cannot_be_written_to(
