@@ -93,7 +93,7 @@ def test_files(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (command,) = [c for c in COMMANDS if 'street.mp4' in c]
     execute(command, user, monkeypatch)
     written = {str(path.relative_to(user / 'found')) for path in (user / 'found').rglob('*.*')}
-    pictures = {f'pictures/{name}' for name in ('crossing.jpg', 'tall.png', 'street.mp4.mp4')}
+    pictures = {f'pictures/{name}' for name in ('crossing.jpg', 'tall.png', 'street.mp4')}
     assert written == {*pictures, 'detections.json', 'detections.csv'}
 
 

@@ -28,13 +28,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, type=Path, help='folder of the results')
     parser.add_argument('--onnx', help='model of export_onnx.py, in place of CONFIG and CHECKPOINT')
     parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='lowest score to draw and list'
+        '--score-thr', type=float, default=0.3, help='lowest score to draw and list; default 0.3'
     )
-    parser.add_argument('--batch', type=int, default=1, help='images of one size that run together')
+    parser.add_argument(
+        '--batch', type=int, default=1, help='images of one size that run together; default 1'
+    )
     parser.add_argument(
         '--slice', type=frame_size, metavar='WxH', help='detect in overlapping slices of this size'
     )
-    parser.add_argument('--overlap', type=float, default=0.2, help='of slices, share of their size')
+    parser.add_argument(
+        '--overlap', type=float, default=0.2, help='of slices, share of their size; default 0.2'
+    )
     parser.add_argument('--device', help='such as cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
@@ -72,12 +76,15 @@ def main() -> int:
         file_mistakes(),
         tqdm(total=sum(map(number_of_pictures, sources)), unit='image', mininterval=1) as bar,
     ):
-        failures = detect_files(detector, sources, args.out, args.score_thr, bar.update)
-    print(f'{args.out}: pictures/, detections.json, detections.csv')
-    if failures:
-        print(f'\n{len(failures)} of {len(sources)} files were left out:', file=sys.stderr)
-        print('\n'.join(failures), file=sys.stderr)
-    return 1 if failures else 0
+        outcome = detect_files(detector, sources, args.out, args.score_thr, bar.update)
+    print(
+        f'{args.out}: pictures/, detections.json, detections.csv; {outcome.detections} detections '
+        f'with a score from {args.score_thr:g} on in {outcome.pictures} pictures'
+    )
+    if outcome.failures:
+        print(f'\nleft out: {len(outcome.failures)} of {len(sources)} files', file=sys.stderr)
+        print('\n'.join(outcome.failures), file=sys.stderr)
+    return 1 if outcome.failures else 0
 
 
 if __name__ == '__main__':

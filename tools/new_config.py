@@ -47,6 +47,9 @@ def parse_args() -> argparse.Namespace:
         choices=list(NETWORKS),
         help='s for a GPU, narrow for a CPU; default: what there is here',
     )
+    parser.add_argument(
+        '--iterations', type=int, metavar='N', help='of the training; default: from the data'
+    )
     parser.add_argument('--out', type=Path, default=Path('my_data.py'), metavar='FILE')
     parser.add_argument('--overwrite', action='store_true', help='replace FILE if it exists')
     return parser.parse_args()
@@ -65,6 +68,7 @@ def main() -> None:
         args.network or ('s' if torch.cuda.is_available() else 'narrow'),
         None if names is None else [name.strip() for name in names.split(',')],
         args.small_by_size,
+        args.iterations,
         command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
         overwrite=args.overwrite,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,13 +18,27 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import PictureSink
 
 
+@dataclass
+class Outcome:
+    """What became of the files.
+
+    Attributes:
+        pictures, detections: how many are in the lists, those of films included.
+        failures: one message per file that could not be read.
+    """
+
+    pictures: int = 0
+    detections: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
 def detect_files(
     detector: PictureDetector,
     sources: Sequence[Source],
     out: Path,
     score_thr: float = 0.3,
     advance: Callable[[int], Any] = lambda number: None,
-) -> list[str]:
+) -> Outcome:
     """Draw what is found in pictures and films, and list it (:class:`DetectionFiles`).
 
     Drawn pictures lie below ``out/pictures`` under their own names, films there as ``.mp4``. A
@@ -36,9 +51,6 @@ def detect_files(
         score_thr: detections below are neither drawn nor listed.
         advance: told how many pictures were done, now and then.
 
-    Returns:
-        One message per file that could not be read.
-
     Raises:
         UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
     """
@@ -50,13 +62,13 @@ def detect_files(
                 'replace it: choose another folder for the results.'
             )
     files = DetectionFiles(out, detector.classes)
-    failures: list[str] = []
+    outcome = Outcome()
     for is_film, batch in _batches(sources, detector.batch_size):
         if is_film:
             try:
                 film = Film(batch[0].path)
             except UserError as error:
-                failures.append(str(error))
+                outcome.failures.append(str(error))
                 advance(1)
                 continue
             _detect_film(detector, batch[0], film, out, score_thr, files, advance)
@@ -66,14 +78,15 @@ def detect_files(
             try:
                 read.append((source, read_picture(source.path)))
             except UserError as error:
-                failures.append(str(error))
+                outcome.failures.append(str(error))
         found = detector([picture for _, picture in read])
         for (source, _), each in zip(read, found, strict=True):
             each.save(_drawn(out, source), score_thr)
             files.add(source.name, each.above(score_thr))
         advance(len(batch))
     files.write()
-    return failures
+    outcome.pictures, outcome.detections = len(files.images), len(files.annotations)
+    return outcome
 
 
 def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[Source]]]:
@@ -105,7 +118,7 @@ def _detect_film(
     with PictureSink(_drawn(out, source), film.fps) as sink:
         while batch := list(islice(pictures, detector.batch_size)):
             for found in detector(batch):
-                name = path.with_suffix('') / f'{number:06d}.jpg'
+                name = path / f'{number:06d}.jpg'
                 sink.add(name.name, found.draw(score_thr))
                 files.add(str(name), found.above(score_thr), film=source.name, number=number)
                 number += 1
@@ -115,6 +128,7 @@ def _detect_film(
 def _drawn(out: Path, source: Source) -> Path:
     """Where it is drawn: with another suffix where OpenCV reads this one but may not write it."""
     if source.is_film:
-        return out / 'pictures' / f'{source.name}.mp4'
+        suffix = '' if source.name.endswith('.mp4') else '.mp4'
+        return out / 'pictures' / f'{source.name}{suffix}'
     is_writable = PurePosixPath(source.name).suffix.lower() in PICTURES
     return out / 'pictures' / (source.name if is_writable else f'{source.name}.jpg')

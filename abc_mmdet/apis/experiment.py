@@ -63,10 +63,14 @@ def _check_is_read(config: Config, option: str) -> None:
     last = option.split('.')[-1]
     fields = [field for key in READ for field in _fields(config.get(key), key, last)][:5]
     if variable in config:
-        problem = 'a variable of the config file, and the fields that use it have their value already'
+        problem = (
+            'a variable of the config file, and the fields that use it have their value already'
+        )
     else:
         problem = 'nothing reads a field of this name'
-    advice = f'Override instead: {", ".join(fields)}' if fields else 'Override the fields themselves'
+    advice = (
+        f'Override instead: {", ".join(fields)}' if fields else 'Override the fields themselves'
+    )
     raise UserError(f'--cfg-options {option}: {problem}. {advice}.')
 
 

@@ -57,6 +57,7 @@ def write_experiment(
     network: str = 's',
     small_classes: Sequence[str] | None = None,
     small_by_size: bool = False,
+    iterations: int | None = None,
     command: str = 'tools/new_config.py',
     overwrite: bool = False,
 ) -> NewExperiment:
@@ -68,7 +69,7 @@ def write_experiment(
         train, val: annotation files.
         images: folders of the images; each split takes the one that has its files.
         val_images: the folder of the validation images.
-        network, small_classes, small_by_size: as in :func:`choose`.
+        network, small_classes, small_by_size, iterations: as in :func:`choose`.
         command: that was given, for the first line of the config.
         overwrite: replace ``out`` if it exists.
 
@@ -89,7 +90,7 @@ def write_experiment(
     if stops:
         lines = [line for finding in stops for line in finding_lines(finding)]
         raise UserError('\n'.join(['The data is not ready for training.', *lines]))
-    recipe = choose(train_file, val_file, network, small_classes, small_by_size)
+    recipe = choose(train_file, val_file, network, small_classes, small_by_size, iterations)
     seen_from = os.path.abspath(out.parent)
     base = os.path.abspath(configs)
     if os.path.commonpath([seen_from, os.path.dirname(base)]) == os.path.dirname(base):

@@ -30,6 +30,9 @@ TINY = 8.0
 BOTH_WAYS = 0.05
 """Share of upright (or lying) images from which on the input has to hold both."""
 
+LEAST = 20
+"""Iterations, so that there is one to warm up in and one to average over."""
+
 _LONG_EDGES = (320, 416, 512, 640, 800, 960, 1120, 1280)
 
 
@@ -71,6 +74,7 @@ def choose(
     network: str,
     small_classes: Sequence[str] | None = None,
     small_by_size: bool = False,
+    iterations: int | None = None,
 ) -> Recipe:
     """Choose everything from the annotation files.
 
@@ -79,10 +83,13 @@ def choose(
         network: a key of :data:`NETWORKS`.
         small_classes: names given by the user.
         small_by_size: the auxiliary task is about small boxes of all classes.
+        iterations: of the training, given by the user.
 
     Raises:
-        UserError: no boxes, classes that do not fit each other, or unknown small classes.
+        UserError: too few iterations, no boxes, classes that do not fit each other, or unknown small classes.
     """
+    if iterations is not None and iterations < LEAST:
+        raise UserError(f'--iterations {iterations}: give {LEAST} or more.')
     recipe = Recipe(network)
     _choose_classes(recipe, train, val)
     on_disk = BoxSizes.of(train, recipe.classes, None)
@@ -91,7 +98,7 @@ def choose(
     recipe.sizes = sizes = BoxSizes.of(train, recipe.classes, resize)
     _choose_small(recipe, sizes, small_classes, small_by_size)
     _choose_levels(recipe, sizes)
-    _choose_training(recipe, len(train.images))
+    _choose_training(recipe, len(train.images), iterations)
     return recipe
 
 
@@ -219,7 +226,7 @@ def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
     )
 
 
-def _choose_training(recipe: Recipe, num_images: int) -> None:
+def _choose_training(recipe: Recipe, num_images: int, iterations: int | None) -> None:
     network = NETWORKS[recipe.network]
     width, height = recipe.img_scale
     fitting = [batch for batch in network.batches if batch * width * height <= network.pixels]
@@ -227,10 +234,10 @@ def _choose_training(recipe: Recipe, num_images: int) -> None:
     recipe.lr = round(network.lr * math.sqrt(recipe.batch / network.batches[0]), 5)
     fewest, most = network.iterations
     wanted = network.passes * num_images / recipe.batch
-    recipe.max_iters = int(min(max(round(wanted, -2), fewest), most))
+    recipe.max_iters = iterations or int(min(max(round(wanted, -2), fewest), most))
     passes = recipe.max_iters * recipe.batch / num_images
     bound = {fewest: ', the fewest proposed', most: ', the most proposed'}
     recipe.why['max_iters'] = (
         f'{passes:.3g} passes over {num_images} images in batches of {recipe.batch}'
-        + bound.get(recipe.max_iters, '')
+        + (', as asked for' if iterations else bound.get(recipe.max_iters, ''))
     )

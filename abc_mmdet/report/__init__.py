@@ -2,9 +2,10 @@ from .detections import read_detections
 from .evaluated import Evaluated, evaluate
 from .page import render, write_page
 from .test_set import TestSet, load_test_set
-from .training_log import training_curves
+from .training_log import Curve, training_curves
 
 __all__ = [
+    'Curve',
     'Evaluated',
     'TestSet',
     'evaluate',

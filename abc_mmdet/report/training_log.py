@@ -31,10 +31,10 @@ class Curve:
 
 
 def training_curves(run: str, work_dir: Path) -> list[Curve]:
-    """Losses and conflicts of a run, from all its sessions.
+    """Losses and conflicts of a run, from all its sessions; none if it was too short to log any.
 
     Raises:
-        UserError: the folder is no work_dir, or nothing was logged in it.
+        UserError: the folder is no work_dir.
     """
     if not work_dir.is_dir():
         raise UserError(f'--logs {run}={work_dir}: there is no such folder.')
@@ -46,8 +46,6 @@ def training_curves(run: str, work_dir: Path) -> list[Curve]:
     entries = logged_scalars(work_dir)
     names = {name for entry in entries.values() for name in entry}
     keys = sorted(name for name in names if 'loss' in name or 'conflict' in name)
-    if not keys:
-        raise UserError(f'--logs {run}={work_dir}: its log has neither losses nor conflicts.')
     return [_curve(run, key, {s: e[key] for s, e in entries.items() if key in e}) for key in keys]
 
 

@@ -7,7 +7,6 @@ import torch
 from mmengine.config import Config
 
 import mmdet
-
 from abc_mmdet.apis import load_experiment, sliced
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS

@@ -156,3 +156,11 @@ def test_files_that_do_not_fit() -> None:
 def test_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'data\.json has no usable box'):
         recipe(data_set({}, names=['a']))
+
+
+def test_iterations_may_be_given() -> None:
+    file = data_set({'person': [10.0] * 50})
+    assert recipe(file, iterations=200).max_iters == 200
+    assert recipe(file, iterations=200).why['max_iters'].endswith(', as asked for')
+    with pytest.raises(UserError, match='--iterations 5: give 20 or more'):
+        recipe(file, iterations=5)

@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -11,6 +12,7 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_messages
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import (
+    Curve,
     evaluate,
     load_test_set,
     read_detections,
@@ -94,6 +96,17 @@ def check_names(args: argparse.Namespace) -> None:
         raise UserError(f'--logs names {unknown}, but the results are named {names}.')
 
 
+def curves_or_note(name: str, work_dir: Path) -> list[Curve]:
+    curves = training_curves(name, work_dir)
+    if not curves:
+        print(
+            f'--logs {name}={work_dir}: no losses were logged, so the page has no curves of it. '
+            'Was the training shorter than default_hooks.logger.interval?',
+            file=sys.stderr,
+        )
+    return curves
+
+
 def main() -> None:
     args = parse_args()
     check_names(args)
@@ -108,7 +121,7 @@ def main() -> None:
                 'None of the results has a detection. Was the right checkpoint tested, and is '
                 'model.test_cfg.score_thr low enough?'
             )
-        curves = [curve for name, path in args.logs for curve in training_curves(name, path)]
+        curves = [curve for name, path in args.logs for curve in curves_or_note(name, path)]
         results = [
             evaluate(name, str(path), test_set, found[name], args.score_thr)
             for name, path in args.results

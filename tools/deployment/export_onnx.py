@@ -68,6 +68,12 @@ def report(exported: Exported) -> None:
         f'suppression: {agreement.alike} of {agreement.detections} detections alike, '
         f'{agreement.surplus} others'
     )
+    if not agreement.detections:
+        print(
+            f'Nothing was found with a score above {recorded.score_thr:g}, so boxes and '
+            'suppression were not compared: give --images with objects in them, or a trained checkpoint.',
+            file=sys.stderr,
+        )
 
 
 def main() -> int:
