@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.merging import MergeDetections
@@ -17,32 +16,11 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
-from .slice_grid import Rectangle, seen_whole, slice_grid
+from .slice_grid import seen_whole, slice_grid
+from .slice_view import View
 
 INNER = 'detector.'  # what the names of the wrapped detector's parameters begin with
 FULL_IMAGE = (True, False, 'native')
-
-
-class View(NamedTuple):
-    """A part of an image that goes through the network.
-
-    Attributes:
-        image: its place in the batch.
-        part: ``x1, y1, x2, y2`` in pixels of the network's input.
-        size: width and height that the part is resized to.
-        room: width and height that it is padded to, so that views can be stacked.
-    """
-
-    image: int
-    part: Rectangle
-    size: tuple[int, int]
-    room: tuple[int, int]
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """By how much it is resized, across and down."""
-        x1, y1, x2, y2 = self.part
-        return self.size[0] / (x2 - x1), self.size[1] / (y2 - y1)
 
 
 @MODELS.register_module()
@@ -186,16 +164,17 @@ class SlicedDetector(BaseDetector):
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for k, view in enumerate(views):
             groups[self._padded(view, batch_inputs)].append(k)
+        pad = getattr(self.data_preprocessor, 'pad_value', 0)
         found: dict[int, InstanceData] = {}
         for shape, members in groups.items():
             for begin in range(0, len(members), self.batch_size):
                 chunk = members[begin : begin + self.batch_size]
-                inputs = torch.stack([self._cut(batch_inputs, views[k], shape) for k in chunk])
-                samples = [_sample(views[k], scales[views[k].image], shape) for k in chunk]
+                inputs = torch.stack([views[k].cut(batch_inputs, shape, pad) for k in chunk])
+                samples = [views[k].sample(scales[views[k].image], shape) for k in chunk]
                 for k, sample in zip(
                     chunk, self.detector.predict(inputs, samples, rescale=True), strict=True
                 ):
-                    found[k] = _moved(sample.pred_instances, views[k], scales[views[k].image])
+                    found[k] = views[k].in_image(sample.pred_instances, scales[views[k].image])
         return [found[k] for k in range(len(views))]
 
     def _padded(self, view: View, batch_inputs: Tensor) -> tuple[int, int]:
@@ -207,21 +186,6 @@ class SlicedDetector(BaseDetector):
         divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
         width, height = (-(-side // divisor) * divisor for side in view.room)
         return min(height, batch_inputs.shape[-2]), min(width, batch_inputs.shape[-1])
-
-    def _cut(self, batch_inputs: Tensor, view: View, shape: tuple[int, int]) -> Tensor:
-        """``(C, *shape)``: the part of the image, resized and padded as the preprocessor does."""
-        x1, y1, x2, y2 = view.part
-        part = batch_inputs[view.image, :, y1:y2, x1:x2]
-        width, height = view.size
-        if (width, height) != (x2 - x1, y2 - y1):
-            size = height, width
-            part = interpolate(part[None], size, mode='bilinear', antialias=True)[0]
-        if (height, width) == shape:
-            return part
-        value = getattr(self.data_preprocessor, 'pad_value', 0)
-        padded = part.new_full((len(part), *shape), value)
-        padded[:, :height, :width] = part
-        return padded
 
     def _merged(
         self, found: list[InstanceData], views: list[View], scale: tuple[float, float]
@@ -256,29 +220,6 @@ def _scale_factor(sample: DetDataSample) -> tuple[float, float]:
     """Pixels of the network's input per pixel of the image file, across and down."""
     factor = sample.metainfo.get('scale_factor', (1.0, 1.0))
     return float(factor[0]), float(factor[1])
-
-
-def _sample(view: View, scale: tuple[float, float], shape: tuple[int, int]) -> DetDataSample:
-    """What a head asks to know about its input."""
-    size = view.size[1], view.size[0]
-    factor = scale[0] * view.scale[0], scale[1] * view.scale[1]
-    return DetDataSample(
-        metainfo=dict(
-            img_shape=size,
-            ori_shape=(round(size[0] / factor[1]), round(size[1] / factor[0])),
-            pad_shape=shape,
-            batch_input_shape=shape,
-            scale_factor=factor,
-        )
-    )
-
-
-def _moved(instances: InstanceData, view: View, scale: tuple[float, float]) -> InstanceData:
-    """Boxes of a view in the frame of its image."""
-    x, y = view.part[0] / scale[0], view.part[1] / scale[1]
-    if x or y:
-        instances.bboxes = instances.bboxes + instances.bboxes.new_tensor([x, y, x, y])
-    return instances
 
 
 def _without_inner_prefix(_: nn.Module, state_dict: dict, prefix: str, __: dict) -> None:

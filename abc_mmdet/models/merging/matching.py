@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 METRICS = ('iou', 'ios')
+MOST_PAIRS = 1 << 20
+"""That are compared at a time; a bound of the memory that is taken."""
 
 
 def overlap(a: Tensor, b: Tensor, metric: str) -> Tensor:
@@ -43,14 +45,19 @@ def matching_pairs(boxes: Tensor, labels: Tensor, threshold: float, metric: str)
     stop = torch.searchsorted(left, right[order].contiguous())
     number = torch.arange(len(boxes), device=boxes.device)
     counts = (stop - number - 1).clamp(min=0)
-    first = number.repeat_interleave(counts)
-    begin = counts.cumsum(0) - counts
-    second = first + 1 + torch.arange(len(first), device=boxes.device) - begin[first]
-    first, second = order[first], order[second]
-    touch = (boxes[first, 1] < boxes[second, 3]) & (boxes[second, 1] < boxes[first, 3])
-    pairs = torch.stack([first[touch], second[touch]]).sort(0).values
-    match = overlap(boxes[pairs[0]], boxes[pairs[1]], metric) >= threshold
-    return pairs[:, match]
+    ends = counts.cumsum(0)
+    total = int(ends[-1])
+    found = []
+    for begin in range(0, total or 1, MOST_PAIRS):
+        pair = torch.arange(begin, min(begin + MOST_PAIRS, total), device=boxes.device)
+        first = torch.searchsorted(ends, pair, right=True)
+        second = first + 1 + pair - (ends - counts)[first]
+        first, second = order[first], order[second]
+        touch = (boxes[first, 1] < boxes[second, 3]) & (boxes[second, 1] < boxes[first, 3])
+        pairs = torch.stack([first[touch], second[touch]]).sort(0).values
+        match = overlap(boxes[pairs[0]], boxes[pairs[1]], metric) >= threshold
+        found.append(pairs[:, match])
+    return torch.cat(found, dim=1)
 
 
 def greedy_keepers(pairs: Tensor, number: int) -> Tensor:
