@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from abc_mmdet.apis import picture_file
 from abc_mmdet.errors import UserError
 
 LEAST_SIDE = 48
@@ -47,7 +48,7 @@ class Crop:
 
 @lru_cache(maxsize=4)
 def read_picture(path: Path) -> np.ndarray:
-    """``(H, W, 3)`` uint8, whatever the depth and channels of the file.
+    """As :func:`abc_mmdet.apis.picture_file.read_picture`, but the last few are remembered.
 
     Raises:
         UserError: no such file, or none that can be read.
@@ -57,10 +58,7 @@ def read_picture(path: Path) -> np.ndarray:
             f'There is no picture {path}; its name comes from the annotation file and the data '
             'set of test_dataloader. --gallery 0 makes a report without pictures.'
         )
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise UserError(f'{path} cannot be read as a picture: it is damaged, or of another format.')
-    return picture
+    return picture_file.read_picture(path)
 
 
 def crop(

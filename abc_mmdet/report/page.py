@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+
+from abc_mmdet.apis.picture_file import write_whole
 
 from .chart_sections import (
     ap_charts,
@@ -95,7 +96,4 @@ def signed(difference: float) -> str:
 
 def write_page(path: Path, text: str) -> None:
     """The file is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
+    write_whole(path, text.encode())

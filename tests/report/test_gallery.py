@@ -107,8 +107,10 @@ def test_pictures_of_all_kinds_and_none(tmp_path: Path) -> None:
         read = read_picture(tmp_path / name)
         assert read.shape == (5, 7, 3) and read.dtype == np.uint8
     assert read_picture(tmp_path / 'deep.png').max() == 40_000 // 256
-    (tmp_path / 'cut.jpg').write_bytes(b'\xff\xd8\xff')
-    with pytest.raises(UserError, match=r'cut\.jpg cannot be read'):
-        read_picture(tmp_path / 'cut.jpg')
+    for content, message in ((b'\xff\xd8\xff', 'is no image'), (b'', 'is empty')):
+        path = tmp_path / f'{len(content)}.jpg'
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf'{path.name} {message}'):
+            read_picture(path)
     with pytest.raises(UserError, match='--gallery 0'):
         read_picture(tmp_path / 'none.jpg')
