@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,25 @@ def test_the_tool_shows_slices(folder: Path) -> None:
     changed = (cv2.imread(str(folder / 'new/slices.png')) != before).any(-1)
     assert changed[:, [103, 127, 128]].mean() > 0.9, 'borders from top to bottom'
     assert not changed[10:60, 10:90].any()
+
+
+def test_what_show_slices_refuses(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=dict(weight=torch.zeros(1))), other)
+    weights = 'work_dirs/mine/iter_100000.pth'
+    result = run(SHOW.replace(weights, str(other)), folder)
+    assert result.returncode == 2, 'weights of another network'
+    assert 'Traceback' not in result.stderr
+
+
+def test_options_of_slices_need_slices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = str(ROOT / 'tools/test.py')
+    monkeypatch.setattr(sys, 'argv', [tool, 'config.py', 'weights.pth', '--slice-batch', '4'])
+    with pytest.raises(SystemExit, match='2'):
+        runpy.run_path(tool, run_name='__main__')
+    assert '--slice-batch is of slices: add --slice WxH' in capsys.readouterr().err
 
 
 def test_the_call_gives_a_detector() -> None:
