@@ -54,8 +54,8 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
             paths = [path for path in paths if leave_out.resolve() not in path.resolve().parents]
         if found and not paths:
             raise UserError(
-                f'{given}: all of it lies in {leave_out}, the folder of the results; choose another '
-                'one for them.'
+                f'{given}: all of it lies in {leave_out}, the folder of the results; choose '
+                'another one for them.'
             )
         if not paths:
             kinds = ', '.join(PICTURES + FILMS)
