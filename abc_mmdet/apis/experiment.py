@@ -1,7 +1,7 @@
 """Reads an experiment: a config file and what the command line changes in it."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ def _check_is_read(config: Config, option: str) -> None:
 
 def _fields(value: Any, path: str, name: str) -> Iterator[str]:
     """Paths below a field that end with a name."""
+    items: Iterable[tuple[Any, Any]]
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, (list, tuple)):

@@ -86,7 +86,8 @@ def choose(
         iterations: of the training, given by the user.
 
     Raises:
-        UserError: too few iterations, no boxes, classes that do not fit each other, or unknown small classes.
+        UserError: too few iterations, no boxes, classes that do not fit each other, or unknown
+            small classes.
     """
     if iterations is not None and iterations < LEAST:
         raise UserError(f'--iterations {iterations}: give {LEAST} or more.')

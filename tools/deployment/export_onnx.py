@@ -70,8 +70,8 @@ def report(exported: Exported) -> None:
     )
     if not agreement.detections:
         print(
-            f'Nothing was found with a score above {recorded.score_thr:g}, so boxes and '
-            'suppression were not compared: give --images with objects in them, or a trained checkpoint.',
+            f'Nothing was found with a score above {recorded.score_thr:g}, so neither boxes nor '
+            'suppression were compared: give --images with objects, or a trained checkpoint.',
             file=sys.stderr,
         )
 
