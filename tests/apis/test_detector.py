@@ -20,7 +20,6 @@ TINY = {
     'model.backbone.widen_factor': 0.125,
     'model.backbone.deepen_factor': 0.1,
     'model.neck.in_channels': [16, 32, 64, 128],
-    'img_scale': (128, 96),
 }
 STOCK = dict(  # a config of MMDetection's, without anything of ours
     default_scope='mmdet',
