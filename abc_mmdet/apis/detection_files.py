@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from abc_mmdet.apis.detections import Detections
-from abc_mmdet.apis.picture_file import write_whole
+from abc_mmdet.whole_file import write_whole
 
 
 class DetectionFiles:

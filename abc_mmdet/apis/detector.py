@@ -14,6 +14,7 @@ from abc_mmdet.apis.inference_model import load_inference_model, without_auxilia
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.apis.preflight import check_checkpoint
+from abc_mmdet.apis.sliced_config import sliced
 
 
 class Detector(PictureDetector):
@@ -54,8 +55,6 @@ class Detector(PictureDetector):
         check_checkpoint(str(checkpoint), 'checkpoint')
         config = without_auxiliary(config)
         if slicing is not None:
-            from abc_mmdet.apis.sliced_config import sliced
-
             config = sliced(config, **slicing)
         transforms = picture_pipeline(config)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')

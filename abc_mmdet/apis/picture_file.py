@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -12,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import write_whole
 
 # Where a whole file of these kinds ends; a cut one is decoded all the same, with grey below.
 _ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
@@ -91,20 +90,3 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     if not is_written:
         raise UserError(f'{path}: OpenCV cannot write {path.suffix or "files without suffix"}.')
     write_whole(path, content.tobytes())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under its name only when it is whole; makes its folder.
-
-    Raises:
-        UserError: a place that cannot be written to.
-    """
-    partial = path.with_name(f'.{path.name}.tmp')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise UserError(f'cannot write {path}: {error.strerror}') from error

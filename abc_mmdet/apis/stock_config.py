@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 import mmdet.registry
+from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models import NWDBlendLoss, SizeAwareIoULoss
@@ -82,7 +83,7 @@ class _Rewriting:
             return type(value)(item for item in walked if item is not _NOTHING)
         if not isinstance(value, dict):
             return value
-        name = _type_name(value)
+        name = type_name(value)
         if name in self.own_types:
             replaced = self.replace(value, name, field)
             if replaced is _NOTHING:
@@ -91,7 +92,7 @@ class _Rewriting:
             if replaced is None:
                 self.problems.append(f'{field}: {name}')
             else:
-                self.changes.append(f'{field}: {name} -> {_type_name(replaced)}')
+                self.changes.append(f'{field}: {name} -> {type_name(replaced)}')
                 return self.walk(replaced, field)
         items = {k: self.walk(v, f'{field}.{k}'.lstrip('.')) for k, v in value.items()}
         return {k: v for k, v in items.items() if v is not _NOTHING}
@@ -128,11 +129,11 @@ class _Rewriting:
         """What is to be changed in more than one place of a detector: neck and head."""
         model = dict(model)
         neck, head = model.get('neck'), model.get('bbox_head')
-        if isinstance(neck, dict) and _type_name(neck) == 'ABCPAFPN':
+        if isinstance(neck, dict) and type_name(neck) == 'ABCPAFPN':
             model['neck'] = self.neck(neck)
             if num_aux := neck.get('num_aux_levels', 0):
                 model['backbone'] = self.without_finest(model['backbone'], num_aux)
-        if isinstance(head, dict) and _type_name(head) == 'ABCHead':
+        if isinstance(head, dict) and type_name(head) == 'ABCHead':
             # The main head may have had these to itself; a plain detector's come from the model
             main = dict(head['main_head'])
             own = {key: main.pop(key) for key in ('train_cfg', 'test_cfg') if key in main}
@@ -153,7 +154,7 @@ class _Rewriting:
     def without_finest(self, backbone: dict, number: int) -> dict:
         """The backbone without its ``number`` finest outputs, which were for training only."""
         outputs = backbone.get('out_indices')
-        if outputs is None and _type_name(backbone) not in self.own_types:
+        if outputs is None and type_name(backbone) not in self.own_types:
             parameters = inspect.signature(MODELS.get(backbone['type'])).parameters
             outputs = parameters['out_indices'].default if 'out_indices' in parameters else None
         if not isinstance(outputs, (list, tuple)) or len(outputs) <= number:
@@ -176,11 +177,6 @@ def _own_types() -> set[str]:
         for name, kind in registry.module_dict.items()
         if kind.__module__.split('.')[0] == PACKAGE
     }
-
-
-def _type_name(value: dict) -> str:
-    kind = value.get('type', '')
-    return kind.split('.')[-1] if isinstance(kind, str) else getattr(kind, '__name__', '')
 
 
 def _parameters(kind: type) -> list[str]:

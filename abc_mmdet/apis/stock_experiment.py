@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from abc_mmdet.models.plain_checkpoint import (
     to_plain,
     write_checkpoint,
 )
+from abc_mmdet.whole_file import replace_file
 from mmdet.registry import MODELS
 
 SIDE = 128  # pixels; a multiple of every stride in use
@@ -68,9 +68,7 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     weights = {key: plain[key] for key in theirs.state_dict()}
     Path(out_dir).mkdir(parents=True, exist_ok=True)
     write_checkpoint(weights, loaded.get('meta', {}), str(paths[1]))
-    text = f'{paths[0]}.tmp'
-    Path(text).write_text(stock.pretty_text, encoding='utf-8')
-    os.replace(text, paths[0])
+    replace_file(paths[0], stock.pretty_text.encode())
     return StockExperiment(*paths, changes, len(weights), len(loaded['state_dict']) - len(weights))
 
 

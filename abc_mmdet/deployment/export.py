@@ -14,7 +14,6 @@ import torch
 from mmengine.config import Config
 
 from abc_mmdet.apis.inference_model import load_inference_model, without_auxiliary
-from abc_mmdet.apis.picture_file import write_whole
 from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.deployment.agreement import FP16, FP32, Agreement, Bound, compare
 from abc_mmdet.deployment.exportable_detector import ExportableDetector, example_inputs
@@ -24,6 +23,7 @@ from abc_mmdet.deployment.runtime import need, open_session
 from abc_mmdet.deployment.suppression import Suppression
 from abc_mmdet.deployment.trial_inputs import trial_inputs
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import write_whole
 from mmdet.models.dense_heads import YOLOXHead
 
 TRANSFORMS = ('Resize', 'Pad')

@@ -127,7 +127,7 @@ def _about_training(split: Split) -> Iterator[str]:
     small = sum(min(i['width'], i['height']) < minimum for i in split.file.images)
     if small:
         yield f'filter_cfg leaves out {small} images with a side below {minimum} px.'
-    empty = len(split.file.images) - len(set(split.file.boxes.image[split.file.boxes.used]))
+    empty = len(split.file.empty_images)
     if empty and split.filter_cfg.get('filter_empty_gt'):
         yield (
             f'filter_cfg leaves out {empty} images without boxes; with filter_empty_gt=False the '

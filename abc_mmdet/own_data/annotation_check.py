@@ -108,9 +108,7 @@ def _duplicate_boxes(file: CocoFile) -> Iterator[Finding]:
 
 
 def _empty_images(file: CocoFile) -> Iterable[Finding]:
-    boxes = file.boxes
-    filled = set(boxes.image[boxes.used].tolist())
-    empty = [image['file_name'] for i, image in enumerate(file.images) if i not in filled]
+    empty = [image['file_name'] for image in file.empty_images]
     many = len(empty) > len(file.images) / 2
     message = f'of {len(file.images)} images without a usable box: background, if that is meant'
     return several('empty_images', WARNING if many else NOTE, file.path, message, empty)

@@ -49,13 +49,13 @@ def as_dict(checkup: Checkup) -> dict[str, Any]:
 
 
 def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
-    sizes, boxes = split.sizes, split.file.boxes
+    sizes = split.sizes
     return dict(
         fields=split.fields,
         ann_file=split.file.path,
         image_folder=split.folder,
         images=len(split.file.images),
-        empty_images=len(split.file.images) - len(set(boxes.image[boxes.used].tolist())),
+        empty_images=len(split.file.empty_images),
         boxes=len(sizes),
         annotations=len(split.file.annotations) + _malformed_annotations(split),
         input_sizes=[list(shape) for shape in _input_shapes(checkup, split)],

@@ -104,6 +104,12 @@ class CocoFile:
         """All annotations as arrays."""
         return BoxTable.of(self)
 
+    @cached_property
+    def empty_images(self) -> list[dict]:
+        """Images without a usable box."""
+        filled = set(self.boxes.image[self.boxes.used].tolist())
+        return [image for i, image in enumerate(self.images) if i not in filled]
+
     def describe(self, row: int) -> str:
         """An annotation by its number, as a person would look it up."""
         annotation, image = self.annotations[row], self.boxes.image[row]

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from abc_mmdet.apis.picture_file import write_whole
+from abc_mmdet.whole_file import write_whole
 
 from .chart_sections import (
     ap_charts,
@@ -43,6 +43,7 @@ def render(
         title: heading of the page.
     """
     test = results[0].test_set
+    summary = summary_rows(results)
     colour = {result.name: i for i, result in enumerate(results)}
     context: dict[str, Any] = dict(
         title=title,
@@ -51,8 +52,8 @@ def render(
         test=test,
         boxes=int(test.counted.sum()),
         small_names=[test.classes[label] for label in test.small],
-        summary=summary_rows(results),
-        verdicts=verdicts(results),
+        summary=summary,
+        verdicts=verdicts(*summary),
         sizes=SIZES,
         by_size=size_rows(results),
         by_class=class_rows(results),

@@ -93,9 +93,10 @@ def summary_rows(results: Sequence[Evaluated]) -> tuple[list[str], list[Row]]:
     return list(shown.values()), rows
 
 
-def verdicts(results: Sequence[Evaluated]) -> list[tuple[str, list[tuple[str, Figure]]]]:
-    """What is known of the differences to the baseline, per other result."""
-    headings, rows = summary_rows(results)
+def verdicts(
+    headings: Sequence[str], rows: Sequence[Row]
+) -> list[tuple[str, list[tuple[str, Figure]]]]:
+    """What :func:`summary_rows` knows of the differences to the baseline, per other result."""
     return [
         (
             row.name,

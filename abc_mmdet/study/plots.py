@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+
+from abc_mmdet.whole_file import replace_file
 
 from .comparison import Result, Row
 from .ladder import Run
@@ -103,6 +104,4 @@ def save(figure: Figure, path: Path) -> None:
     """As PNG; the file is there as a whole or not at all."""
     content = BytesIO()
     figure.savefig(content, format='png', dpi=DPI)
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_bytes(content.getvalue())
-    os.replace(partial, path)
+    replace_file(path, content.getvalue())

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import replace_file
 
 from . import plots, tables
 from .comparison import Row, compare
@@ -132,7 +133,5 @@ def fill_section(document: Path, name: str, text: str, add: bool = False) -> boo
     _, found_end, after = rest.partition(end)
     if not found or not found_end:
         raise UserError(f'{document}: one of the lines\n  {begin}\n  {end}\nis missing.')
-    partial = document.with_name(f'.{document.name}.partial')
-    partial.write_text(f'{before}{begin}\n{text}\n{end}{after}')
-    os.replace(partial, document)
+    replace_file(document, f'{before}{begin}\n{text}\n{end}{after}'.encode())
     return True

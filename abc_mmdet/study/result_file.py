@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from abc_mmdet.whole_file import replace_file
 
 AP_STEP = 1e-4
 """Resampled figures are kept as whole numbers of this; metrics have as many digits."""
@@ -18,9 +19,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """One line per key; the file is there as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f' {json.dumps(key)}: {json.dumps(_plain(value))}' for key, value in content.items()]
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.write_text('{\n' + ',\n'.join(lines) + '\n}\n')
-    os.replace(partial, path)
+    replace_file(path, ('{\n' + ',\n'.join(lines) + '\n}\n').encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

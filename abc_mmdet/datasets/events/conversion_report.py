@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import replace_file
 
 from .boxes import SIZES, add_counts, total
 
@@ -45,10 +45,8 @@ def write_report(report: dict, out_dir: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    partial = out_dir / f'.{REPORT}.partial'
     try:
-        partial.write_text(json.dumps(report, indent=2) + '\n')
-        os.replace(partial, out_dir / REPORT)
+        replace_file(out_dir / REPORT, (json.dumps(report, indent=2) + '\n').encode())
     except OSError as error:
         raise UserError(f'cannot write {out_dir / REPORT}: {error.strerror or error}') from error
 
