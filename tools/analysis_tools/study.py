@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from mmengine.logging import MMLogger
+
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
 from abc_mmdet.errors import UserError
@@ -116,6 +118,8 @@ def run_all(
 def main() -> int:
     began = time.monotonic()
     args = parse_args()
+    # Reading a ladder reads dozens of configs, and MMEngine tells of each variable in each of them
+    MMLogger.get_current_instance().setLevel('WARNING')
     ladder = use_size(args.ladder, args.size)
     rungs = read_ladder(args.ladder, args.rungs)
     files = RunFiles(args.results / ladder, args.work_dir / ladder)
