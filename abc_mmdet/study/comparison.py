@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -51,7 +51,8 @@ class Row:
         figures: all figures of the validation data.
         gaps: training minus validation data, of the headline figures.
         costs: means over the seeds; ``train_ratio`` is that of the training time to the
-            baseline's (of the processor on a CPU, on the clock on a GPU).
+            baseline's on the same kind of machine (of the processor on a CPU, on the clock on a
+            GPU).
         differences: of the headline figures; none for the baseline, and without it.
     """
 
@@ -76,9 +77,9 @@ def compare(rungs: Sequence[Rung], results: Mapping[Run, Result]) -> list[Row]:
 def _row(rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result]) -> Row:
     results = list(by_seed.values())
     costs = _means([result['cost'] for result in results])
-    clock = 'train_seconds' if results[0]['where']['on_gpu'] else 'train_cpu_seconds'
-    if base and clock in costs:
-        costs['train_ratio'] = costs[clock] / _means([r['cost'] for r in base.values()])[clock]
+    ratios = [r for result in results if (r := _train_ratio(result, base.values())) is not None]
+    if ratios:
+        costs['train_ratio'] = fmean(ratios)
     shared = sorted(seed for seed in set(by_seed) & set(base) if _paired(by_seed[seed], base[seed]))
     differences = {}
     if rung.name != BASELINE and shared:
@@ -95,6 +96,20 @@ def _row(rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result]) 
         costs,
         differences,
     )
+
+
+def _train_ratio(result: Result, base: Iterable[Result]) -> float | None:
+    """Training time to that of the baseline on the same kind of machine; None without one."""
+    where = result['where']
+    clock = 'train_seconds' if where['on_gpu'] else 'train_cpu_seconds'
+    same = [r['cost'].get(clock) for r in base if _machine(r['where']) == _machine(where)]
+    times = [time for time in same if time is not None]
+    ours = result['cost'].get(clock)
+    return ours / fmean(times) if times and ours is not None else None
+
+
+def _machine(where: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(where.get(key) for key in ('device', 'precision', 'threads'))
 
 
 def _paired(ours: Result, theirs: Result) -> bool:

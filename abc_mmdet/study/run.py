@@ -25,6 +25,7 @@ from mmengine.runner import load_checkpoint
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
+from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
 from mmdet.registry import MODELS
 
 from .curves import curves, logged_scalars, training_cost
@@ -60,6 +61,9 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
         where=dict(
             on_gpu=device == 'cuda',
             device=torch.cuda.get_device_name() if device == 'cuda' else platform.machine(),
+            precision='mixed'
+            if device == 'cuda'
+            else precision_on_cpu(config.optim_wrapper.get('cpu_dtype')),
             threads=torch.get_num_threads(),
             torch=torch.__version__,
         ),
