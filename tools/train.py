@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
+    add_standard_hooks,
     check_checkpoint,
     check_data,
     config_mistakes,
@@ -84,6 +85,7 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
 
 def build_runner(config: Config, path: str) -> Runner:
     """The runner with its data sets: all that a wrong config can break, before training."""
+    add_standard_hooks(config)
     with config_mistakes(path):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         # Properties that build what they stand for when they are first read

@@ -4,6 +4,7 @@ from .experiment import load_experiment
 from .frame_size import frame_size
 from .preflight import check_checkpoint, check_data
 from .sliced_config import sliced
+from .standard_hooks import add_standard_hooks
 from .stock_config import to_stock_config
 from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
@@ -11,6 +12,7 @@ from .user_messages import config_mistakes, file_mistakes, user_messages
 __all__ = [
     'Detections',
     'Detector',
+    'add_standard_hooks',
     'check_checkpoint',
     'check_data',
     'config_mistakes',

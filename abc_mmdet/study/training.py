@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from abc_mmdet.apis import config_mistakes, file_mistakes
+from abc_mmdet.apis import add_standard_hooks, config_mistakes, file_mistakes
 
 from . import run_hooks  # noqa: F401  registers the hooks that are named below
 
@@ -56,6 +56,7 @@ def train(config: Config, seed: int, folder: Path) -> Path:
 def training_config(config: Config, seed: int, folder: Path) -> Config:
     """The config with what a run of a study needs: no validation, finer logs, a way to pause."""
     config = config.copy()
+    add_standard_hooks(config)
     config.work_dir = str(folder)
     config.randomness = dict(config.get('randomness', {}), seed=seed)
     for phase in ('val', 'test'):

@@ -40,6 +40,10 @@ class StreamingDetector(SingleStageDetector):
         self.reset_every_step = reset_every_step
         self._memory = {True: StreamMemory(), False: StreamMemory()}  # by self.training
 
+    def forget_streams(self) -> None:
+        """Let recordings that are being trained on go on without memory."""
+        self._memory[True] = StreamMemory()
+
     def unroll(
         self, clips: Sequence[Tensor], samples: Sequence[TrackDataSample]
     ) -> tuple[tuple[Tensor, ...], list[DetDataSample]]:

@@ -34,7 +34,9 @@ class FastSimOTAAssigner(SimOTAAssigner):
     costs agree to about 1e-5 (an exact tie, for example, that the order of that sum breaks).
 
     Unlike MMDetection's it takes ``BaseBoxes`` as ground truth and float64 predictions, and its
-    result never carries a gradient. Source: SimOTA as in YOLOX, Ge et al. 2021, arXiv:2107.08430.
+    result never carries a gradient. Predictions that are NaN are assigned somehow: the loss is NaN
+    then, which can be reported with its batch, while an error from here could not.
+    Source: SimOTA as in YOLOX, Ge et al. 2021, arXiv:2107.08430.
 
     Args: those of ``SimOTAAssigner``. Only the default ``iou_calculator`` is accelerated.
     """
@@ -60,7 +62,7 @@ class FastSimOTAAssigner(SimOTAAssigner):
             ``max_overlaps`` (P,): IoU with it, float32.
 
         Raises:
-            RuntimeError: A score is NaN or outside [0, 1] (on CUDA a device-side assertion).
+            RuntimeError: A score is outside [0, 1] (on CUDA a device-side assertion).
         """
         bboxes = get_box_tensor(pred_instances.bboxes)
         gt_bboxes, gt_labels = get_box_tensor(gt_instances.bboxes), gt_instances.labels
@@ -121,7 +123,7 @@ class FastSimOTAAssigner(SimOTAAssigner):
             scores64 = scores.double()
             extremes = torch.stack(scores64.aminmax())
             # refuses scores outside [0, 1] as MMDetection does, without a synchronisation
-            F.binary_cross_entropy(extremes, torch.zeros_like(extremes))
+            F.binary_cross_entropy(extremes.nan_to_num(0.0), torch.zeros_like(extremes))
             wrong = (-scores64).log1p_().clamp_(min=LOG_FLOOR).neg_()
             right = scores64.log().clamp_(min=LOG_FLOOR).neg_()
             # along the last dimension, where equal priors get equal sums wherever they lie
@@ -167,7 +169,8 @@ class FastSimOTAAssigner(SimOTAAssigner):
         """
         candidate_topk = min(self.candidate_topk, pairwise_ious.size(0))
         topk_ious, _ = torch.topk(pairwise_ious, candidate_topk, dim=0)
-        dynamic_ks = torch.clamp(topk_ious.sum(0).int(), min=1)
+        # IoUs of predictions that are no numbers may add up to anything
+        dynamic_ks = torch.clamp(topk_ious.sum(0).int(), min=1, max=candidate_topk)
 
         # which of several equal costs topk returns depends on k, so a call has one k only
         cost_by_gt = cost.t()

@@ -135,6 +135,17 @@ def test_evaluation_leaves_the_streams_of_training_alone(detector: StreamingDete
     check(levels, one_by_one(detector, a)[3:])
 
 
+@torch.no_grad()
+def test_streams_of_training_can_be_forgotten(detector: StreamingDetector) -> None:
+    events = recording(1, 4)
+    fresh = one_by_one(detector, events[2:])
+    detector.train()
+    unroll(detector, make_clip(events, 0, 2, (1,)))
+    detector.forget_streams()
+    levels, _ = unroll(detector, make_clip(events, 2, 4, (3,)))
+    check(levels, [fresh[1]])
+
+
 def test_gradient_flows_within_a_clip_and_not_into_the_one_before(
     detector: StreamingDetector,
 ) -> None:
