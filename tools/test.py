@@ -15,6 +15,7 @@ from abc_mmdet.apis import (
     config_mistakes,
     file_mistakes,
     frame_size,
+    join_processes,
     load_experiment,
     sliced,
     user_messages,
@@ -176,6 +177,7 @@ def main() -> None:
     apply_options(config, args)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
+    join_processes(config)
     with config_mistakes(args.config):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         _ = runner.test_loop  # a property that builds data set and evaluator when first read

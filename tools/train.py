@@ -15,6 +15,7 @@ from abc_mmdet.apis import (
     check_data,
     config_mistakes,
     file_mistakes,
+    join_processes,
     load_experiment,
     user_messages,
 )
@@ -101,6 +102,7 @@ def main() -> None:
     check_data(config, 'train_dataloader', 'val_dataloader')
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')
+    join_processes(config)
     runner = build_runner(config, args.config)
     with file_mistakes():
         runner.train()

@@ -2,6 +2,7 @@ from .detections import Detections
 from .detector import Detector
 from .experiment import load_experiment
 from .frame_size import frame_size
+from .join_processes import join_processes
 from .preflight import check_checkpoint, check_data
 from .sliced_config import sliced
 from .standard_hooks import add_standard_hooks
@@ -18,6 +19,7 @@ __all__ = [
     'config_mistakes',
     'file_mistakes',
     'frame_size',
+    'join_processes',
     'load_experiment',
     'sliced',
     'to_stock_config',

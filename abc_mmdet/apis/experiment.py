@@ -16,8 +16,8 @@ from abc_mmdet.models.small_classes import ALL
 NAME_LISTS = ('classes', 'small_classes')
 # What MMEngine and MMDetection read of a config, beside the runner's own arguments
 READ = (
-    *('activation_checkpointing', 'compile', 'custom_imports', 'model_wrapper_cfg'),
-    *('tta_model', 'tta_pipeline'),
+    *('activation_checkpointing', 'compile', 'custom_imports', 'find_unused_parameters'),
+    *('model_wrapper_cfg', 'sync_bn', 'tta_model', 'tta_pipeline'),
     *inspect.signature(Runner).parameters,
 )
 

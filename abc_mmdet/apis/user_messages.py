@@ -4,6 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from abc_mmdet.apis.other_processes import (
+    has_lost_another,
+    is_first_to_say,
+    wait_to_be_ended,
+)
 from abc_mmdet.errors import UserError
 
 # What MMEngine and MMDetection raise for a wrong config: unknown types (KeyError), unknown or
@@ -24,16 +29,34 @@ CONFIG_MISTAKES = (
 
 @contextmanager
 def user_messages() -> Iterator[None]:
-    """The outermost block of a tool: :class:`UserError` is printed and exits with code 2."""
+    """The outermost block of a tool: :class:`UserError` is printed and exits with code 2.
+
+    In a distributed run the processes that meet the same mistake print it once, and those that
+    only lose their connection to one that failed say no more than that.
+    """
     try:
         yield
     except UserError as error:
         sys.stdout.flush()
-        print(f'\nerror: {error}', file=sys.stderr)
+        _say(f'error: {error}')
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print('\ninterrupted', file=sys.stderr)
+        _say('interrupted')
         raise SystemExit(130) from None
+    except RuntimeError as error:
+        if not has_lost_another(error):
+            raise
+        wait_to_be_ended()
+        _say(
+            'error: The connection to another process of this run was lost: it has ended, or the '
+            f'network has failed.\n  {_text(error).strip().splitlines()[-1]}'
+        )
+        raise SystemExit(1) from None
+
+
+def _say(text: str) -> None:
+    if is_first_to_say(text):
+        print(f'\n{text}', file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -47,6 +70,8 @@ def config_mistakes(config: str) -> Iterator[None]:
     except UserError:
         raise
     except CONFIG_MISTAKES as error:
+        if has_lost_another(error):
+            raise
         raise UserError(
             f'{config} does not describe something that can be built.\n'
             f'  {type(error).__name__}: {_text(error)}\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, zip_longest
 
 import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
@@ -100,8 +101,9 @@ class SmallObjectMetric(CocoMetric):
         process has more than another; streamed recordings give each process as many frames as
         they happen to have.
         """
-        mine = self.results
-        gathered = [entry for part in all_gather_object(mine) for entry in part]
+        # In turn, as samplers deal the frames out, so that files have the order of a single process
+        in_turn = chain.from_iterable(zip_longest(*all_gather_object(self.results)))
+        gathered = [entry for entry in in_turn if entry is not None]
         self.results.clear()
         metrics: list = [None]
         if is_main_process():

@@ -1,0 +1,243 @@
+"""The tools in two processes on a CPU, as users start them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = sys.executable
+CONFIG = """
+_base_ = '{root}/configs/small/abc_synthetic.py'
+
+# Batch normalisation would see half a batch in each process; PyTorch has no SyncBN for CPUs.
+norm_cfg = dict(_delete_=True, type='GN', num_groups=4)
+model = dict(
+    backbone=dict(norm_cfg=norm_cfg, widen_factor=0.125),
+    neck=dict(norm_cfg=norm_cfg, in_channels=[16, 32, 64, 128]),
+    bbox_head=dict(main_head=dict(norm_cfg=norm_cfg), aux_head=dict(norm_cfg=norm_cfg)),
+    test_cfg=dict(score_thr=0.0))
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=(128, 96), keep_ratio=True),
+    dict(type='PackDetInputs'),
+]
+train_dataloader = dict(
+    batch_size={batch_size}, num_workers=0, persistent_workers=False,
+    dataset=dict(data_root='{data}', pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=2, num_workers=0, persistent_workers=False, dataset=dict(data_root='{data}'))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file='{data}/annotations/val.json')
+test_evaluator = val_evaluator
+train_cfg = dict(max_iters=4, val_interval=4)
+default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=1))
+log_processor = dict(window_size=1)
+"""
+
+
+def start(*command: object, **variables: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, 'PYTHON': PYTHON, **variables},
+    )
+
+
+def output_of(process: subprocess.Popen, seconds: float = 300.0) -> str:
+    """All that a process and its children print, once all of them have ended."""
+    try:
+        return process.communicate(timeout=seconds)[0]
+    finally:
+        process.kill()
+
+
+def write_config(folder: Path, data: Path, batch_size: int, more: str = '') -> Path:
+    path = folder / f'batch_of_{batch_size}.py'
+    path.write_text(CONFIG.format(root=ROOT, data=data, batch_size=batch_size) + more)
+    return path
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> Path:
+    """Eight images to train with, and three to evaluate, which two processes cannot halve."""
+    folder = tmp_path_factory.mktemp('data') / 'traffic'
+    result = subprocess.run(
+        [
+            *(PYTHON, 'tools/dataset_converters/synthetic_traffic.py', folder),
+            *('--train=8', '--val=3', '--size=128x96'),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope='module')
+def trained(data: Path, tmp_path_factory) -> tuple[Path, Path]:
+    """Working folders of two processes with two images each, and of one with four."""
+    folder = tmp_path_factory.mktemp('runs')
+    two, one = folder / 'two', folder / 'one'
+    runs = [
+        start('tools/dist_train.sh', write_config(folder, data, 2), 2, '--work-dir', two),
+        start(PYTHON, 'tools/train.py', write_config(folder, data, 4), '--work-dir', one),
+    ]
+    for run in runs:
+        output = output_of(run)
+        assert run.returncode == 0, output
+    return two, one
+
+
+def log(work_dir: Path) -> list[dict]:
+    (path,) = work_dir.glob('*/vis_data/scalars.json')
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
+    trained: tuple[Path, Path],
+) -> None:
+    two, one = map(log, trained)
+    assert len(two) == len(one) == 5
+    for ours, theirs in zip(two, one, strict=True):
+        names = {name for name in theirs if 'loss' in name or 'mAP' in name or 'grad' in name}
+        assert names == {n for n in ours if 'loss' in n or 'mAP' in n or 'grad' in n}
+        assert names
+        for name in names:
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-4), name
+    assert two[0]['aux_loss_bbox'] > 0
+    assert sorted(path.name for path in trained[0].glob('*.pth')) == ['iter_2.pth', 'iter_4.pth']
+
+
+@pytest.mark.slow
+def test_evaluation_in_two_processes_is_that_of_one(
+    trained: tuple[Path, Path], data: Path, tmp_path: Path
+) -> None:
+    config, checkpoint = trained[0] / 'batch_of_2.py', trained[0] / 'iter_4.pth'
+    outputs = []
+    for name, command in (
+        ('two', ['tools/dist_test.sh', config, checkpoint, 2]),
+        ('one', [PYTHON, 'tools/test.py', config, checkpoint]),
+    ):
+        work_dir = tmp_path / name
+        process = start(*command, '--work-dir', work_dir, '--out', work_dir / 'found.bbox.json')
+        output = output_of(process)
+        assert process.returncode == 0, output
+        found = json.loads((work_dir / 'found.bbox.json').read_text())
+        outputs.append((re.findall(r'^\w+: [\d.na]+$', output, re.M), found))
+    (figures, found), (expected_figures, expected_found) = outputs
+    assert figures == expected_figures
+    assert any(line.startswith('bbox_mAP: ') for line in figures)
+    assert len(found) == len(expected_found)
+    assert [(f['image_id'], f['category_id']) for f in found] == [
+        (f['image_id'], f['category_id']) for f in expected_found
+    ]
+
+
+@pytest.mark.slow
+def test_a_mistake_is_said_once(tmp_path: Path) -> None:
+    process = start(
+        *('tools/dist_train.sh', 'configs/small/abc_synthetic.py', 2),
+        *('--work-dir', tmp_path, '--cfg-options', 'data_root=/nowhere'),
+    )
+    output = output_of(process)
+    assert process.returncode == 2
+    assert output.count('error: ') == 1, output
+    assert '/nowhere/annotations/train.json does not exist' in output
+    assert 'Traceback' not in output
+
+
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+def test_scripts_say_how_they_are_used(script: str) -> None:
+    process = start(f'tools/{script}.sh', 'config.py')
+    output = output_of(process)
+    assert process.returncode == 2
+    assert output.startswith(f'usage: tools/{script}.sh ')
+
+
+@pytest.mark.slow
+def test_launcher_and_tools_say_how_processes_are_started() -> None:
+    wrong = start(PYTHON, 'tools/launch.py', 'two', 'tools/train.py')
+    assert 'launch.py PROCESSES TOOL' in output_of(wrong)
+    assert wrong.returncode == 2
+    config = 'configs/small/abc_synthetic.py'
+    alone = start(PYTHON, 'tools/train.py', config, '--launcher', 'pytorch')
+    output = output_of(alone)
+    assert alone.returncode == 2, output
+    assert 'tools/dist_train.sh CONFIG GPUS' in output or 'does not exist' in output
+
+
+FAILING = """
+custom_imports = dict(imports=['abc_mmdet', 'failing'], allow_failed_imports=False)
+custom_hooks = [dict(type='FailingHook', how='{how}')]
+train_cfg = dict(max_iters=10_000, val_interval=10_000)
+"""
+HOOK = """
+import os, signal
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmdet.registry import HOOKS
+
+@HOOKS.register_module()
+class FailingHook(Hook):
+    def __init__(self, how):
+        self.how = how
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 3 and get_rank() == 1:
+            if self.how == 'SIGKILL':
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.how == 'exception':
+                raise ZeroDivisionError('only in process 1')
+            if self.how == 'file':
+                open('/nowhere/image.png')
+        if runner.iter == 3 and get_rank() == 0 and self.how == 'SIGINT':
+            os.kill(os.getppid(), signal.SIGINT)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('how', 'code', 'message', 'not_said'),
+    [
+        ('SIGKILL', 1, r'process 1 of this run \(pid \d+\) was ended by SIGKILL', 'Traceback'),
+        ('exception', 1, r'ZeroDivisionError: only in process 1', 'RuntimeError'),
+        ('file', 2, r"No such file or directory: '/nowhere/image.png'", 'Traceback'),
+        ('SIGINT', 130, r'interrupted|ended by SIGINT', 'Traceback'),
+    ],
+)
+def test_when_one_process_fails_all_end_within_a_minute(
+    data: Path, tmp_path: Path, how: str, code: int, message: str, not_said: str
+) -> None:
+    (tmp_path / 'failing.py').write_text(HOOK)
+    config = write_config(tmp_path, data, 2, FAILING.format(how=how))
+    paths = os.pathsep.join([str(tmp_path), os.environ['PYTHONPATH']])
+    run = start('tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'run', PYTHONPATH=paths)
+    family: set[psutil.Process] = set()
+    while not (tmp_path / 'run').exists() and run.poll() is None:
+        time.sleep(0.2)
+        family |= set(psutil.Process(run.pid).children(recursive=True))
+    while run.poll() is None and not any(
+        'Iter(train) [    3/' in path.read_text() for path in tmp_path.glob('run/*/*.log')
+    ):
+        time.sleep(0.2)
+    failed_at = time.monotonic()
+    output = output_of(run, seconds=60)
+    assert time.monotonic() - failed_at < 60
+    assert run.returncode == code, output
+    assert re.search(message, output), output
+    assert output.count('error: ') <= 1, output
+    assert not_said not in output, output
+    assert len(family) >= 2
+    assert not psutil.wait_procs(family, timeout=10)[1], 'nobody is left'
+    assert not list((tmp_path / 'run').glob('iter_4*'))
