@@ -5,6 +5,8 @@ without compiled ops, whatever the config imports. Started from here they find t
 :mod:`abc_mmdet.mmcv_ops`. ``NAME`` is a path below MMDetection's ``tools`` folder, with or
 without ``.py``: ``misc/print_config``, ``analysis_tools/browse_dataset``; a file name alone
 (``get_flops``) is enough where only one tool has it.
+
+Checkpoints run no code here, unless ``--trust`` stands before ``NAME``.
 """
 
 import runpy
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import mmdet
 from abc_mmdet.apis.user_messages import user_messages
+from abc_mmdet.checkpoint_loading import trust_checkpoints
 from abc_mmdet.errors import UserError
 
 
@@ -45,9 +48,12 @@ def main() -> None:
     with user_messages():
         if len(sys.argv) < 2 or sys.argv[1] in ('-h', '--help'):
             raise UserError(f'{__doc__}')
-        script = find_tool(sys.argv[1])
-    sys.argv = [str(script), *sys.argv[2:]]
-    runpy.run_path(str(script), run_name='__main__')
+        if sys.argv[1] == '--trust':
+            trust_checkpoints()
+            del sys.argv[1]
+        script = find_tool(''.join(sys.argv[1:2]))
+        sys.argv = [str(script), *sys.argv[2:]]
+        runpy.run_path(str(script), run_name='__main__')
 
 
 if __name__ == '__main__':

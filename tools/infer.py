@@ -13,6 +13,7 @@ from abc_mmdet.apis import Detector, file_mistakes, frame_size, load_experiment,
 from abc_mmdet.apis.detect_files import detect_files
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.deployment import OnnxDetector
 from abc_mmdet.errors import UserError
 
@@ -43,6 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
     )
+    add_trust_option(parser)
     args = parser.parse_intermixed_args()
     if args.overlap != parser.get_default('overlap') and not args.slice:
         raise UserError('--overlap is of slices: add --slice WxH.')

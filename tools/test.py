@@ -20,6 +20,7 @@ from abc_mmdet.apis import (
     sliced,
     user_messages,
 )
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.merging import MERGES
 from mmdet.engine.hooks.utils import trigger_visualization_hook
@@ -95,6 +96,7 @@ def parse_args() -> argparse.Namespace:
         default='none',
         help='how the processes of a distributed run are started',
     )
+    add_trust_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     of_slices = ('overlap', 'merge', 'upscale', 'slice_batch', 'no_full_image')

@@ -19,6 +19,7 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
 from mmdet.registry import RUNNERS
 from mmdet.utils import setup_cache_size_limit_of_dynamo
@@ -54,6 +55,7 @@ def parse_args() -> argparse.Namespace:
         default='none',
         help='how the processes of a distributed run are started',
     )
+    add_trust_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -15,6 +15,7 @@ from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.apis.preflight import check_checkpoint
 from abc_mmdet.apis.sliced_config import sliced
+from abc_mmdet.checkpoint_loading import weights_only
 
 
 class Detector(PictureDetector):
@@ -29,14 +30,13 @@ class Detector(PictureDetector):
 
     Args:
         config: a file or what was read from it.
-        checkpoint: its weights. They are read without running code of the file if it holds
-            nothing else; checkpoints of a training run hold more, so take those from people you
-            trust.
+        checkpoint: its weights. Nothing in it is run, see :mod:`abc_mmdet.checkpoint_loading`.
         device: such as ``'cuda:0'``; default: a GPU if there is one.
         slicing: detect in overlapping slices: fields of
             :func:`abc_mmdet.apis.sliced_config.sliced`, such as
             ``dict(slice_size=(640, 640), overlap=0.2)``.
         batch_size: pictures of one size that go through the network together.
+        trust: read a checkpoint that brings Python objects along, which can run any program.
 
     Raises:
         UserError: files that are missing or do not belong together, a detector whose inputs are no
@@ -50,6 +50,7 @@ class Detector(PictureDetector):
         device: str | None = None,
         slicing: dict[str, Any] | None = None,
         batch_size: int = 1,
+        trust: bool = False,
     ) -> None:
         config = config if isinstance(config, Config) else load_experiment(str(config))
         check_checkpoint(str(checkpoint), 'checkpoint')
@@ -59,7 +60,8 @@ class Detector(PictureDetector):
         transforms = picture_pipeline(config)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.model: Any
-        self.model, classes = load_inference_model(config, str(checkpoint), self.device)
+        with weights_only(trust or None):
+            self.model, classes = load_inference_model(config, str(checkpoint), self.device)
         super().__init__(transforms, classes, batch_size)
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.frame_times import even_windows
 from abc_mmdet.datasets.events.recording import Recording
@@ -66,9 +67,10 @@ def browse_experiment(
         raise UserError(f'--recording {recording}: there are {", ".join(names)}.')
     model = None
     if checkpoint is not None:
-        with config_mistakes(str(config.filename)):
-            model = MODELS.build(config.model).eval()
-        load_checkpoint(model, checkpoint, map_location='cpu')
+        with weights_only():
+            with config_mistakes(str(config.filename)):
+                model = MODELS.build(config.model).eval()
+            load_checkpoint(model, checkpoint, map_location='cpu')
         model.to('cuda' if torch.cuda.is_available() else 'cpu')
     number = 0 if recording is None else names.index(recording)
     labelled = set(dataset.sequences[number].frame_steps.tolist())

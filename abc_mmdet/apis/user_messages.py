@@ -9,6 +9,7 @@ from abc_mmdet.apis.other_processes import (
     is_first_to_say,
     wait_to_be_ended,
 )
+from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.errors import UserError
 
 # What MMEngine and MMDetection raise for a wrong config: unknown types (KeyError), unknown or
@@ -33,9 +34,12 @@ def user_messages() -> Iterator[None]:
 
     In a distributed run the processes that meet the same mistake print it once, and those that
     only lose their connection to one that failed say no more than that.
+
+    Checkpoints that are read inside run no code (:mod:`abc_mmdet.checkpoint_loading`).
     """
     try:
-        yield
+        with weights_only():
+            yield
     except UserError as error:
         sys.stdout.flush()
         _say(f'error: {error}')

@@ -1,13 +1,13 @@
 """Checkpoints of ABC models against those of the plain detector inside them."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.errors import UserError
 
 Value = TypeVar('Value')
@@ -68,14 +68,10 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     """A checkpoint of MMEngine, on the CPU.
 
     Raises:
-        UserError: it holds no ``state_dict``.
+        UserError: it cannot be read, would run code, or holds no ``state_dict``.
     """
-    try:
-        loaded = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError:
-        # MMEngine keeps its log history in checkpoints, which weights-only loading refuses
-        loaded = torch.load(path, map_location='cpu', weights_only=False)
-    if not isinstance(loaded, dict) or 'state_dict' not in loaded:
+    loaded = read(path)
+    if not isinstance(loaded, dict) or not isinstance(loaded.get('state_dict'), dict):
         raise UserError(f'{path} holds no state_dict; give a checkpoint of a training run.')
     return loaded
 

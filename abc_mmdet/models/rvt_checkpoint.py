@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones.maxvit_rnn import ARCHS
 from abc_mmdet.models.plain_checkpoint import TRAINING_ONLY, to_plain
@@ -40,28 +39,16 @@ PARTS = {
 CSP_PARTS = {'conv1': 'main_conv', 'conv2': 'short_conv', 'conv3': 'final_conv', 'm': 'blocks'}
 
 
-def read_rvt_state(path: str, trust: bool = False) -> dict[str, Tensor]:
+def read_rvt_state(path: str) -> dict[str, Tensor]:
     """The ``state_dict`` of a Lightning checkpoint of RVT.
 
     Args:
         path: the ``.ckpt``.
-        trust: unpickle whatever is in it; the file can then run any code.
 
     Raises:
-        UserError: a file that cannot be read, needs ``trust``, or is not of an RVT.
+        UserError: a file that cannot be read, would run code, or is not of an RVT.
     """
-    try:
-        loaded = torch.load(path, map_location='cpu', weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f'{path} holds more than weights:\n  {str(error).strip().splitlines()[0]}\n'
-            'Reading it means running code that the file brings along, which can do anything you '
-            'can. If you know where it comes from and trust it, add --trust.'
-        ) from error
-    except ImportError as error:
-        raise UserError(f'{path} was written with a package that is missing: {error}.') from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise UserError(f'{path} cannot be read as a checkpoint: {error}') from error
+    loaded = read(path)
     state = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
     missing = [key for key in (STEM, CLASSIFIER) if key not in state]
     if missing:

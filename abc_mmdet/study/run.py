@@ -25,6 +25,7 @@ from mmengine.runner import load_checkpoint
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
+from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
 from mmdet.registry import MODELS
 
@@ -131,8 +132,9 @@ def main() -> int:
         return 0
     forget_other_config(args.folder, facts['config'])
     try:
-        config, baseline = (load_experiment(str(path)) for path in (args.config, args.baseline))
-        result = measure(config, baseline, args.seed, args.folder)
+        with weights_only():
+            config, baseline = (load_experiment(str(p)) for p in (args.config, args.baseline))
+            result = measure(config, baseline, args.seed, args.folder)
     except Paused:
         return PAUSED
     except Exception as error:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from abc_mmdet.apis import add_standard_hooks, config_mistakes, file_mistakes
+from abc_mmdet.checkpoint_loading import read
 
 from . import run_hooks  # noqa: F401  registers the hooks that are named below
 
@@ -96,7 +97,7 @@ def _iteration(checkpoint: Path) -> int:
 
 
 def _write_weights(checkpoint: Path, weights: Path) -> None:
-    loaded = torch.load(checkpoint, map_location='cpu', weights_only=False)
+    loaded = read(checkpoint)
     partial = weights.with_name(f'.{weights.name}.partial')
     torch.save(dict(meta=loaded['meta'], state_dict=loaded['state_dict']), partial)
     partial.replace(weights)

@@ -15,6 +15,7 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import PictureSink
 
@@ -47,6 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
     )
+    add_trust_option(parser)
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ from mmengine.config import DictAction
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import Detector, frame_size, load_experiment, user_messages
 from abc_mmdet.apis.picture_file import read_picture, write_picture
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.models.merging import MERGES
 from abc_mmdet.visualization import draw_slices
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument('--upscale', type=float, default=1.0)
     parser.add_argument('--score-thr', type=float, default=0.3)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides')
+    add_trust_option(parser)
     args = parser.parse_args()
     picture = read_picture(args.image)
     config = load_experiment(args.config, args.cfg_options)

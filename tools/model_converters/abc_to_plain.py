@@ -3,6 +3,7 @@
 import argparse
 
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.models.plain_checkpoint import write_plain_checkpoint
 
 
@@ -13,6 +14,7 @@ def main() -> None:
     )
     parser.add_argument('checkpoint', help='checkpoint of an ABC training run')
     parser.add_argument('out', help='file to write')
+    add_trust_option(parser)
     args = parser.parse_args()
     check_checkpoint(args.checkpoint, 'checkpoint')
     with file_mistakes():

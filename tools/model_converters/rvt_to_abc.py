@@ -17,6 +17,7 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.models.rvt_checkpoint import convert_rvt, read_rvt_state
 from mmdet.registry import MODELS
@@ -41,16 +42,12 @@ def main() -> None:
         help='data set the checkpoint was trained on, for its class names (default: the '
         'checkpoint has the classes of the config in the same order)',
     )
-    parser.add_argument(
-        '--trust',
-        action='store_true',
-        help='read a checkpoint that holds more than weights; it can then run any code',
-    )
+    add_trust_option(parser)
     args = parser.parse_args()
     check_checkpoint(args.checkpoint, 'checkpoint')
     config = load_experiment(args.config)
     classes = config_classes(config)
-    state = read_rvt_state(args.checkpoint, args.trust)
+    state = read_rvt_state(args.checkpoint)
     with config_mistakes(args.config):
         init_default_scope(config.get('default_scope', 'mmdet'))
         model = MODELS.build(config.model)

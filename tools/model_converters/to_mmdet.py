@@ -12,6 +12,7 @@ from abc_mmdet.apis import (
     user_messages,
     write_stock_experiment,
 )
+from abc_mmdet.checkpoint_loading import add_trust_option
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
         action=DictAction,
         help='overrides, as those of the training run: key.subkey=value, data_root, classes, ...',
     )
+    add_trust_option(parser)
     args = parser.parse_args()
     config = load_experiment(args.config, args.cfg_options)
     check_checkpoint(args.checkpoint, 'checkpoint')
