@@ -10,6 +10,7 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 from .catalogue import EventCatalogueEntry
+from .frame_times import LONGEST_US
 
 FIELDS = ('t', 'x', 'y', 'w', 'h', 'class_id')
 BOX_FILTERS = ('clip', 'rvt', 'prophesee')
@@ -28,7 +29,8 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     ``ts``; it is renamed.
 
     Raises:
-        UserError: no such file, one that cannot be read, lacks a field or has unknown class ids.
+        UserError: no such file, one that cannot be read, lacks a field, has unknown class ids or
+            times that are not within a day.
     """
     if not path.is_file():
         raise UserError(f'{path} is missing: the recording has no labels.')
@@ -46,6 +48,17 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     missing = [name for name in FIELDS if name not in names]
     if missing:
         raise UserError(f'{path}: labels have no field {missing[0]!r}; there are {names}.')
+    wrong = [
+        name for name in FIELDS if boxes[name].ndim != 1 or boxes.dtype[name].kind not in 'iuf'
+    ]
+    if wrong:
+        raise UserError(f'{path}: the field {wrong[0]} holds {boxes.dtype[wrong[0]]}, not numbers.')
+    late = ~((boxes['t'] >= 0) & (boxes['t'] <= LONGEST_US))
+    if late.any():
+        raise UserError(
+            f'{path}: a label at t={boxes["t"][late][0]}. Times are in microseconds from the '
+            'beginning of the recording, and within a day.'
+        )
     unknown = (boxes['class_id'] < 0) | (boxes['class_id'] >= len(classes))
     if unknown.any():
         raise UserError(

@@ -11,6 +11,9 @@ from abc_mmdet.errors import UserError
 FIRST_US = 100_000
 """Labels before this are left out: too few events precede them."""
 
+LONGEST_US = 24 * 3600 * 1_000_000
+"""Longest recording; times beyond are a mistake, such as nanoseconds, and windows without end."""
+
 _FRAME_STEP_US = 100_000
 _JITTER_US = 2_000
 _GEN1_INTERVAL_US = 250_000  # its labels come at 1, 2 or 4 Hz

@@ -13,10 +13,16 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
+from .array_bounds import check_expansion, own_dataset
+from .frame_times import LONGEST_US
+
 CHUNK = 1 << 20
 """Events read at a time."""
 
 CAMERA_FILES = ('.raw', '.dat')
+LARGEST_SIDE = 4096
+"""Pixels of a sensor; a representation of 10 bins is then 320 MB."""
+
 _NO_SIZE = (65535, 65535)  # what faery is told to answer when the header has no size
 
 
@@ -40,7 +46,8 @@ class Recording:
         num_in_windows: different events that :meth:`windows` has given out.
 
     Raises:
-        UserError: a file that is missing, of another kind, damaged, or has no size.
+        UserError: a file that is missing, of another kind, damaged, or has no size or one above
+            :data:`LARGEST_SIDE`.
     """
 
     def __init__(
@@ -62,6 +69,11 @@ class Recording:
         known = size or found or default_size
         if known is None:
             raise UserError(f'{path} does not say how large its sensor is: give --size WxH.')
+        if not all(1 <= side <= LARGEST_SIDE for side in known):
+            raise UserError(
+                f'{path}: a sensor of {known[0]}x{known[1]} pixels; sides are from 1 to '
+                f'{LARGEST_SIDE}. Where the file tells wrong, give --size WxH.'
+            )
         self.size = known
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
@@ -113,7 +125,7 @@ class Recording:
         """Times of the first and the last event, µs.
 
         Raises:
-            UserError: there are no events.
+            UserError: there are no events, or more than a day of them.
         """
         first = last = None
         for chunk in Recording(self.path, self.size).chunks():
@@ -122,6 +134,11 @@ class Recording:
                 last = int(chunk['t'][-1])
         if first is None or last is None:
             raise UserError(f'{self.path}: the recording has no events.')
+        if last - first > LONGEST_US:
+            raise UserError(
+                f'{self.path}: events/t goes from {first} to {last}, more than a day. Times are in '
+                'microseconds.'
+            )
         return first, last
 
 
@@ -138,26 +155,40 @@ def _damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -
 
 def _h5_size(path: Path) -> tuple[int, int] | None:
     with _damage_is_named(path), h5py.File(path) as file:
-        events = file.get('events')
-        missing = [k for k in 'xypt' if events is None or k not in events]
-        if missing:
-            raise UserError(f'{path}: it has no dataset events/{missing[0]}.')
-        lengths = {k: len(events[k]) for k in 'xypt'}
+        columns = _columns(file, path)
+        lengths = {k: len(column) for k, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise UserError(f'{path}: the columns of events differ in length: {lengths}.')
-        if 'width' in events and 'height' in events:
-            return int(np.ravel(events['width'][()])[0]), int(np.ravel(events['height'][()])[0])
-        return None
+        sides = [own_dataset(file, f'events/{side}', 'iuf') for side in ('width', 'height')]
+        if None in sides:
+            return None
+        if any(side.size != 1 for side in sides):
+            raise UserError(f'{path}: events/width and events/height are not one number each.')
+        width, height = (float(np.ravel(side[()])[0]) for side in sides)
+        if not (width.is_integer() and height.is_integer()):
+            raise UserError(f'{path}: a sensor of {width}x{height} pixels.')
+        return int(width), int(height)
+
+
+def _columns(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
+    columns = {k: own_dataset(file, f'events/{k}', 'iubf' if k == 'p' else 'iu') for k in 'xypt'}
+    for k, column in columns.items():
+        if column is None:
+            raise UserError(f'{path}: it has no dataset events/{k}.')
+        if column.ndim != 1:
+            raise UserError(f'{path}: events/{k} has {column.ndim} dimensions, not one.')
+        check_expansion(column, f'events/{k}')
+    return columns
 
 
 def _h5_chunks(
     path: Path, size: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     with _damage_is_named(path), h5py.File(path) as file:
-        events = file['events']
-        for start in range(0, len(events['t']), CHUNK):
+        columns = _columns(file, path)
+        for start in range(0, len(columns['t']), CHUNK):
             part = slice(start, start + CHUNK)
-            yield tuple(events[k][part] for k in 'xypt')
+            yield tuple(column[part] for column in columns.values())
 
 
 def _faery(path: Path) -> ModuleType:

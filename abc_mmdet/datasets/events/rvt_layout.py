@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import h5py
 import hdf5plugin
@@ -24,6 +23,7 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
+from .array_bounds import LARGEST_CHUNK, open_npz, own_dataset
 from .frame_times import FrameTimes
 from .stacked_histogram import representation_file
 
@@ -88,12 +88,14 @@ class RVTSequence:
         self.frame_times_us = _load(self.folder / LABELS / 'timestamps_us.npy')
         self.num_steps = len(self.window_ends_us)
         with _damage_is_named(self.file), h5py.File(self.file) as file:
-            shape = file['data'].shape
+            shape = _representations(file).shape
         self.shape: tuple[int, int, int] = shape[1:]
+        steps = self.frame_steps
         if (
             shape[0] != self.num_steps
-            or len(self.frame_steps) != len(self.frame_times_us)
-            or max(self.frame_steps, default=-1) >= self.num_steps
+            or len(steps) != len(self.frame_times_us)
+            or (len(steps) and not 0 <= steps[0] <= steps[-1] < self.num_steps)
+            or (steps[1:] <= steps[:-1]).any()
         ):
             raise UserError(
                 f'{self.folder}: {shape[0]} representations, {self.num_steps} time stamps, '
@@ -105,13 +107,14 @@ class RVTSequence:
     def representations(self, start: int, stop: int) -> np.ndarray:
         """Steps ``start`` to ``stop`` (excluded), uint8 ``(stop - start, C, H, W)``."""
         with _damage_is_named(self.file), h5py.File(self.file) as file:
-            return file['data'][start:stop]
+            return _representations(file)[start:stop]
 
     def labels(self, frame: int) -> np.ndarray:
         """Boxes of a labelled frame: structured array, in pixels of the sensor."""
         if self._labels is None:
-            with _damage_is_named(self._labels_file), np.load(self._labels_file) as file:
+            with _damage_is_named(self._labels_file), open_npz(self._labels_file) as file:
                 labels, first = file['labels'], file['objframe_idx_2_label_idx']
+                _check_labels(labels, first)
             if len(first) != len(self.frame_times_us):
                 raise UserError(
                     f'{self._labels_file} has {len(first)} labelled frames, not '
@@ -166,9 +169,38 @@ def write_sequence(
     np.save(folder / LABELS / 'timestamps_us.npy', times.frames_us)
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> np.ndarray:
     with _damage_is_named(path):
-        return np.load(path)
+        found = np.load(path)
+        if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in 'iu':
+            raise ValueError('it holds no list of integers')
+        return found
+
+
+def _representations(file: h5py.File) -> h5py.Dataset:
+    data = own_dataset(file, 'data', 'u')
+    if data is None or data.ndim != 4 or data.dtype != np.uint8:
+        raise ValueError('it has no data set of bytes "data" with four dimensions')
+    step = int(np.prod(data.shape[1:], dtype=object))
+    if not 0 < step <= LARGEST_CHUNK:
+        raise ValueError(f'a representation of {step:,} bytes')
+    return data
+
+
+def _check_labels(labels: np.ndarray, first: np.ndarray) -> None:
+    if labels.ndim != 1 or first.ndim != 1 or first.dtype.kind not in 'iu':
+        raise ValueError('it holds no list of labels')
+    for name in ('t', 'x', 'y', 'w', 'h', 'class_id'):
+        if name not in (labels.dtype.names or ()):
+            raise ValueError(f'labels have no field {name!r}')
+        of_field = labels[name]
+        if of_field.ndim != 1 or of_field.dtype.kind not in 'iuf':
+            raise ValueError(f'the field {name} of labels holds {of_field.dtype}')
+        if not np.isfinite(of_field).all() or (name == 'class_id' and (of_field < 0).any()):
+            raise ValueError(f'the field {name} of labels has values that are none')
+    borders = np.array([*first, len(labels)], np.int64)
+    if borders[0] != 0 or (np.diff(borders) < 0).any():
+        raise ValueError('objframe_idx_2_label_idx does not divide the labels into frames')
 
 
 @contextmanager
