@@ -23,6 +23,7 @@ from abc_mmdet.apis import (
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.merging import MERGES
+from abc_mmdet.own_data import check_annotation_files
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS
@@ -179,6 +180,7 @@ def main() -> None:
     apply_options(config, args)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
+    check_annotation_files(config, 'test_dataloader')
     join_processes(config)
     with config_mistakes(args.config):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)

@@ -21,6 +21,7 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
+from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import RUNNERS
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
@@ -102,6 +103,7 @@ def main() -> None:
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
     apply_options(config, args)
     check_data(config, 'train_dataloader', 'val_dataloader')
+    check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')
     join_processes(config)

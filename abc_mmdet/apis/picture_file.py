@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import UnidentifiedImageError
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.image_bounds import open_image
 from abc_mmdet.whole_file import write_whole
 
 # Where a whole file of these kinds ends; a cut one is decoded all the same, with grey below.
@@ -23,7 +23,8 @@ def read_picture(path: str | Path) -> np.ndarray:
     divided by 256: OpenCV does so for ``LoadImageFromFile``, and so the network was trained.
 
     Raises:
-        UserError: it cannot be read, or is not whole.
+        UserError: it cannot be read, is not whole, or larger than
+            :func:`abc_mmdet.image_bounds.max_pixels`.
     """
     try:
         content = Path(path).read_bytes()
@@ -31,6 +32,7 @@ def read_picture(path: str | Path) -> np.ndarray:
         raise UserError(f'{path}: {error.strerror}') from error
     if not content:
         raise UserError(f'{path} is empty')
+    _check_size(content, path)
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -45,13 +47,21 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 def _load_all(content: bytes, path: str | Path) -> None:
     """Cameras append things to whole files, too: read all of the image, and not lightly."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # it is decoded already
     try:
-        Image.open(io.BytesIO(content)).load()
-    except (OSError, SyntaxError, ValueError) as error:
+        open_image(content).load()
+    except Exception as error:  # whatever a decoder thinks of broken bytes
         raise UserError(f'{path} is cut off or damaged ({error})') from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(content: bytes, path: str | Path) -> None:
+    try:
+        open_image(content)
+    except UnidentifiedImageError:
+        return  # OpenCV knows more kinds, and has the same bound
+    except ValueError as error:
+        raise UserError(f'{path} is not read: {error}') from error
+    except Exception:  # of a damaged head; OpenCV may be less strict
+        return
 
 
 def as_picture(array: np.ndarray) -> np.ndarray:

@@ -27,6 +27,9 @@ CONFIG_MISTAKES = (
     RuntimeError,
 )
 
+# What mmcv and OpenCV say of images that are damaged or too large, in exceptions of any kind
+UNREADABLE = ('failed to load image: ', 'CV_IO_MAX_IMAGE')
+
 
 @contextmanager
 def user_messages() -> Iterator[None]:
@@ -42,7 +45,11 @@ def user_messages() -> Iterator[None]:
             yield
     except UserError as error:
         sys.stdout.flush()
-        _say(f'error: {error}')
+        # A data loader's worker puts its traceback before the message
+        text = str(error)
+        if 'Original Traceback' in text and 'UserError: ' in text:
+            text = text.rpartition('UserError: ')[2].rstrip()
+        _say(f'error: {text}')
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         _say('interrupted')
@@ -85,7 +92,10 @@ def config_mistakes(config: str) -> Iterator[None]:
 
 @contextmanager
 def file_mistakes() -> Iterator[None]:
-    """While a run reads data: a file that is missing or unreadable becomes a :class:`UserError`."""
+    """While a run reads data: a file that is missing or unreadable becomes a :class:`UserError`.
+
+    So does an image that cannot be decoded; other exceptions stay what they are.
+    """
     try:
         yield
     except OSError as error:
@@ -95,6 +105,15 @@ def file_mistakes() -> Iterator[None]:
             f'A file could not be read or written.\n  {last_line}\n'
             'Check that it exists, is readable and that the disk is not full; image names come '
             'from the annotation file and data_prefix of the data set.'
+        ) from error
+    except Exception as error:
+        found = [line for line in _text(error).splitlines() if any(t in line for t in UNREADABLE)]
+        if not found:
+            raise
+        raise UserError(
+            f'An image could not be read.\n  {found[-1].strip()}\n'
+            'tools/analysis_tools/check_dataset.py CONFIG looks at all images, and names those '
+            'that are damaged or too large.'
         ) from error
 
 

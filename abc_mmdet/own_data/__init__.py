@@ -9,6 +9,7 @@ from .network_sizes import NETWORKS
 from .new_experiment import NewExperiment, write_experiment
 from .recipe import Recipe, choose
 from .size_plot import size_plot
+from .whole_annotations import check_annotation_files, read_whole
 
 __all__ = [
     'NETWORKS',
@@ -20,9 +21,11 @@ __all__ = [
     'advise',
     'as_dict',
     'as_text',
+    'check_annotation_files',
     'check_up',
     'choose',
     'finding_lines',
+    'read_whole',
     'size_plot',
     'write_experiment',
 ]

@@ -16,39 +16,46 @@ BORDER = 1.0
 
 def check_annotations(file: CocoFile) -> Iterator[Finding]:
     """Everything that is wrong with the entries of a file, whatever the config."""
-    where = file.path
-    yield from several(
-        'malformed_entries',
-        PROBLEM,
-        where,
-        'entries without a field MMDetection reads, or with a value it cannot use: put them right '
-        'or delete them',
-        file.malformed,
+    yield from check_entries(file)
+    yield from _twice_given(
+        file, 'file names', 'images', 'file_name', 'boxes of one entry are background in the other'
     )
-    yield from _twice_given(file)
     yield from _references(file)
     yield from _geometry(file)
     yield from _duplicate_boxes(file)
     yield from _empty_images(file)
 
 
-def _twice_given(file: CocoFile) -> Iterator[Finding]:
-    fields = {
-        'image ids': ('images', 'id', 'only the last image of an id is read'),
-        'annotation ids': ('annotations', 'id', 'MMDetection refuses the file'),
-        'category ids': ('categories', 'id', 'only the last name of an id is read'),
-        'category names': ('categories', 'name', 'labels shift: give each class one category'),
-        'file names': ('images', 'file_name', 'boxes of one entry are background in the other'),
-    }
-    for what, (entries, field, consequence) in fields.items():
-        counts = Counter(entry[field] for entry in getattr(file, entries))
-        yield from several(
-            f'duplicate_{what.replace(" ", "_")}',
-            PROBLEM,
-            file.path,
-            f'{what} that are given more than once ({consequence})',
-            (f'{value} ({count} times)' for value, count in counts.items() if count > 1),
-        )
+def check_entries(file: CocoFile) -> Iterator[Finding]:
+    """What MMDetection stumbles over, or takes for something else without a word."""
+    yield from several(
+        'malformed_entries',
+        PROBLEM,
+        file.path,
+        'entries without a field MMDetection reads, or with a value it cannot use: put them right '
+        'or delete them',
+        file.malformed,
+    )
+    for what, entries, field, consequence in (
+        ('image ids', 'images', 'id', 'only the last image of an id is read'),
+        ('annotation ids', 'annotations', 'id', 'MMDetection refuses the file'),
+        ('category ids', 'categories', 'id', 'only the last name of an id is read'),
+        ('category names', 'categories', 'name', 'labels shift: give each class one category'),
+    ):
+        yield from _twice_given(file, what, entries, field, consequence)
+
+
+def _twice_given(
+    file: CocoFile, what: str, entries: str, field: str, consequence: str
+) -> Iterable[Finding]:
+    counts = Counter(entry[field] for entry in getattr(file, entries))
+    return several(
+        f'duplicate_{what.replace(" ", "_")}',
+        PROBLEM,
+        file.path,
+        f'{what} that are given more than once ({consequence})',
+        (f'{value} ({count} times)' for value, count in counts.items() if count > 1),
+    )
 
 
 def _references(file: CocoFile) -> Iterator[Finding]:

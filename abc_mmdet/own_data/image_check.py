@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from tqdm import tqdm
+
+from abc_mmdet.image_bounds import open_image
 
 from .coco_file import CocoFile
 from .finding import PROBLEM, WARNING, Finding, several
+from .image_path import HOW_TO_STAY, leaves
 
 ORIENTATION = 0x0112  # EXIF; from 5 on width and height change places
 _NUM_THREADS = min(8, os.cpu_count() or 1)
+_LARGE = 1 << 26  # pixels; so large ones are not decoded side by side
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class ImageFile:
 
     Args:
         path: of the file.
-        state: ``fine``, ``missing`` or why it cannot be read.
+        state: ``fine``, ``missing``, ``outside`` of the folder, so that it was not opened, or why
+            it cannot be read.
         size: width and height as training will see them; None if not read.
         turned: a camera's orientation mark exchanges width and height.
         digest: of its bytes; None if not read.
@@ -53,11 +60,18 @@ def look_at_images(
         decode: read and decode them, else only see whether they are there.
         progress: show a bar in a terminal.
     """
-    paths = [os.path.join(folder, image['file_name']) for image in file.images]
+    names = [image['file_name'] for image in file.images]
+
+    def look(name: str) -> ImageFile:
+        path = os.path.join(folder, name)
+        if leaves(folder, name):
+            return ImageFile(path, 'outside')
+        return _decoded(path) if decode else _found(path)
+
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        found = pool.map(_decoded if decode else _found, paths)
+        found = pool.map(look, names)
         hidden = None if progress else True  # None: where the output is no terminal
-        return list(tqdm(found, 'reading images', len(paths), leave=False, disable=hidden))
+        return list(tqdm(found, 'reading images', len(names), leave=False, disable=hidden))
 
 
 def _found(path: str) -> ImageFile:
@@ -88,8 +102,9 @@ def _size(content: bytes) -> tuple[tuple[int, int], bool]:
     say nothing; OpenCV for what PIL does not know, because training reads with it.
     """
     try:
-        with Image.open(BytesIO(content)) as image:
-            image.load()
+        with open_image(content) as image:
+            with _one_at_a_time if image.width * image.height > _LARGE else nullcontext():
+                image.load()
             turned = image.getexif().get(ORIENTATION, 1) >= 5
             width, height = image.size
     except UnidentifiedImageError:
@@ -118,11 +133,18 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
         (image.path for image in images if image.state == 'missing'),
     )
     yield from several(
+        'outside_folder',
+        PROBLEM,
+        folder or '.',
+        f'file names lead out of the folder, and were not opened. {HOW_TO_STAY}',
+        (e['file_name'] for i, e in zip(images, file.images, strict=True) if i.state == 'outside'),
+    )
+    yield from several(
         'unreadable_files',
         PROBLEM,
         folder or '.',
         'image files cannot be read to the end: copy them again, or take them out',
-        (f'{i.path}: {i.state}' for i in images if i.state not in ('fine', 'missing')),
+        (f'{i.path}: {i.state}' for i in images if i.state not in ('fine', 'missing', 'outside')),
     )
     yield from several(
         'wrong_size',
@@ -163,7 +185,7 @@ def shared_images(
     pairs = (
         (image.path, paths.get(os.path.realpath(image.path)) or digests.get(image.digest or b''))
         for image in val
-        if image.state != 'missing'
+        if image.state not in ('missing', 'outside')
     )
     yield from several(
         'shared_images',

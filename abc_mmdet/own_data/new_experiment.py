@@ -20,14 +20,18 @@ from .checkup_report import finding_lines
 from .coco_file import CocoFile
 from .finding import PROBLEM, WARNING, Finding
 from .image_check import check_images, look_at_images, shared_images
+from .image_path import leaves
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text
 
 STOPS = (
     'malformed_entries',
+    'duplicate_image_ids',
     'duplicate_annotation_ids',
+    'duplicate_category_ids',
     'duplicate_category_names',
     'missing_files',
+    'outside_folder',
 )
 """Findings with which training could not even begin, or would learn shifted labels."""
 
@@ -108,7 +112,11 @@ def _folder_of(file: CocoFile, folders: Sequence[str]) -> str:
     names = [image['file_name'] for image in file.images]
     if not names:
         raise UserError(f'{file.path} has no images.')
-    return max(folders, key=lambda f: sum(os.path.isfile(os.path.join(f, n)) for n in names))
+    return max(folders, key=lambda f: sum(_is_there(f, n) for n in names))
+
+
+def _is_there(folder: str, name: str) -> bool:
+    return not leaves(folder, name) and os.path.isfile(os.path.join(folder, name))
 
 
 def _findings(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str) -> list[Finding]:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
-from mmengine.fileio import load
 from mmengine.registry import init_default_scope
 
 from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses
+from abc_mmdet.own_data import read_whole
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 
@@ -85,10 +85,10 @@ def load_test_set(config: Config) -> TestSet:
     ann_file = of_metric or dataset.ann_file
     if not Path(ann_file).is_file():
         raise UserError(f'There is no annotation file {ann_file} (from {Path.cwd()}).')
-    content = load(ann_file)
+    file = read_whole(str(ann_file))
     classes = tuple(dataset.metainfo['classes'])
-    category_ids = _category_ids(content, classes, ann_file)
-    annotations = [a for a in content.get('annotations', ()) if a['category_id'] in category_ids]
+    category_ids = _category_ids(file.categories, classes, ann_file)
+    annotations = [a for a in file.annotations if a['category_id'] in category_ids]
     if of_metric is None:
         annotations, category_ids = _as_loaded(annotations, category_ids)
     if not any(not a.get('iscrowd') for a in annotations):
@@ -96,7 +96,7 @@ def load_test_set(config: Config) -> TestSet:
     return TestSet(
         Path(ann_file),
         Path(dataset.data_prefix.get('img') or dataset.data_root or '.'),
-        {image['id']: image for image in content['images']},
+        {image['id']: image for image in file.images},
         annotations,
         classes,
         category_ids,
@@ -130,8 +130,8 @@ def _coco_metric(config: Config) -> dict:
     )
 
 
-def _category_ids(content: dict, classes: Sequence[str], ann_file: str) -> list[int]:
-    by_name = {c['name']: c['id'] for c in content['categories']}
+def _category_ids(categories: Sequence[dict], classes: Sequence[str], ann_file: str) -> list[int]:
+    by_name = {c['name']: c['id'] for c in categories}
     missing = [name for name in classes if name not in by_name]
     if missing:
         raise UserError(

@@ -27,6 +27,7 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
 from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
+from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
 from .curves import curves, logged_scalars, training_cost
@@ -47,6 +48,7 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
         Paused, UserError: see :func:`train`.
     """
     check_data(config, 'train_dataloader', 'val_dataloader')
+    check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     weights = train(config, seed, folder)
     init_default_scope('mmdet')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'

@@ -1,0 +1,60 @@
+"""How large an image may be, and opening one no further than to see how large it is.
+
+A file of a few kilobytes can say that it holds a picture of many gigabytes, and its decoder fills
+the memory with it. The bound is OpenCV's, because training reads with OpenCV: what one tool calls
+too large, none of them reads.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+
+from PIL import Image
+
+VARIABLE = 'OPENCV_IO_MAX_IMAGE_PIXELS'
+"""Environment variable that sets the bound, for OpenCV as well."""
+
+_DEFAULT = 1 << 30
+_KINDS = ('PNG', 'JPEG', 'BMP', 'TIFF', 'WEBP', 'JPEG2000', 'PPM', 'GIF', 'SUN')
+"""What OpenCV reads, too. Of others, PIL gives some to programs outside (EPS to Ghostscript)."""
+
+_lock = threading.Lock()
+
+
+def max_pixels() -> int:
+    """Most pixels of an image: 2**30 unless :data:`VARIABLE` says something else."""
+    try:
+        return int(os.environ[VARIABLE])
+    except (KeyError, ValueError):
+        return _DEFAULT
+
+
+def open_image(content: bytes) -> Image.Image:
+    """An image of PIL's that is not decoded yet.
+
+    Raises:
+        ValueError: it has more than :func:`max_pixels` pixels.
+        PIL.UnidentifiedImageError: PIL does not know it.
+        OSError, SyntaxError: the head of the file is damaged.
+    """
+    Image.init()
+    kinds = [kind for kind in _KINDS if kind in Image.OPEN]
+    with _lock:  # PIL's own bound is a global, and smaller than OpenCV's
+        bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(io.BytesIO(content), formats=kinds)
+        finally:
+            Image.MAX_IMAGE_PIXELS = bound
+    check_pixels(*image.size)
+    return image
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise ``ValueError`` for an image that is too large."""
+    if width * height > max_pixels():
+        raise ValueError(
+            f'it has {width}x{height} pixels, more than the {max_pixels():,} that are read: cut it '
+            f'into parts, or set the environment variable {VARIABLE}'
+        )

@@ -1,0 +1,63 @@
+"""Mistakes in annotation files are named before MMDetection stumbles over them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.own_data import check_annotation_files, read_whole
+
+from .conftest import NAMES, change, content
+
+
+@pytest.mark.parametrize(
+    ('mistake', 'message'),
+    [
+        (lambda c: c['images'][1].pop('file_name'), r'images\[1\] \(id 1\): no file_name'),
+        (lambda c: c['annotations'][2].pop('area'), r'annotations\[2\] \(id 2\): no area'),
+        (lambda c: c['annotations'][0].update(bbox=[1, 2, 3]), r'annotations\[0\] .*bbox \[1, 2'),
+        (lambda c: c['categories'][0].update(id=None), r'categories\[0\] .*id None'),
+        (lambda c: c['images'][1].update(id=0), r'image ids that are given more than once'),
+        (lambda c: c['annotations'][1].update(id=0), 'annotation ids that are given'),
+        (lambda c: c['categories'][1].update(id=1), 'category ids that are given'),
+        (lambda c: c['categories'][1].update(name='car'), 'category names that are given'),
+    ],
+)
+def test_mistakes_are_named(mistake, message: str, tmp_path: Path) -> None:
+    entries = content()
+    mistake(entries)
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(entries))
+    with pytest.raises(UserError, match=rf'(?s)a\.json is not ready for use.*{message}'):
+        read_whole(str(path))
+
+
+def test_files_of_all_parts_of_a_config(data: Path) -> None:
+    def dataset(split: str) -> dict:
+        return dict(
+            type='CocoDataset',
+            data_root=str(data),
+            ann_file=f'{split}.json',
+            data_prefix=dict(img='images/'),
+            metainfo=dict(classes=NAMES),
+        )
+
+    config = Config(
+        dict(
+            train_dataloader=dict(dataset=dict(type='RepeatDataset', dataset=dataset('train'))),
+            val_dataloader=dict(dataset=dataset('val')),
+            val_evaluator=[dict(type='CocoMetric', ann_file=str(data / 'other.json'))],
+            test_dataloader=None,
+        )
+    )
+    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    with pytest.raises(UserError, match=r'no annotation file .*other\.json'):
+        check_annotation_files(config, *loaders)
+    (data / 'other.json').write_text(json.dumps(content()))
+    check_annotation_files(config, *loaders)
+    for name in ('other', 'val', 'train'):  # the last one is looked at first
+        change(data / f'{name}.json', lambda c: c['annotations'][0].pop('bbox'))
+        with pytest.raises(UserError, match=rf'{name}\.json is not ready'):
+            check_annotation_files(config, *loaders)
