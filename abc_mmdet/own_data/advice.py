@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .box_sizes import HARDLY_THERE, BoxSizes, median
-from .checkup import Checkup, Split
+from .checkup import Checkup
+from .split import Split
 
 MANY = 0.1
 """Share of the boxes from which on something is worth a change."""
@@ -20,8 +21,6 @@ FEW_TO_LEARN = 50
 FEW_TO_EVALUATE = 20
 SMALL_CLASS = 32.0
 """Pixels: a class of a larger median size is not small."""
-
-SLICES = 'train and test on slices of the images'
 
 
 def percent(share: float) -> str:
@@ -52,13 +51,13 @@ def advise(checkup: Checkup) -> list[str]:
 
 def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
     sizes = split.sizes
-    if checkup.network_input is None or not len(sizes):
+    if not split.at_network or not len(sizes):
         return
     enlarged = float(np.median(sizes.on_disk / np.maximum(sizes.size, 1e-6)))
     remedy = (
-        f'raise it (the images have {enlarged:.1f} times as many pixels each way)'
+        f'raise it ({split.pixels_are} {enlarged:.1f} times as many pixels each way)'
         if enlarged > 1.05
-        else f'the images have no more pixels, so {SLICES}, enlarged,'
+        else f'{split.pixels_are} no more pixels, so {split.without_pixels}'
     )
     below = sizes.share_below(HARDLY_THERE)
     if below >= SOME:
@@ -76,7 +75,7 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
             yield (
                 f'{percent(fine)} of the boxes are under {2 * finest} px, two cells of the finest '
                 'level: a stride-4 level in training costs nothing at inference '
-                '(configs/frames/abc_train_only_100k.py).'
+                f'({split.finer_in_training}).'
             )
         return
     text = (
@@ -86,10 +85,10 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
     if checkup.train_only_strides:
         yield (
             f'{text} or keep the level of stride {min(checkup.train_only_strides)} at inference as '
-            'well (configs/frames/abc_100k.py).'
+            f'well ({split.finer_at_inference}).'
         )
     elif finest > 4:
-        yield f'{text} or train with a stride-4 level (configs/frames/abc_train_only_100k.py).'
+        yield f'{text} or train with a stride-4 level ({split.finer_in_training}).'
     else:
         yield f'{text}.'
 
@@ -119,20 +118,8 @@ def _about_training(split: Split) -> Iterator[str]:
     for name in split.sizes.classes:
         number = len(split.sizes.of_class(name))
         if 0 < number < FEW_TO_LEARN:
-            yield (
-                f'{name!r} has only {number} boxes to learn from: label more, or show its images '
-                'more often (ClassBalancedDataset).'
-            )
-    minimum = split.filter_cfg.get('min_size', 0)
-    small = sum(min(i['width'], i['height']) < minimum for i in split.file.images)
-    if small:
-        yield f'filter_cfg leaves out {small} images with a side below {minimum} px.'
-    empty = len(split.file.empty_images)
-    if empty and split.filter_cfg.get('filter_empty_gt'):
-        yield (
-            f'filter_cfg leaves out {empty} images without boxes; with filter_empty_gt=False the '
-            'network learns from them what background is.'
-        )
+            yield (f'{name!r} has only {number} boxes to learn from: {split.show_more}.')
+    yield from split.advise_training()
 
 
 def _about_evaluation(split: Split, train: list[Split]) -> Iterator[str]:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 
-from .coco_file import CocoFile
+from .coco_file import BoxTable, CocoFile
 from .finding import NOTE, PROBLEM, WARNING, Finding, several
+
+
+class Labels(Protocol):
+    """Boxes, wherever they were read from."""
+
+    @property
+    def path(self) -> str:
+        """Of the file or folder they are in."""
+
+    @property
+    def boxes(self) -> BoxTable:
+        """All of them."""
+
+    def describe(self, row: int) -> str:
+        """One of them, as a person would look it up."""
+
 
 BORDER = 1.0
 """Pixels by which a box may reach over the border of its image before anything is said."""
@@ -21,8 +38,8 @@ def check_annotations(file: CocoFile) -> Iterator[Finding]:
         file, 'file names', 'images', 'file_name', 'boxes of one entry are background in the other'
     )
     yield from _references(file)
-    yield from _geometry(file)
-    yield from _duplicate_boxes(file)
+    yield from check_geometry(file)
+    yield from check_duplicates(file)
     yield from _empty_images(file)
 
 
@@ -72,7 +89,16 @@ def _references(file: CocoFile) -> Iterator[Finding]:
         )
 
 
-def _geometry(file: CocoFile) -> Iterator[Finding]:
+def check_geometry(
+    file: Labels, frame: str = 'image', fate: str = 'they are left out'
+) -> Iterator[Finding]:
+    """Boxes that are none, or not where their image is.
+
+    Args:
+        file: the boxes.
+        frame: what they should be inside of.
+        fate: what becomes of those that are of no use.
+    """
     boxes = file.boxes
     placed = boxes.image >= 0
     flat = (boxes.sides <= 0).any(1)
@@ -82,23 +108,24 @@ def _geometry(file: CocoFile) -> Iterator[Finding]:
     thin = ~flat & ~no_area & (boxes.sides < 1).any(1)
     cut = placed & ~flat & ~outside & (boxes.sides - boxes.inside > BORDER).any(1)
     for kind, level, rows, message in (
-        ('zero_area', PROBLEM, flat, 'boxes without width or height (they are left out)'),
-        ('no_area', PROBLEM, no_area, 'boxes whose area is not positive in the file (left out)'),
-        ('outside_image', PROBLEM, outside, 'boxes wholly outside their image (left out)'),
-        ('below_one_pixel', WARNING, thin, 'boxes with a side below 1 px (they are left out)'),
+        ('zero_area', PROBLEM, flat, f'boxes without width or height ({fate})'),
+        ('no_area', PROBLEM, no_area, f'boxes whose area is not positive in the file ({fate})'),
+        ('outside_image', PROBLEM, outside, f'boxes wholly outside their {frame} ({fate})'),
+        ('below_one_pixel', WARNING, thin, f'boxes with a side below 1 px ({fate})'),
         (
             'across_border',
             WARNING,
             cut,
-            f'boxes that reach more than {BORDER:g} px over the border of their image: cut them, '
-            'or check that the boxes are x, y, width, height in pixels of this file',
+            f'boxes that reach more than {BORDER:g} px over the border of their {frame}: cut them, '
+            f'or check that the boxes are x, y, width, height in pixels of this {frame}',
         ),
     ):
         found = (file.describe(row) for row in np.flatnonzero(rows))
         yield from several(kind, level, file.path, message, found)
 
 
-def _duplicate_boxes(file: CocoFile) -> Iterator[Finding]:
+def check_duplicates(file: Labels, frame: str = 'image') -> Iterator[Finding]:
+    """Boxes that are there twice."""
     boxes = file.boxes
     rows = np.flatnonzero(boxes.used)
     keys = np.column_stack([boxes.image, boxes.category, boxes.xyxy])[rows]
@@ -108,7 +135,7 @@ def _duplicate_boxes(file: CocoFile) -> Iterator[Finding]:
         'duplicate_boxes',
         PROBLEM,
         file.path,
-        'boxes that are there already, with the same image, class and corners: one of them can '
+        f'boxes that are there already, with the same {frame}, class and corners: one of them can '
         'never be detected',
         (file.describe(row) for row in again),
     )

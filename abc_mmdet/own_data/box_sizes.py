@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from .coco_file import CocoFile
+from .coco_file import BoxTable, CocoFile
 from .network_input import NetworkInput
 
 EDGES = (0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
@@ -39,16 +39,32 @@ class BoxSizes:
         cls, file: CocoFile, classes: Sequence[str], network_input: NetworkInput | None
     ) -> BoxSizes:
         """Measure a file; without ``network_input`` at the resolution of the image files."""
-        table = file.boxes
+        scales = None if network_input is None else network_input.scales
+        return cls.of_table(file.boxes, file.names, classes, scales)
+
+    @classmethod
+    def of_table(
+        cls,
+        table: BoxTable,
+        names: Sequence[str],
+        classes: Sequence[str],
+        scales: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> BoxSizes:
+        """Measure the boxes of a table.
+
+        Args:
+            table: the boxes.
+            names: of its categories.
+            classes: that are wanted.
+            scales: from sizes of images ``(N, 2)`` to how much these are scaled; None: not at all.
+        """
         place = {name: label for label, name in enumerate(classes)}
-        label_of = np.array([place.get(name, -1) for name in file.names] + [-1], np.int64)
+        label_of = np.array([place.get(name, -1) for name in names] + [-1], np.int64)
         label = label_of[table.category]
         rows = table.used & (label >= 0)
         sides = table.inside[rows]
-        scales = np.ones_like(sides)
-        if network_input is not None:
-            scales = network_input.scales(table.image_size[rows])
-        size, on_disk = np.sqrt((sides * scales).prod(1)), np.sqrt(sides.prod(1))
+        scaled = sides if scales is None else sides * scales(table.image_size[rows])
+        size, on_disk = np.sqrt(scaled.prod(1)), np.sqrt(sides.prod(1))
         return cls(tuple(classes), label[rows], size, on_disk)
 
     def __len__(self) -> int:

@@ -7,60 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.preflight import check_data
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.engine.class_names_hook import check_model
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS, MODELS
 
-from .annotation_check import check_annotations
-from .box_sizes import BoxSizes
-from .class_check import check_classes
-from .coco_file import CocoFile
-from .finding import NOTE, PROBLEM, WARNING, Finding
-from .image_check import ImageFile, check_images, look_at_images, shared_images
+from .coco_split import CocoSplit
+from .copies import shared_parts
+from .event_split import EventSplit
+from .finding import NOTE, PROBLEM, WARNING, Finding, several
 from .model_levels import inference_strides, train_only_strides
 from .network_input import NetworkInput
+from .split import Split
+
+KINDS: dict[type[BaseDataset], type[CocoSplit] | type[EventSplit]] = {
+    CocoDataset: CocoSplit,
+    EventSequenceDataset: EventSplit,
+}
+"""Data sets that are known, and how they are checked."""
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-
-
-@dataclass(frozen=True)
-class Split:
-    """One annotation file with its images, as one or several data loaders use it.
-
-    Args:
-        fields: of the config that describe it, such as ``train_dataloader.dataset``.
-        file: its annotations.
-        folder: of its images.
-        classes: names in the order of the config.
-        images: the files.
-        sizes: of its boxes.
-        filter_cfg: which images training leaves out.
-    """
-
-    fields: list[str]
-    file: CocoFile
-    folder: str
-    classes: tuple[str, ...]
-    images: list[ImageFile]
-    sizes: BoxSizes
-    filter_cfg: dict
-
-    @property
-    def trains(self) -> bool:
-        return any(name.startswith(LOADERS[0]) for name in self.fields)
-
-    @property
-    def title(self) -> str:
-        """Its loaders in short, such as ``val, test``."""
-        return ', '.join(dict.fromkeys(name.partition('_')[0] for name in self.fields))
 
 
 @dataclass
@@ -99,11 +74,11 @@ def check_up(config: Config, decode: bool = True, progress: bool = False) -> Che
 
     Args:
         config: the experiment.
-        decode: read and decode every image.
+        decode: read and decode every image and recording.
         progress: show a bar in a terminal.
 
     Raises:
-        UserError: data that does not exist, none in COCO format, or a test pipeline that cannot be
+        UserError: data that does not exist, none of a known kind, or a test pipeline that cannot be
             followed.
     """
     init_default_scope(config.get('default_scope') or 'mmdet')
@@ -118,67 +93,70 @@ def check_up(config: Config, decode: bool = True, progress: bool = False) -> Che
         raise UserError(f'{checkup.config} has no data loader: give the config of an experiment.')
     check_data(config, *LOADERS)
     with config_mistakes(checkup.config):
-        pipeline = next((o['pipeline'] for _, o in reversed(described) if o.get('pipeline')), None)
-        in_coco = [(f, o) for f, o in described if _is_coco(o, checkup)]
-        if not in_coco:
+        known = [
+            (field, options, kind)
+            for field, options in described
+            if (kind := _kind(options, checkup)) is not None
+        ]
+        if not known:
             raise UserError(
-                f'{checkup.config} has no data set in COCO format, only '
-                f'{sorted({o["type"] for _, o in described})}. Event recordings are checked when '
-                'tools/dataset_converters/prophesee.py converts them.'
+                f'{checkup.config} has no data set in COCO format or of event recordings, only '
+                f'{sorted({o["type"] for _, o in described})}.'
             )
-        if pipeline:
-            checkup.network_input = NetworkInput(pipeline)
+        pipelines = [
+            o['pipeline'] for _, o, kind in known if kind is CocoSplit and o.get('pipeline')
+        ]
+        if pipelines:
+            checkup.network_input = NetworkInput(pipelines[-1])
     model = _model(config, checkup)
-    for loader, options in in_coco:
-        _add_split(checkup, loader, options, decode, progress)
+    for loader, options, kind in known:
+        _add_split(checkup, loader, options, kind, decode, progress)
     for split in checkup.splits:
-        checkup.findings += _check_split(split)
+        checkup.findings += split.check()
         if model is not None:
             checkup.findings += _check_model(model, split)
     for train in checkup.splits:
         for other in checkup.splits:
             if train.trains and not other.trains:
                 where = f'{train.title} / {other.title}'
-                checkup.findings += shared_images(train.images, other.images, where)
+                checkup.findings += shared_parts(train.parts, other.parts, where, train.unit)
     return checkup
 
 
-def _is_coco(options: dict, checkup: Checkup) -> bool:
+def _kind(options: dict, checkup: Checkup) -> type[CocoSplit] | type[EventSplit] | None:
+    """Which checks are those of a data set; None if there are none."""
     kind: Any = (
         DATASETS.get(options['type']) if isinstance(options['type'], str) else options['type']
     )
     if kind is None:
         raise UserError(f'{checkup.config}: there is no data set {options["type"]}.')
     # Subclasses with a reader of their own have other fields in their files
-    if getattr(kind, 'load_data_list', None) is CocoDataset.load_data_list:
-        return True
+    for dataset, split in KINDS.items():
+        if getattr(kind, 'load_data_list', None) is dataset.load_data_list:
+            return split
     note = f'{options["type"]} does not read plain COCO files and is not checked'
     checkup.findings.append(Finding('not_checked', NOTE, checkup.config, note))
-    return False
+    return None
 
 
-def _add_split(checkup: Checkup, field: str, options: dict, decode: bool, progress: bool) -> None:
+def _add_split(
+    checkup: Checkup,
+    field: str,
+    options: dict,
+    kind: type[CocoSplit] | type[EventSplit],
+    decode: bool,
+    progress: bool,
+) -> None:
     with config_mistakes(checkup.config):
         # As the data set itself joins paths and finds its classes; nothing is read yet
         dataset = DATASETS.build({**options, 'lazy_init': True, 'pipeline': []})
-    folder, classes = dataset.data_prefix.get('img', ''), tuple(dataset.metainfo['classes'])
+        key = kind.key_of(dataset)
     for split in checkup.splits:
-        if (split.file.path, split.folder, split.classes) == (dataset.ann_file, folder, classes):
+        if split.key == key:
             split.fields.append(field)
             return
-    file = CocoFile.read(dataset.ann_file)
-    images = look_at_images(file, folder, decode, progress)
-    sizes = BoxSizes.of(file, classes, checkup.network_input)
-    filter_cfg = {} if dataset.test_mode else dict(dataset.filter_cfg or {})
-    checkup.splits.append(Split([field], file, folder, classes, images, sizes, filter_cfg))
-
-
-def _check_split(split: Split) -> Iterator[Finding]:
-    if not split.file.images:
-        yield Finding('no_images', PROBLEM, split.file.path, 'there are no images in it')
-    yield from check_annotations(split.file)
-    yield from check_classes(split.file, split.classes, f'{split.fields[0]}.metainfo.classes')
-    yield from check_images(split.file, split.images, split.folder)
+    found = kind.look_at(field, dataset, checkup.network_input, decode, progress)
+    checkup.splits.append(found)
 
 
 def _model(config: Config, checkup: Checkup) -> nn.Module | None:
@@ -205,3 +183,12 @@ def _check_model(model: nn.Module, split: Split) -> Iterator[Finding]:
         check_model(model, split.classes, loader)
     except UserError as error:
         yield Finding('model_classes', PROBLEM, f'{loader} and model', str(error))
+    channels = getattr(getattr(model, 'backbone', None), 'in_channels', None)
+    if isinstance(split, EventSplit) and isinstance(channels, int):
+        yield from several(
+            'model_channels',
+            PROBLEM,
+            f'{loader} and model',
+            f'numbers of channels that the backbone does not take (in_channels={channels})',
+            map(str, sorted(split.channels - {channels})),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 
 from .advice import advise, percent
 from .box_sizes import EDGES, HARDLY_THERE, bin_names, median
-from .checkup import Checkup, Split
+from .checkup import Checkup
 from .finding import LEVELS, NOTE, Finding
+from .split import Split
 
 _BAR = 40
 
@@ -52,13 +52,9 @@ def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
     sizes = split.sizes
     return dict(
         fields=split.fields,
-        ann_file=split.file.path,
-        image_folder=split.folder,
-        images=len(split.file.images),
-        empty_images=len(split.file.empty_images),
+        **split.facts(),
         boxes=len(sizes),
-        annotations=len(split.file.annotations) + _malformed_annotations(split),
-        input_sizes=[list(shape) for shape in _input_shapes(checkup, split)],
+        input_sizes=[list(shape) for shape, _ in split.input_shapes().most_common()],
         classes=[
             dict(name=name, boxes=len(of), median_size=median(of))
             for name in sizes.classes
@@ -69,26 +65,22 @@ def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
     )
 
 
-def _malformed_annotations(split: Split) -> int:
-    return sum(text.startswith('annotations[') for text in split.file.malformed)
-
-
 def _network_lines(checkup: Checkup) -> Iterator[str]:
     if checkup.strides:
         also = ', '.join(map(str, checkup.train_only_strides))
         yield f'levels of the model: strides {", ".join(map(str, checkup.strides))}' + (
             f'; in training also {also}' if also else ''
         )
-    if checkup.network_input is None:
+    if not all(split.at_network for split in checkup.splits):
         yield 'sizes are those of the image files: no data set has a pipeline'
 
 
 def _split_lines(checkup: Checkup, split: Split) -> Iterator[str]:
     sizes = split.sizes
-    yield f'{split.title}: {split.file.path}, images in {split.folder or "."}'
-    shapes = _input_shapes(checkup, split)
+    yield f'{split.title}: {split.source}'
+    shapes = [shape for shape, _ in split.input_shapes().most_common()]
     shown = ', '.join(f'{w}x{h}' for w, h in shapes[:3]) + (' ...' if len(shapes) > 3 else '')
-    yield f'  {len(split.file.images)} images, {len(sizes)} usable boxes; network input {shown}'
+    yield f'  {split.amount}, {len(sizes)} usable boxes; network input {shown}'
     if not len(sizes):
         return
     width = max(len(name) for name in [*sizes.classes, 'class'])
@@ -119,13 +111,3 @@ def finding_lines(finding: Finding) -> Iterator[str]:
 def _limits(checkup: Checkup) -> list[float]:
     """What shares are told of: hardly visible, and a cell of each level."""
     return sorted({HARDLY_THERE, *checkup.strides, *checkup.train_only_strides})
-
-
-def _input_shapes(checkup: Checkup, split: Split) -> list[tuple[int, int]]:
-    """Width and height of the images in the network, the most frequent first."""
-    sizes = Counter((int(i['width']), int(i['height'])) for i in split.file.images)
-    network_input = checkup.network_input
-    shapes: Counter[tuple[int, int]] = Counter()
-    for size, number in sizes.items():
-        shapes[size if network_input is None else network_input.shape(size)] += number
-    return [shape for shape, _ in shapes.most_common()]

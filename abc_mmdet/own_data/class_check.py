@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
+from .annotation_check import Labels
 from .coco_file import CocoFile
 from .finding import PROBLEM, WARNING, Finding, several
+
+
+class NamedLabels(Labels, Protocol):
+    """Boxes of categories with names."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the categories."""
 
 
 def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterator[Finding]:
@@ -42,7 +52,13 @@ def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterato
             f'{known[first]!r} would be learnt from the boxes of {in_file_order[first]!r}. Use '
             f'{_short(in_file_order)}',
         )
+    yield from check_use(file, classes, field)
+
+
+def check_use(file: NamedLabels, classes: Sequence[str], field: str) -> Iterator[Finding]:
+    """Which categories have boxes and no class, or the other way round."""
     numbers = boxes_per_category(file)
+    names = file.names
     yield from several(
         'unused_categories',
         WARNING,
@@ -55,20 +71,20 @@ def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterato
         ),
     )
     with_boxes = {name for name, number in zip(names, numbers, strict=True) if number}
-    if file.annotations:
+    if len(file.boxes.xyxy):
         yield from several(
             'classes_without_boxes',
             WARNING,
             file.path,
             'classes without any box: they cannot be learnt or evaluated here',
-            (name for name in known if name not in with_boxes),
+            (name for name in classes if name in names and name not in with_boxes),
         )
 
 
-def boxes_per_category(file: CocoFile) -> np.ndarray:
+def boxes_per_category(file: NamedLabels) -> np.ndarray:
     """Number of usable boxes of every category, in the order of the file."""
     used = file.boxes.category[file.boxes.used]
-    return np.bincount(used, minlength=len(file.categories))
+    return np.bincount(used, minlength=len(file.names))
 
 
 def _short(names: Sequence[str], most: int = 20) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from abc_mmdet.image_bounds import open_image
 
 from .coco_file import CocoFile
+from .copies import same_content
 from .finding import PROBLEM, WARNING, Finding, several
 from .image_path import HOW_TO_STAY, leaves
 
@@ -158,39 +158,10 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
             if image.size is not None and image.size != (e['width'], e['height'])
         ),
     )
-    by_digest = defaultdict(set)
-    for image in images:
-        if image.digest is not None:
-            by_digest[image.digest].add(image.path)
     yield from several(
         'duplicate_pictures',
         WARNING,
         folder or '.',
         'pictures are there under several names',
-        (' = '.join(sorted(paths)) for paths in by_digest.values() if len(paths) > 1),
-    )
-
-
-def shared_images(
-    train: Sequence[ImageFile], val: Sequence[ImageFile], where: str
-) -> Iterator[Finding]:
-    """Images that both training and validation see, under the same path or as copies.
-
-    Args:
-        train, val: images of the two.
-        where: names both of them.
-    """
-    paths = {os.path.realpath(image.path): image.path for image in train}
-    digests = {image.digest: image.path for image in train if image.digest is not None}
-    pairs = (
-        (image.path, paths.get(os.path.realpath(image.path)) or digests.get(image.digest or b''))
-        for image in val
-        if image.state not in ('missing', 'outside')
-    )
-    yield from several(
-        'shared_images',
-        PROBLEM,
-        where,
-        'images are in both: figures on them say nothing about new images',
-        (path if path == other else f'{path} = {other}' for path, other in pairs if other),
+        same_content(images),
     )

@@ -18,8 +18,9 @@ from mmdet.registry import MODELS
 from .annotation_check import check_annotations
 from .checkup_report import finding_lines
 from .coco_file import CocoFile
+from .copies import shared_parts
 from .finding import PROBLEM, WARNING, Finding
-from .image_check import check_images, look_at_images, shared_images
+from .image_check import check_images, look_at_images
 from .image_path import leaves
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text
@@ -127,7 +128,7 @@ def _findings(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str
         *check_images(train, train_images, train_folder),
         *check_annotations(val),
         *check_images(val, val_images, val_folder),
-        *shared_images(train_images, val_images, f'{train.path} / {val.path}'),
+        *shared_parts(train_images, val_images, f'{train.path} / {val.path}'),
     ]
     return [finding for finding in found if finding.level in (PROBLEM, WARNING)]
 

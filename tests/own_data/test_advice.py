@@ -5,23 +5,26 @@ import numpy as np
 from abc_mmdet.own_data import Checkup, CocoFile, advise
 from abc_mmdet.own_data.advice import percent
 from abc_mmdet.own_data.box_sizes import BoxSizes
-from abc_mmdet.own_data.checkup import Split
+from abc_mmdet.own_data.coco_split import CocoSplit
 from abc_mmdet.own_data.network_input import NetworkInput
 
 RESIZE = [dict(type='Resize', scale=(64, 64), keep_ratio=True)]
 
 
-def split(loader: str, sides: dict[str, list[float]], enlarged: float = 1.0, **filters) -> Split:
+def split(
+    loader: str, sides: dict[str, list[float]], enlarged: float = 1.0, **filters
+) -> CocoSplit:
     """A split of 100 x 80 pixel images with boxes of these sizes at network resolution."""
     size = np.array([side for of in sides.values() for side in of])
     label = np.repeat(np.arange(len(sides)), [len(of) for of in sides.values()])
     sizes = BoxSizes(tuple(sides), label, size, size * enlarged)
     images = [dict(id=0, file_name='0.jpg', width=100, height=80)]
     file = CocoFile(f'{loader}.json', images, [], [], [])
-    return Split([f'{loader}_dataloader.dataset'], file, '', tuple(sides), [], sizes, filters)
+    field, shapes = f'{loader}_dataloader.dataset', NetworkInput(RESIZE)
+    return CocoSplit([field], (), tuple(sides), sizes, True, [], file, '', shapes, filters)
 
 
-def advice(*splits: Split, strides=(8, 16, 32), extra=(), small=()) -> str:
+def advice(*splits: CocoSplit, strides=(8, 16, 32), extra=(), small=()) -> str:
     checkup = Checkup('a.py', list(splits), NetworkInput(RESIZE), list(strides), list(extra), small)
     return '\n'.join(advise(checkup))
 

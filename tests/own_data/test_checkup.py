@@ -197,9 +197,9 @@ def test_what_cannot_be_checked(data: Path) -> None:
         check_up(Config(dict(model=RETINANET)))
     with pytest.raises(UserError, match=r'gone\.json does not exist'):
         check_up(plain(data, leaf(data, 'gone')))
-    events = dict(type='EventSequenceDataset', data_root=str(data), data_prefix={})
-    with pytest.raises(UserError, match=r'no data set in COCO format, only .*EventSequenceDataset'):
-        check_up(Config(dict(train_dataloader=dict(dataset=events))))
+    other = dict(type='VOCDataset', data_root=str(data), data_prefix={})
+    with pytest.raises(UserError, match=r'no data set in COCO format or of .*VOCDataset'):
+        check_up(Config(dict(train_dataloader=dict(dataset=other))))
     with pytest.raises(UserError, match='there is no data set Nowhere'):
         check_up(Config(dict(train_dataloader=dict(dataset=dict(type='Nowhere')))))
     (data / 'train.json').write_text('{')

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from abc_mmdet.own_data.image_check import check_images, look_at_images, shared_images
+from abc_mmdet.own_data.copies import shared_parts
+from abc_mmdet.own_data.image_check import check_images, look_at_images
 
 from .conftest import content, draw
 
@@ -98,13 +99,13 @@ def test_images_of_training_in_validation(coco, folder: Path, tmp_path: Path) ->
     file = coco()
     train = look_at_images(file, str(folder))
     val_file = coco(entries)
-    assert list(shared_images(train, look_at_images(val_file, str(other)), 'both')) == []
+    assert list(shared_parts(train, look_at_images(val_file, str(other)), 'both')) == []
     shutil.copy(folder / 'image2.png', other / 'image11.png')
-    (finding,) = shared_images(train, look_at_images(val_file, str(other)), 'both')
+    (finding,) = shared_parts(train, look_at_images(val_file, str(other)), 'both')
     assert (finding.kind, finding.level, finding.count) == ('shared_images', 'problem', 1)
     assert finding.examples == [f'{other}/image11.png = {folder}/image2.png']
     # Without reading the files: the same path, written in another way
     (tmp_path / 'link').symlink_to(folder)
     fast = look_at_images(file, str(tmp_path / 'link'), decode=False)
-    (finding,) = shared_images(look_at_images(file, str(folder), decode=False), fast, 'both')
+    (finding,) = shared_parts(look_at_images(file, str(folder), decode=False), fast, 'both')
     assert finding.count == 4

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ..own_data.events import frames, record
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -57,6 +59,26 @@ def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
     assert (found['strides'], found['train_only_strides']) == ([8, 16, 32], [4])
     assert cv2.imread(str(picture)).shape[1] == 1000
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['report.json', 'sizes.png']
+
+
+def test_event_recordings(tmp_path: Path, monkeypatch, capsys) -> None:
+    tool = str(ROOT / 'tools/analysis_tools/check_dataset.py')
+    for name in ('train/a', 'val/b'):  # the same recording in both
+        record(tmp_path / name, frames())
+    report = tmp_path / 'out' / 'report.json'
+    arguments = ['configs/small/abc_synthetic_events.py', '--json', str(report)]
+    arguments += ['--plot', str(tmp_path / 'out' / 'sizes.png')]
+    arguments += ['--cfg-options', f'data_root={tmp_path}']
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, 'argv', [tool, *arguments])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(tool, run_name='__main__')
+    assert stop.value.code == 1
+    assert '1 recordings, 3 labelled frames, 6 usable boxes' in capsys.readouterr().out
+    found = json.loads(report.read_text())
+    problems = [f['kind'] for f in found['findings'] if f['level'] == 'problem']
+    assert problems == ['shared_recordings']
+    assert cv2.imread(str(tmp_path / 'out' / 'sizes.png')).shape[1] == 1000
 
 
 def test_a_mistake_ends_in_one_message(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -15,9 +15,9 @@ from abc_mmdet.study.result_file import write_json
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Check the COCO data sets of a config: files, classes, boxes, and how large '
-        'objects are for the network. Exit code 0: nothing wrong; 1: problems; 2: it could not be '
-        'checked.'
+        description='Check the data sets of a config, COCO files or event recordings: files, '
+        'classes, boxes, times, and how large objects are for the network. Exit code 0: nothing '
+        'wrong; 1: problems; 2: it could not be checked.'
     )
     parser.add_argument('config', help='config file, of this project or of MMDetection')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the report as JSON, too')
@@ -28,7 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--no-decode',
         action='store_true',
-        help='only see whether image files exist; reading them all takes time',
+        help='only see whether image files exist, and leave out the events of recordings; reading '
+        'them all takes time',
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'

@@ -60,7 +60,7 @@ class EventSequenceDataset(BaseDataset):
             raise UserError(f'catalogue={catalogue!r}: known are {sorted(CATALOGUE)}.')
         if clip_length < 1:
             raise UserError(f'clip_length={clip_length}: a clip has at least one step.')
-        names = CATALOGUE[catalogue].classes
+        self.names = names = CATALOGUE[catalogue].classes
         metainfo = dict(metainfo or {})
         metainfo.setdefault('classes', names)
         unknown = [name for name in metainfo['classes'] if name not in names]
@@ -78,6 +78,11 @@ class EventSequenceDataset(BaseDataset):
         self.every_step = every_step
         self.sequences: list[RVTSequence] = []
         super().__init__(*args, metainfo=metainfo, **kwargs)
+
+    @property
+    def factor(self) -> int:
+        """Pixels of the sensor per pixel of a representation, each way."""
+        return 1 if self.downsample == 'none' else 2
 
     def load_data_list(self) -> list[dict]:
         """Clips of all recordings; the events themselves stay on disk."""
@@ -128,7 +133,7 @@ class EventSequenceDataset(BaseDataset):
             clip = clip._replace(streamed=self.test_mode)
         sequence = self.sequences[clip.recording]
         height, width = sequence.shape[1:]
-        factor = 1 if self.downsample == 'none' else 2
+        factor = self.factor
         return dict(
             clip._asdict(),
             sequence=sequence,

@@ -1,0 +1,127 @@
+"""Images with an annotation file in COCO format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mmdet.datasets import CocoDataset
+
+from .annotation_check import check_annotations
+from .box_sizes import BoxSizes
+from .class_check import check_classes
+from .coco_file import CocoFile
+from .finding import PROBLEM, Finding
+from .image_check import ImageFile, check_images, look_at_images
+from .network_input import NetworkInput
+from .split import Split
+
+
+@dataclass(frozen=True)
+class CocoSplit(Split):
+    """One annotation file with its images.
+
+    Args:
+        file: its annotations.
+        folder: of its images.
+        network_input: how images reach the network; None if that is not known.
+        filter_cfg: which images training leaves out.
+    """
+
+    parts: list[ImageFile]
+    file: CocoFile
+    folder: str
+    network_input: NetworkInput | None
+    filter_cfg: dict
+
+    unit = 'images'
+    pixels_are = 'the images have'
+    without_pixels = 'train and test on slices of the images, enlarged,'
+    show_more = 'label more, or show its images more often (ClassBalancedDataset)'
+    finer_in_training = 'configs/frames/abc_train_only_100k.py'
+    finer_at_inference = 'configs/frames/abc_100k.py'
+
+    @classmethod
+    def look_at(
+        cls,
+        field: str,
+        dataset: CocoDataset,
+        network_input: NetworkInput | None,
+        decode: bool,
+        progress: bool,
+    ) -> CocoSplit:
+        """Read the files of a data set.
+
+        Args:
+            field: of the config that describes it.
+            dataset: not loaded yet.
+            network_input: as above.
+            decode: read and decode every image.
+            progress: show a bar in a terminal.
+        """
+        folder, classes = dataset.data_prefix.get('img', ''), tuple(dataset.metainfo['classes'])
+        file = CocoFile.read(dataset.ann_file)
+        return cls(
+            [field],
+            cls.key_of(dataset),
+            classes,
+            BoxSizes.of(file, classes, network_input),
+            network_input is not None,
+            look_at_images(file, folder, decode, progress),
+            file,
+            folder,
+            network_input,
+            {} if dataset.test_mode else dict(dataset.filter_cfg or {}),
+        )
+
+    @staticmethod
+    def key_of(dataset: CocoDataset) -> tuple:
+        """Equal for data sets that read the same."""
+        classes = tuple(dataset.metainfo['classes'])
+        return dataset.ann_file, dataset.data_prefix.get('img', ''), classes
+
+    @property
+    def source(self) -> str:
+        return f'{self.file.path}, images in {self.folder or "."}'
+
+    @property
+    def amount(self) -> str:
+        return f'{len(self.file.images)} images'
+
+    def facts(self) -> dict[str, Any]:
+        malformed = sum(text.startswith('annotations[') for text in self.file.malformed)
+        return dict(
+            ann_file=self.file.path,
+            image_folder=self.folder,
+            images=len(self.file.images),
+            empty_images=len(self.file.empty_images),
+            annotations=len(self.file.annotations) + malformed,
+        )
+
+    def input_shapes(self) -> Counter[tuple[int, int]]:
+        sizes = Counter((int(i['width']), int(i['height'])) for i in self.file.images)
+        shapes: Counter[tuple[int, int]] = Counter()
+        for size, number in sizes.items():
+            shapes[self.network_input.shape(size) if self.network_input else size] += number
+        return shapes
+
+    def check(self) -> Iterator[Finding]:
+        if not self.file.images:
+            yield Finding('no_images', PROBLEM, self.file.path, 'there are no images in it')
+        yield from check_annotations(self.file)
+        yield from check_classes(self.file, self.classes, f'{self.fields[0]}.metainfo.classes')
+        yield from check_images(self.file, self.parts, self.folder)
+
+    def advise_training(self) -> Iterator[str]:
+        minimum = self.filter_cfg.get('min_size', 0)
+        small = sum(min(i['width'], i['height']) < minimum for i in self.file.images)
+        if small:
+            yield f'filter_cfg leaves out {small} images with a side below {minimum} px.'
+        empty = len(self.file.empty_images)
+        if empty and self.filter_cfg.get('filter_empty_gt'):
+            yield (
+                f'filter_cfg leaves out {empty} images without boxes; with filter_empty_gt=False '
+                'the network learns from them what background is.'
+            )
