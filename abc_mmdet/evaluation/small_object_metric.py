@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -123,6 +123,36 @@ class SmallObjectMetric(CocoMetric):
             self.cat_ids = category_ids  # of each label; what the base class writes
             self.results2json([found for _, found in results], self.outfile_prefix)
         detections = self._detections(results, category_ids)
+        metrics, by_protocol = self.figures(images, annotations, detections, category_ids)
+        self._show(by_protocol)
+        return metrics
+
+    @property
+    def main_protocol(self) -> str:
+        """The one whose figures have plain names."""
+        return 'coco' if 'coco' in self.protocols else self.protocols[0]
+
+    def figures(
+        self,
+        images: Sequence[dict],
+        annotations: Sequence[dict],
+        detections: Sequence[dict],
+        category_ids: Sequence[int],
+    ) -> tuple[dict[str, float], dict[str, CocoFigures]]:
+        """Evaluate COCO records, under all protocols.
+
+        Args:
+            images: ``id``, ``width``, ``height`` and, of recordings, ``timestamp_us``.
+            annotations, detections: as in :func:`coco_figures`; annotations with the names of
+                subsets.
+            category_ids: in the order of the classes.
+
+        Returns:
+            Figures by name, without prefix, and all of them by protocol.
+
+        Raises:
+            UserError: no ground truth at all.
+        """
         if not any(a['category_id'] in category_ids for a in annotations):
             raise UserError(
                 'There is no ground truth to evaluate against: no box of any of the classes '
@@ -131,7 +161,7 @@ class SmallObjectMetric(CocoMetric):
         metrics: dict[str, float] = {}
         by_protocol = {}
         for protocol in self.protocols:
-            suffix = '_prophesee' if protocol == 'prophesee' and len(self.protocols) > 1 else ''
+            suffix = '' if protocol == self.main_protocol else '_prophesee'
             seen, truth, found = images, annotations, detections
             if protocol == 'prophesee':
                 seen = self.prophesee.frames(images)
@@ -147,8 +177,7 @@ class SmallObjectMetric(CocoMetric):
                 only = self._figures(seen, category_ids, others_ignored, found, ('all',))
                 metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(only.ap(max_dets=self._first))
                 metrics[f'bbox_mAP_50_{subset}{suffix}'] = rounded(only.ap(0.5))
-        self._show(by_protocol)
-        return metrics
+        return metrics, by_protocol
 
     @property
     def _first(self) -> int:
@@ -157,10 +186,10 @@ class SmallObjectMetric(CocoMetric):
 
     def _figures(
         self,
-        images: list[dict],
-        category_ids: list[int],
-        truth: list[dict],
-        found: list[dict],
+        images: Sequence[dict],
+        category_ids: Sequence[int],
+        truth: Sequence[dict],
+        found: Sequence[dict],
         areas: Sequence[str] = tuple(AREAS),
     ) -> CocoFigures:
         ids = [image['id'] for image in images]
@@ -180,8 +209,19 @@ class SmallObjectMetric(CocoMetric):
             by_name = {c['name']: c['id'] for c in coco.dataset['categories']}
             category_ids = [by_name[name] for name in self._names]
             return coco.dataset['images'], coco.dataset.get('annotations', []), category_ids
+        images, annotations = self.records(truth for truth, _ in results)
+        return images, annotations, list(range(len(self._names)))
+
+    def records(self, truths: Iterable[dict]) -> tuple[list[dict], list[dict]]:
+        """COCO images and annotations of ground truth as samples have it.
+
+        Args:
+            truths: ``img_id``, ``width``, ``height``, ``timestamp_us`` and ``anns`` of each frame;
+                these with ``bbox`` (xyxy), ``bbox_label`` and ``ignore_flag``. Categories are
+                labels.
+        """
         images, annotations = [], []
-        for truth, _ in results:
+        for truth in truths:
             images.append(
                 dict(
                     id=truth['img_id'],
@@ -202,7 +242,7 @@ class SmallObjectMetric(CocoMetric):
                         iscrowd=instance.get('ignore_flag', 0),
                     )
                 )
-        return images, annotations, list(range(len(self._names)))
+        return images, annotations
 
     @staticmethod
     def _detections(results: list, category_ids: list[int]) -> list[dict]:

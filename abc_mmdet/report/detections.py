@@ -39,8 +39,8 @@ def read_detections(path: Path, test_set: TestSet) -> list[dict]:
         raise UserError(f'{path} holds no list of detections. {HOW_TO}')
     for number, entry in enumerate(content):
         _check(entry, f'{path}, entry {number}')
-    where = f'{path} holds results of another data set than {test_set.ann_file}'
-    _check_known({e['image_id'] for e in content}, test_set.images, 'images', where)
+    where = f'{path} holds results of another data set than {test_set.source}'
+    _check_known({e['image_id'] for e in content}, test_set.known_images, 'images', where)
     _check_known({e['category_id'] for e in content}, test_set.category_ids, 'categories', where)
     return content
 

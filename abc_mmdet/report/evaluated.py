@@ -27,7 +27,8 @@ class Evaluated:
         name: what the report calls it.
         source: where the detections were read from.
         test_set: what they are detections on.
-        detections: COCO results.
+        detections: COCO results, those that its protocol counts.
+        named: figures as tools/test.py prints them.
         figures: by class, size and IoU threshold.
         matches: at IoU 0.5.
         resampled: the headline figures in resamples of the images.
@@ -38,16 +39,11 @@ class Evaluated:
     source: str
     test_set: TestSet
     detections: list[dict]
+    named: dict[str, float]
     figures: CocoFigures
     matches: Matches
     resampled: dict[str, np.ndarray]
     fixed_threshold: float | None = None
-
-    @cached_property
-    def named(self) -> dict[str, float]:
-        """Figures as tools/test.py prints them."""
-        test = self.test_set
-        return named_figures(self.figures, test.classes, test.small, test.max_dets[0])
 
     @cached_property
     def f1_curves(self) -> list[F1Curve | None]:
@@ -83,16 +79,18 @@ def evaluate(
 ) -> Evaluated:
     """Evaluate the detections of one model; see :class:`Evaluated`."""
     images, annotations = list(test_set.images), test_set.annotations
-    found = list(detections)
-    figures = coco_figures(
-        images,
-        test_set.category_ids,
-        annotations,
-        found,
-        test_set.thresholds,
-        test_set.max_dets,
-        backend=test_set.backend,
-    )
+    found = test_set.counting(detections)
+    if test_set.metric is not None:
+        named, by_protocol = test_set.metric.figures(
+            *test_set.everything, detections, test_set.category_ids
+        )
+        figures = by_protocol[test_set.metric.main_protocol]
+    else:
+        thresholds, max_dets = test_set.thresholds, test_set.max_dets
+        figures = coco_figures(
+            images, test_set.category_ids, annotations, found, thresholds, max_dets
+        )
+        named = named_figures(figures, test_set.classes, test_set.small, max_dets[0])
     table = match_table(
         images,
         test_set.category_ids,
@@ -102,8 +100,11 @@ def evaluate(
         test_set.max_dets[-1],
     )
     # Without small classes their mean would be that of nothing
-    resampled = resampled_ap(table, test_set.small or range(len(test_set.classes)))
+    small = test_set.small or range(len(test_set.classes))
+    resampled = resampled_ap(table, small, groups=test_set.groups)
     if not test_set.small:
         del resampled['bbox_mAP_small_classes']
     matches = match(test_set, found)
-    return Evaluated(name, source, test_set, found, figures, matches, resampled, fixed_threshold)
+    return Evaluated(
+        name, source, test_set, found, named, figures, matches, resampled, fixed_threshold
+    )

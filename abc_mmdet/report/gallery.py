@@ -6,11 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from pathlib import Path
 
-from abc_mmdet.own_data.image_path import image_path
-
-from .crop import Crop, crop, read_picture
+from .crop import Crop, crop
 from .evaluated import Evaluated
 
 PER_IMAGE = 2
@@ -114,8 +111,6 @@ def _mistake(result: Evaluated, target: dict, label: int, verdict: str) -> Mista
     true = [
         a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
     ]
-    picture = read_picture(
-        Path(image_path(str(test.image_folder), image['file_name'], str(test.ann_file)))
-    )
+    picture = test.picture(image)
     place = crop(picture, target['bbox'], true, found, is_truth='score' not in target)
     return Mistake(target['bbox'], test.classes[label], image, verdict, place)

@@ -27,6 +27,9 @@ SUMMARY = {
     'bbox_mAP_75': 'AP75',
     'bbox_mAP_s': 'AP small',
     'bbox_mAP_small_classes': 'mAP of small classes',
+    'bbox_mAP_still': 'mAP, standing still',
+    'bbox_mAP_prophesee': 'mAP, Prophesee',
+    'bbox_mAP_50_prophesee': 'AP50, Prophesee',
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,14 @@ from mmengine.registry import init_default_scope
 
 from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models.small_classes import SmallClasses
-from abc_mmdet.own_data import read_whole
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
+
+from .ground_truth import coco_truth, event_truth
 
 
 @dataclass(frozen=True)
@@ -25,22 +28,25 @@ class TestSet:
     """Ground truth and pictures of a data set, and the settings of its evaluation.
 
     Args:
-        ann_file: where the ground truth comes from.
-        image_folder: what the file names of the images are relative to.
-        images: COCO's records by id.
+        source: file or folder that the ground truth comes from.
+        picture: from the record of an image to its pixels, ``(H, W, 3)``.
+        images: COCO's records by id, of those that are evaluated.
         annotations: COCO's records of all classes that are evaluated.
         classes: names, in the order of the labels.
         category_ids: of each label.
         small: labels of the small classes; empty if the config names none.
         thresholds: IoU thresholds.
         max_dets: detections per image and class that are looked at, increasing.
-        backend: see :func:`abc_mmdet.evaluation.coco_figures.backend_of`.
+        metric: that evaluates it; None for COCO's own.
+        unfiltered: all images and annotations, where the metric's protocol leaves some out.
+        unit: what is evaluated, in the plural.
+        group: field of the images that says which of them belong together; empty for none.
     """
 
     __test__ = False  # pytest: no test
 
-    ann_file: Path
-    image_folder: Path
+    source: Path
+    picture: Callable[[dict], np.ndarray]
     images: dict[int, dict]
     annotations: list[dict]
     classes: tuple[str, ...]
@@ -48,7 +54,35 @@ class TestSet:
     small: list[int]
     thresholds: np.ndarray
     max_dets: tuple[int, ...]
-    backend: str = 'auto'
+    metric: SmallObjectMetric | None = None
+    unfiltered: tuple[Sequence[dict], Sequence[dict]] | None = None
+    unit: str = 'images'
+    group: str = ''
+
+    @property
+    def everything(self) -> tuple[Sequence[dict], Sequence[dict]]:
+        """Images and annotations, those included that its protocol leaves out."""
+        return self.unfiltered or (list(self.images.values()), self.annotations)
+
+    @cached_property
+    def known_images(self) -> set[int]:
+        """Ids of all images that a detector is run on."""
+        return {image['id'] for image in self.everything[0]}
+
+    def counting(self, detections: Sequence[dict]) -> list[dict]:
+        """The detections that its protocol counts."""
+        if self.metric is None or self.unfiltered is None:
+            return list(detections)
+        return self.metric.prophesee.boxes(detections, list(self.images.values()))
+
+    @property
+    def groups(self) -> list[int] | None:
+        """Number of its group for every image, in the order of their ids; None without groups."""
+        if not self.group:
+            return None
+        names = [self.images[i][self.group] for i in sorted(self.images)]
+        number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+        return [number[name] for name in names]
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -66,44 +100,51 @@ def load_test_set(config: Config) -> TestSet:
     """Ground truth and settings of the ``test_dataloader`` and ``test_evaluator`` of a config.
 
     Raises:
-        UserError: no COCO data set or evaluator, files that are missing, classes that the
-            annotation file does not have, or no ground truth at all.
+        UserError: no data set of images with a COCO file or of event recordings, no evaluator of
+            COCO's kind, files that are missing, classes that the annotation file does not have, or
+            no ground truth at all.
     """
     init_default_scope('mmdet')
     options = _innermost(config.get('test_dataloader'))
     metric = _coco_metric(config)
     of_metric = metric.pop('ann_file', None)
-    if not of_metric and not options.get('ann_file'):
-        raise UserError(
-            f'{config.filename}: neither test_evaluator nor the data set of test_dataloader has an '
-            'ann_file. The report needs images with a COCO annotation file.'
-        )
     with config_mistakes(str(config.filename)):
         dataset = DATASETS.build(dict(options, lazy_init=True))
         evaluator = METRICS.build(metric)
         evaluator.dataset_meta = dataset.metainfo
-    ann_file = of_metric or dataset.ann_file
-    if not Path(ann_file).is_file():
-        raise UserError(f'There is no annotation file {ann_file} (from {Path.cwd()}).')
-    file = read_whole(str(ann_file))
+    is_ours = isinstance(evaluator, SmallObjectMetric)
+    if isinstance(dataset, EventSequenceDataset) and is_ours:
+        truth = event_truth(dataset, evaluator)
+    else:
+        if not of_metric and not options.get('ann_file'):
+            raise UserError(
+                f'{config.filename}: neither test_evaluator nor the data set of test_dataloader '
+                'has an ann_file. The report needs images with a COCO annotation file, or event '
+                'recordings and SmallObjectMetric.'
+            )
+        truth = coco_truth(dataset, of_metric)
     classes = tuple(dataset.metainfo['classes'])
-    category_ids = _category_ids(file.categories, classes, ann_file)
-    annotations = [a for a in file.annotations if a['category_id'] in category_ids]
-    if of_metric is None:
-        annotations, category_ids = _as_loaded(annotations, category_ids)
+    images, annotations, unfiltered = truth.images, truth.annotations, None
+    if is_ours and evaluator.main_protocol == 'prophesee':
+        unfiltered = images, annotations
+        images = evaluator.prophesee.frames(images)
+        annotations = evaluator.prophesee.boxes(annotations, images)
     if not any(not a.get('iscrowd') for a in annotations):
-        raise UserError(f'{ann_file} has no box of any of the classes {list(classes)}.')
+        raise UserError(f'{truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(
-        Path(ann_file),
-        Path(dataset.data_prefix.get('img') or dataset.data_root or '.'),
-        {image['id']: image for image in file.images},
+        truth.source,
+        truth.picture,
+        {image['id']: image for image in images},
         annotations,
         classes,
-        category_ids,
+        truth.category_ids,
         _small_labels(config, evaluator, classes),
         np.asarray(evaluator.iou_thrs),
         tuple(sorted(evaluator.proposal_nums)),
-        getattr(evaluator, 'backend', 'auto'),
+        evaluator if is_ours else None,
+        unfiltered,
+        truth.unit,
+        truth.group,
     )
 
 
@@ -128,29 +169,6 @@ def _coco_metric(config: Config) -> dict:
         f'{config.filename}: test_evaluator has no SmallObjectMetric or CocoMetric, by which the '
         'report computes its figures.'
     )
-
-
-def _category_ids(categories: Sequence[dict], classes: Sequence[str], ann_file: str) -> list[int]:
-    by_name = {c['name']: c['id'] for c in categories}
-    missing = [name for name in classes if name not in by_name]
-    if missing:
-        raise UserError(
-            f'{ann_file} has no classes {missing}.\n'
-            f'  of the config: {list(classes)}\n'
-            f'  of the file:   {list(by_name)}'
-        )
-    return [by_name[name] for name in classes]
-
-
-def _as_loaded(
-    annotations: Sequence[dict], category_ids: Sequence[int]
-) -> tuple[list[dict], list[int]]:
-    """Ground truth as an evaluator without ``ann_file`` gets it: labels, and areas of boxes."""
-    label = {category: i for i, category in enumerate(category_ids)}
-    return [
-        dict(a, category_id=label[a['category_id']], area=a['bbox'][2] * a['bbox'][3])
-        for a in annotations
-    ], list(range(len(category_ids)))
 
 
 def _small_labels(config: Config, evaluator: CocoMetric, classes: tuple[str, ...]) -> list[int]:

@@ -13,24 +13,43 @@ RESAMPLES = 1000
 CHUNK = 64  # resamples at a time, for the sake of memory
 
 
-def image_weights(images: int, resamples: int = RESAMPLES) -> np.ndarray:
+def image_weights(
+    images: int, resamples: int = RESAMPLES, groups: Sequence[int] | None = None
+) -> np.ndarray:
     """``(resamples, images)``: how often each image was drawn.
 
     The same for every run, which is what pairs the runs: resample b of one run and resample b of
     another are AP on the same pictures.
+
+    Args:
+        images: how many there are.
+        resamples: how often they are drawn.
+        groups: ``(images,)`` which of them are drawn together, as the frames of one recording,
+            numbered from 0; default: each by itself.
     """
-    drawn = np.random.default_rng(0).integers(images, size=(resamples, images))
-    weights = np.zeros((resamples, images), int)
+    group = np.arange(images) if groups is None else np.asarray(groups, int)
+    number = int(group.max(initial=-1)) + 1
+    drawn = np.random.default_rng(0).integers(number, size=(resamples, number))
+    weights = np.zeros((resamples, number), int)
     np.add.at(weights, (np.arange(resamples)[:, None], drawn), 1)
-    return weights
+    return weights[:, group]
 
 
 def resampled_ap(
-    table: MatchTable, small: Sequence[int], resamples: int = RESAMPLES
+    table: MatchTable,
+    small: Sequence[int],
+    resamples: int = RESAMPLES,
+    groups: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The headline figures of one run in each resample of the images, ``(resamples,)`` each."""
+    """The headline figures of one run in each resample of the images, ``(resamples,)`` each.
+
+    Args:
+        table: images in the order of their ids.
+        small: labels of the small classes.
+        resamples, groups: as in :func:`image_weights`.
+    """
     images = len(table['all'][0].truth)
-    weights = image_weights(images, resamples)
+    weights = image_weights(images, resamples, groups)
     chunks = [
         headline_ap(table, weights[begin : begin + CHUNK], small)
         for begin in range(0, resamples, CHUNK)

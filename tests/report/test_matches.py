@@ -36,8 +36,8 @@ def random_scene(seed: int) -> tuple[TestSet, list[dict]]:
                 )
     order = rng.permutation(len(detections))
     test = TestSet(
-        ann_file=None,
-        image_folder=None,
+        source=None,
+        picture=None,
         images={i: dict(id=i) for i in range(3)},
         annotations=annotations,
         classes=('a', 'b', 'c'),

@@ -18,6 +18,8 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from mmdet.registry import DATASETS, MODELS
 
+from ..own_data.events import record
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs' / 'read_the_report.md').read_text()
 COMMANDS = [
@@ -138,6 +140,36 @@ def test_the_page_shows_what_the_test_prints(outputs: list[str], user: Path) -> 
     assert sorted(p.name for p in (user / 'work_dirs').iterdir()) == [
         'baseline', 'report.html', 'train_only_p1'
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_event_recordings(random_weights, tmp_path: Path) -> None:
+    """The page shows what tools/test.py prints, under both protocols."""
+    boxes = [[(2 + 2 * i, 4, 24, 30, 0), (40, 20, 28, 26, 1), (9, 40, 8, 8, 2)] for i in range(8)]
+    for name in ('val/a', 'val/b'):
+        record(tmp_path / name, boxes, seed=len(name))
+    config = str(ROOT / 'configs/small/abc_synthetic_events.py')
+    options = [f'data_root={tmp_path}', 'test_evaluator.protocol=(coco,prophesee)']
+    random_weights(load_experiment(config), tmp_path / 'weights.pth')
+
+    def run_it(*arguments: str | Path) -> str:
+        command = [sys.executable, *map(str, arguments), '--cfg-options', *options]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
+        return done.stdout
+
+    results = tmp_path / 'found.bbox.json'
+    places = ['--work-dir', tmp_path / 'work', '--out', results]
+    printed = run_it('tools/test.py', config, tmp_path / 'weights.pth', *places)
+    figures = dict(re.findall(r'^(bbox_mAP\w*): (\d\.\d{3})$', printed, re.M))
+    assert 'bbox_mAP_prophesee' in figures
+    out = tmp_path / 'report.html'
+    report = run_it(TOOL, config, '--results', f'a={results}', '--out', out)
+    (line,) = [line for line in report.splitlines() if line.startswith('a bbox_mAP ')]
+    words = line.split()[1:]
+    assert dict(zip(words[::2], words[1::2], strict=True)) == figures
+    assert '<dt>labelled frames</dt><dd>16<' in out.read_text()
+    assert out.read_text().count('<figure>') > 4
 
 
 def test_picture_of_the_page() -> None:

@@ -43,7 +43,7 @@ def share(text: str) -> float:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Make one HTML page, without external resources, from the results of '
-        'tools/test.py --out NAME.bbox.json on one data set.'
+        'tools/test.py --out NAME.bbox.json on one data set, of images or of event recordings.'
     )
     parser.add_argument('config', help='config whose test data the results are of')
     parser.add_argument(

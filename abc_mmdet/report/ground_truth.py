@@ -1,0 +1,143 @@
+"""Ground truth and pictures of a test set, from a COCO file or from event recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.datasets.events.clip import Clip
+from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.own_data import read_whole
+from abc_mmdet.own_data.image_path import image_path
+from abc_mmdet.visualization import draw_events
+
+from .crop import read_picture
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """What there is to find.
+
+    Args:
+        source: file or folder it comes from.
+        picture: from the record of an image to its pixels, ``(H, W, 3)``, blue, green, red.
+        images, annotations: COCO's records, all of them.
+        category_ids: of each label.
+        unit: what the images are, in the plural.
+        group: field of the images that says which of them belong together; empty for none.
+    """
+
+    source: Path
+    picture: Callable[[dict], np.ndarray]
+    images: list[dict]
+    annotations: list[dict]
+    category_ids: list[int]
+    unit: str = 'images'
+    group: str = ''
+
+
+def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
+    """Of images with an annotation file.
+
+    Args:
+        dataset: not loaded yet.
+        of_metric: the evaluator's own annotation file, if it has one.
+
+    Raises:
+        UserError: no such file, or it lacks a class of the config.
+    """
+    ann_file = of_metric or dataset.ann_file
+    if not Path(ann_file).is_file():
+        raise UserError(f'There is no annotation file {ann_file} (from {Path.cwd()}).')
+    file = read_whole(str(ann_file))
+    category_ids = _category_ids(file.categories, dataset.metainfo['classes'], ann_file)
+    annotations = [a for a in file.annotations if a['category_id'] in category_ids]
+    if of_metric is None:
+        annotations, category_ids = _as_loaded(annotations, category_ids)
+    folder = Path(dataset.data_prefix.get('img') or dataset.data_root or '.')
+    return GroundTruth(
+        Path(ann_file),
+        partial(_of_folder, str(folder), str(ann_file)),
+        file.images,
+        annotations,
+        category_ids,
+    )
+
+
+def event_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> GroundTruth:
+    """Of event recordings: their labelled frames, as the metric gets them in a test.
+
+    Args:
+        dataset: not loaded yet.
+        metric: what it is evaluated by.
+    """
+    dataset.full_init()
+    truths, more = [], []
+    for number, sequence in enumerate(dataset.sequences):
+        clip = Clip(number, 0, sequence.num_steps, seed=0, streamed=True)
+        info = dataset.get_data_info(clip)
+        height, width = info['ori_shape']
+        for frame in info['frames']:
+            anns = [
+                dict(bbox=box.tolist(), bbox_label=int(label), ignore_flag=0, still=bool(still))
+                for box, label, still in zip(
+                    frame['bboxes'], frame['labels'], frame['still'], strict=True
+                )
+            ]
+            time = dict(timestamp_us=frame['timestamp_us'])
+            size = dict(width=width, height=height)
+            truths.append(dict(img_id=frame['img_id'], anns=anns, **time, **size))
+            name = f'{sequence.name}_{frame["timestamp_us"] // 1000:07d}ms'
+            where = dict(recording=sequence.name, number=number, step=frame['step'])
+            more.append(dict(file_name=name, **where))
+    images, annotations = metric.records(truths)
+    return GroundTruth(
+        Path(dataset.data_prefix['recordings']),
+        partial(_of_recordings, dataset),
+        [{**image, **entry} for image, entry in zip(images, more, strict=True)],
+        annotations,
+        list(range(len(dataset.metainfo['classes']))),
+        'labelled frames',
+        'recording',
+    )
+
+
+def _of_folder(folder: str, ann_file: str, image: dict) -> np.ndarray:
+    return read_picture(Path(image_path(folder, image['file_name'], ann_file)))
+
+
+def _of_recordings(dataset: EventSequenceDataset, image: dict) -> np.ndarray:
+    """Drawn in the size of the sensor, whose pixels boxes are in."""
+    sequence = dataset.sequences[image['number']]
+    (events,) = sequence.representations(image['step'], image['step'] + 1)
+    return draw_events(events, upscale=dataset.factor)
+
+
+def _category_ids(categories: Sequence[dict], classes: Sequence[str], ann_file: str) -> list[int]:
+    by_name = {c['name']: c['id'] for c in categories}
+    missing = [name for name in classes if name not in by_name]
+    if missing:
+        raise UserError(
+            f'{ann_file} has no classes {missing}.\n'
+            f'  of the config: {list(classes)}\n'
+            f'  of the file:   {list(by_name)}'
+        )
+    return [by_name[name] for name in classes]
+
+
+def _as_loaded(
+    annotations: Sequence[dict], category_ids: Sequence[int]
+) -> tuple[list[dict], list[int]]:
+    """Ground truth as an evaluator without ``ann_file`` gets it: labels, and areas of boxes."""
+    label = {category: i for i, category in enumerate(category_ids)}
+    return [
+        dict(a, category_id=label[a['category_id']], area=a['bbox'][2] * a['bbox'][3])
+        for a in annotations
+    ], list(range(len(category_ids)))
