@@ -98,7 +98,6 @@ def test_files(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slices(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip('abc_mmdet.apis.sliced_config', reason='slicing is not there yet')
     (command,) = [c for c in COMMANDS if '--slice' in c]
     execute(command, user, monkeypatch)
     assert len(found(user / 'found_in_slices')) == 2

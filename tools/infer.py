@@ -9,7 +9,14 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
-from abc_mmdet.apis import Detector, file_mistakes, frame_size, load_experiment, user_messages
+from abc_mmdet.apis import (
+    Detector,
+    add_slice_arguments,
+    file_mistakes,
+    load_experiment,
+    slicing_of,
+    user_messages,
+)
 from abc_mmdet.apis.detect_files import detect_files
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
@@ -34,23 +41,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--batch', type=int, default=1, help='images of one size that run together; default 1'
     )
-    parser.add_argument(
-        '--slice', type=frame_size, metavar='WxH', help='detect in overlapping slices of this size'
-    )
-    parser.add_argument(
-        '--overlap', type=float, default=0.2, help='of slices, share of their size; default 0.2'
-    )
     parser.add_argument('--device', help='such as cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
     )
     add_trust_option(parser)
+    add_slice_arguments(parser)
     args = parser.parse_intermixed_args()
-    if args.overlap != parser.get_default('overlap') and not args.slice:
-        raise UserError('--overlap is of slices: add --slice WxH.')
+    args.slicing = slicing_of(args)
     if args.batch < 1:
         raise UserError(f'--batch {args.batch}: give a number from 1 on.')
-    if args.onnx and (args.slice or args.cfg_options):
+    if args.onnx and (args.slicing or args.cfg_options):
         raise UserError('--slice and --cfg-options need CONFIG and CHECKPOINT, not --onnx.')
     args.model, args.inputs = ([], args.files) if args.onnx else (args.files[:2], args.files[2:])
     if not args.inputs:
@@ -64,9 +65,8 @@ def build_detector(args: argparse.Namespace) -> PictureDetector:
     if args.onnx:
         return OnnxDetector(args.onnx, args.device or 'cpu', args.batch)
     config, checkpoint = args.model
-    slicing = dict(slice_size=args.slice, overlap=args.overlap) if args.slice else None
     experiment = load_experiment(config, args.cfg_options)
-    return Detector(experiment, checkpoint, args.device, slicing, args.batch)
+    return Detector(experiment, checkpoint, args.device, args.slicing, args.batch)
 
 
 def main() -> int:

@@ -10,19 +10,19 @@ from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
+    add_slice_arguments,
     check_checkpoint,
     check_data,
     config_mistakes,
     file_mistakes,
-    frame_size,
     join_processes,
     load_experiment,
     sliced,
+    slicing_of,
     user_messages,
 )
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.merging import MERGES
 from abc_mmdet.own_data import check_annotation_files
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
@@ -59,31 +59,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown picture')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
-    slicing = parser.add_argument_group('slicing, for small objects in large images')
-    slicing.add_argument(
-        '--slice',
-        type=frame_size,
-        metavar='WxH',
-        help='look at images in slices of this size (pixels), in the size of their files',
-    )
-    slicing.add_argument(
-        '--overlap', type=float, default=0.2, help='of slices, a share of their size (%(default)s)'
-    )
-    slicing.add_argument(
-        '--merge',
-        choices=list(MERGES),
-        default='nms',
-        help='how detections of several slices become one (%(default)s)',
-    )
-    slicing.add_argument(
-        '--upscale', type=float, default=1.0, help='enlarge images before they are sliced'
-    )
-    slicing.add_argument(
-        '--slice-batch', type=int, default=8, help='slices at a time (%(default)s)'
-    )
-    slicing.add_argument(
-        '--no-full-image', action='store_true', help='leave out the pass over the whole image'
-    )
+    add_slice_arguments(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -100,10 +76,7 @@ def parse_args() -> argparse.Namespace:
     add_trust_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
-    of_slices = ('overlap', 'merge', 'upscale', 'slice_batch', 'no_full_image')
-    given = [name for name in of_slices if getattr(args, name) != parser.get_default(name)]
-    if given and not args.slice:
-        raise UserError(f'--{given[0].replace("_", "-")} is of slices: add --slice WxH.')
+    args.slicing = slicing_of(args)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
@@ -167,16 +140,8 @@ def main() -> None:
     args = parse_args()
     setup_cache_size_limit_of_dynamo()
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
-    if args.slice:
-        config = sliced(
-            config,
-            args.slice,
-            overlap=args.overlap,
-            batch_size=args.slice_batch,
-            full_image=not args.no_full_image,
-            merge=args.merge,
-            upscale=args.upscale,
-        )
+    if args.slicing:
+        config = sliced(config, **args.slicing)
     apply_options(config, args)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')

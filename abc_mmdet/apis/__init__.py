@@ -4,6 +4,7 @@ from .experiment import load_experiment
 from .frame_size import frame_size
 from .join_processes import join_processes
 from .preflight import check_checkpoint, check_data
+from .slice_arguments import add_slice_arguments, slicing_of
 from .sliced_config import sliced
 from .standard_hooks import add_standard_hooks
 from .stock_config import to_stock_config
@@ -13,6 +14,7 @@ from .user_messages import config_mistakes, file_mistakes, user_messages
 __all__ = [
     'Detections',
     'Detector',
+    'add_slice_arguments',
     'add_standard_hooks',
     'check_checkpoint',
     'check_data',
@@ -22,6 +24,7 @@ __all__ = [
     'join_processes',
     'load_experiment',
     'sliced',
+    'slicing_of',
     'to_stock_config',
     'user_messages',
     'write_stock_experiment',

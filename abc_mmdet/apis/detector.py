@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.apis.preflight import check_checkpoint
 from abc_mmdet.apis.sliced_config import sliced
 from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.errors import UserError
 
 
 class Detector(PictureDetector):
@@ -33,8 +35,9 @@ class Detector(PictureDetector):
         checkpoint: its weights. Nothing in it is run, see :mod:`abc_mmdet.checkpoint_loading`.
         device: such as ``'cuda:0'``; default: a GPU if there is one.
         slicing: detect in overlapping slices: fields of
-            :func:`abc_mmdet.apis.sliced_config.sliced`, such as
-            ``dict(slice_size=(640, 640), overlap=0.2)``.
+            :func:`abc_mmdet.apis.sliced_config.sliced`: ``slice_size`` and, if they are to differ
+            from the defaults, ``overlap``, ``merge``, ``upscale``, ``batch_size`` (of slices) and
+            ``full_image``.
         batch_size: pictures of one size that go through the network together.
         trust: read a checkpoint that brings Python objects along, which can run any program.
 
@@ -56,7 +59,11 @@ class Detector(PictureDetector):
         check_checkpoint(str(checkpoint), 'checkpoint')
         config = without_auxiliary(config)
         if slicing is not None:
-            config = sliced(config, **slicing)
+            try:
+                settings = signature(sliced).bind(config, **slicing)
+            except TypeError as error:
+                raise UserError(f'slicing={slicing}: {error}. See the help of sliced().') from None
+            config = sliced(*settings.args, **settings.kwargs)
         transforms = picture_pipeline(config)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.model: Any

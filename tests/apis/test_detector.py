@@ -155,12 +155,17 @@ def test_a_plain_config_of_mmdetection(random_weights, pictures: list[Path], tmp
 
 
 def test_slices(experiment: tuple[Config, Path], pictures: list[Path]) -> None:
-    pytest.importorskip('abc_mmdet.apis.sliced_config', reason='slicing is not there yet')
     whole = dict(slice_size=(128, 96), full_image=False)
     found = Detector(*experiment, device='cpu', slicing=whole)(pictures[0])
     assert found.size == (90, 60)
     small = dict(slice_size=(64, 64), overlap=0.25)
     assert not equal(found, Detector(*experiment, device='cpu', slicing=small)(pictures[0]))
+    more = dict(small, merge='wbf', upscale=2.0, batch_size=3, full_image=False)
+    model = Detector(*experiment, device='cpu', slicing=more).model
+    assert (model.merge.type, model.batch_size, model.full_image) == ('wbf', 3, False)
+    for wrong in (dict(small, overlaps=0.5), dict(overlap=0.2)):
+        with pytest.raises(UserError, match='slicing='):
+            Detector(*experiment, device='cpu', slicing=wrong)
 
 
 def test_mistakes(experiment: tuple[Config, Path], detector: Detector, tmp_path: Path) -> None:

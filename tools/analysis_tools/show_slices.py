@@ -5,10 +5,15 @@ import argparse
 from mmengine.config import DictAction
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
-from abc_mmdet.apis import Detector, frame_size, load_experiment, user_messages
+from abc_mmdet.apis import (
+    Detector,
+    add_slice_arguments,
+    load_experiment,
+    slicing_of,
+    user_messages,
+)
 from abc_mmdet.apis.picture_file import read_picture, write_picture
 from abc_mmdet.checkpoint_loading import add_trust_option
-from abc_mmdet.models.merging import MERGES
 from abc_mmdet.visualization import draw_slices
 
 
@@ -20,24 +25,19 @@ def main() -> None:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('image', help='image file')
     parser.add_argument('out', help='picture to write (.png, .jpg)')
-    parser.add_argument('--slice', type=frame_size, required=True, metavar='WxH')
-    parser.add_argument('--overlap', type=float, default=0.2)
-    parser.add_argument('--merge', choices=list(MERGES), default='nms')
-    parser.add_argument('--upscale', type=float, default=1.0)
+    add_slice_arguments(parser, required=True)
     parser.add_argument('--score-thr', type=float, default=0.3)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides')
     add_trust_option(parser)
     args = parser.parse_args()
     picture = read_picture(args.image)
     config = load_experiment(args.config, args.cfg_options)
-    slicing = dict(
-        slice_size=args.slice, overlap=args.overlap, merge=args.merge, upscale=args.upscale
-    )
-    detector = Detector(config, args.checkpoint, slicing=slicing)
+    detector = Detector(config, args.checkpoint, slicing=slicing_of(args))
+    upscale = getattr(args, 'upscale', 1.0)
     drawn = detector(picture).draw(args.score_thr)
-    height, width = (round(side * args.upscale) for side in picture.shape[:2])
+    height, width = (round(side * upscale) for side in picture.shape[:2])
     views = detector.model.views(0, (height, width))
-    slices = [[side / args.upscale for side in v.part] for v in views if v.scale == (1.0, 1.0)]
+    slices = [[side / upscale for side in v.part] for v in views if v.scale == (1.0, 1.0)]
     write_picture(args.out, draw_slices(drawn, slices))
     print(f'{args.out}: {len(slices)} slices')
 
