@@ -160,11 +160,12 @@ def _h5_size(path: Path) -> tuple[int, int] | None:
         if len(set(lengths.values())) > 1:
             raise UserError(f'{path}: the columns of events differ in length: {lengths}.')
         sides = [own_dataset(file, f'events/{side}', 'iuf') for side in ('width', 'height')]
-        if None in sides:
+        given = [side for side in sides if side is not None]
+        if len(given) < len(sides):
             return None
-        if any(side.size != 1 for side in sides):
+        if any(side.size != 1 for side in given):
             raise UserError(f'{path}: events/width and events/height are not one number each.')
-        width, height = (float(np.ravel(side[()])[0]) for side in sides)
+        width, height = (float(np.ravel(side[()])[0]) for side in given)
         if not (width.is_integer() and height.is_integer()):
             raise UserError(f'{path}: a sensor of {width}x{height} pixels.')
         return int(width), int(height)
