@@ -33,13 +33,6 @@ def check_recordings(data: EventRecordings) -> Iterator[Finding]:
         'them ends the training. Is dataset.catalogue right?',
         (data.describe(row) for row in np.flatnonzero(data.boxes.category < 0)),
     )
-    yield from several(
-        'no_numbers',
-        PROBLEM,
-        data.path,
-        'boxes are no finite numbers: losses would be none either',
-        (data.describe(row) for row in np.flatnonzero(~np.isfinite(data.labels).all(axis=1))),
-    )
     yield from check_geometry(data, 'frame', _USELESS)
     yield from check_duplicates(data, 'frame')
     yield from _empty(data)

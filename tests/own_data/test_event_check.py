@@ -104,7 +104,6 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     'outside_image': ('problem', moved((96, 20, 9, 9, CAR)), '[96, 20, 9, 9]'),
     'across_border': ('warning', moved((90, 20, 9, 9, CAR)), '[90, 20, 9, 9]'),
     'below_one_pixel': ('warning', moved((2, 20, 0.5, 9, CAR)), '[2, 20, 0.5, 9]'),
-    'no_numbers': ('problem', moved((np.nan, 20, 9, 9, CAR)), '[nan, 20, 9, 9]'),
     'duplicate_boxes': ('problem', moved((2, 4, 8, 8, PEDESTRIAN)), 'x at 0.1'),
     'unused_categories': ('warning', moved((2, 20, 9, 9, 4)), 'motorbike (1 boxes)'),
     'other_shapes': ('problem', added(size=(64, 32)), 'x: (20, 32, 64)'),
@@ -114,6 +113,13 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     'frames_without_events': ('note', added(silent=4), 'x: 2 of 3 frames'),
     'empty_recordings': ('note', lambda root: record(root / 'train/x', [[]], 7), 'x'),
 }
+
+
+def test_labels_that_are_no_numbers_make_a_recording_unreadable(root: Path) -> None:
+    moved((np.nan, 20, 9, 9, CAR))(root)
+    (finding,) = found(root).values()
+    assert finding.kind == 'unreadable_recordings'
+    assert 'the field x of labels' in finding.examples[0]
 
 
 @pytest.mark.parametrize('kind', DEFECTS)
