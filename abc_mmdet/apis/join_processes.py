@@ -65,7 +65,19 @@ def join_processes(config: Config) -> None:
             )
         return
     _refuse_sync_bn(config)
-    os.environ.update(environment)
+    if not distributed.is_initialized():
+        os.environ.update(environment)
+        _join(config, launcher)
+    if config.get('model_wrapper_cfg') is None:
+        config.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=config.get('find_unused_parameters', False),
+        )
+    config.model_wrapper_cfg.setdefault('device_ids', None)  # MMEngine's default is a GPU
+
+
+def _join(config: Config, launcher: str) -> None:
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
         os.environ['MASTER_ADDR'] = _first_host() if launcher == 'slurm' else '127.0.0.1'
@@ -81,13 +93,6 @@ def join_processes(config: Config) -> None:
             f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}.\n  {error}\n'
             'PORT=NUMBER chooses another port, if this one is in use.'
         ) from error
-    if config.get('model_wrapper_cfg') is None:
-        config.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            broadcast_buffers=False,
-            find_unused_parameters=config.get('find_unused_parameters', False),
-        )
-    config.model_wrapper_cfg.setdefault('device_ids', None)  # MMEngine's default is a GPU
 
 
 def _first_host() -> str:

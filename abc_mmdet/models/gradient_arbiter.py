@@ -103,6 +103,7 @@ class GradientArbiter(nn.Module):
 
         The gradients are those that came from the heads, before the arbiter changed anything and
         with the weights of the tasks in them. Nothing is waited for: figures stay on the device.
+        In a distributed run, where all processes have to ask, they are those of the whole batch.
 
         Returns:
             For every shared level, ``s8`` being the one of stride 8: ``conflict/s8_cosine`` of
@@ -113,6 +114,8 @@ class GradientArbiter(nn.Module):
         measured, self.probe.grad = self.probe.grad, None
         if measured is None:
             return {}
+        if self.per != 'level':  # else the sums are those of all processes already
+            measured = _sum_over_processes(measured)
         inner, main_square, aux_square, conflicts, meetings = measured.unbind(dim=1)
         figures = {
             'cosine': inner / (main_square.sqrt() * aux_square.sqrt()),
@@ -149,7 +152,7 @@ class _Meeting(torch.autograd.Function):
         half = len(gradients) // 2
         pairs = [_Pair(*pair) for pair in zip(gradients[:half], gradients[half:], strict=True)]
         products = [pair.inner_products(UNITS[ctx.per]) for pair in pairs]
-        if ctx.per == 'level' and ctx.mode not in ('sum', 'detach'):
+        if ctx.per == 'level':
             products = list(_sum_over_processes(torch.stack(products)))
         joined = [pair.join(ctx.mode, *inner) for pair, inner in zip(pairs, products, strict=True)]
         return None, None, torch.stack([_measure(inner) for inner in products]), *joined

@@ -110,11 +110,11 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
     two, one = map(log, trained)
     assert len(two) == len(one) == 5
     for ours, theirs in zip(two, one, strict=True):
-        names = {name for name in theirs if 'loss' in name or 'mAP' in name or 'grad' in name}
-        assert names == {n for n in ours if 'loss' in n or 'mAP' in n or 'grad' in n}
+        names = [name for name in theirs if re.search('loss|mAP|grad|conflict', name)]
+        assert names == [name for name in ours if re.search('loss|mAP|grad|conflict', name)]
         assert names
         for name in names:
-            assert ours[name] == pytest.approx(theirs[name], rel=1e-4, abs=1e-4), name
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
     assert two[0]['aux_loss_bbox'] > 0
     assert sorted(path.name for path in trained[0].glob('*.pth')) == ['iter_2.pth', 'iter_4.pth']
 

@@ -21,7 +21,7 @@ LABEL = np.dtype(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def write_recording() -> Callable[..., np.ndarray]:
     """Write a recording of random counts; returns them, uint8 ``(N, 2 * bins, H, W)``.
 
