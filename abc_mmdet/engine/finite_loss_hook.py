@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import torch
@@ -67,15 +67,22 @@ class FiniteLossHook(Hook):
         self._losses: dict[str, Any] = {}
         self._names: list[list[str]] = []  # of the batches since the last step
         self._watch = model.register_forward_hook(self._keep_losses)
-        wrapper: OptimWrapper = runner.optim_wrapper
-        wrapper.update_params = partial(self._update_params, wrapper.update_params)
-        if not hasattr(wrapper, 'loss_scaler'):
-            wrapper.step = partial(self._step, wrapper.step)
+        self._former: dict[str, Any] = {}
+        self._stand_before('update_params', self._update_params)
+        if not hasattr(runner.optim_wrapper, 'loss_scaler'):
+            self._stand_before('step', self._step)
+
+    def _stand_before(self, name: str, guard: Callable) -> None:
+        """Let a method of the optimizer wrapper be called by a guard, which gets it as argument."""
+        wrapper: OptimWrapper = self._runner.optim_wrapper
+        self._former[name] = method = getattr(wrapper, name)
+        # With the attributes of the method: schedulers have marked it as counted
+        setattr(wrapper, name, update_wrapper(partial(guard, method), method))
 
     def after_train(self, runner: Runner) -> None:
         self._watch.remove()
-        for name in ('update_params', 'step'):
-            vars(runner.optim_wrapper).pop(name, None)
+        for name, method in self._former.items():
+            setattr(runner.optim_wrapper, name, method)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None

@@ -83,7 +83,13 @@ class ScaledOptimWrapper(OptimWrapper):
         self.loss_scaler.update()
 
 
-def build(folder: Path, bad: dict[int, float], hook: dict | None = None, **wrapper) -> Runner:
+def build(
+    folder: Path,
+    bad: dict[int, float],
+    hook: dict | None = None,
+    schedule: dict | None = None,
+    **wrapper: object,
+) -> Runner:
     """Ten iterations of one image each, in order, with a checkpoint every two."""
     config = ConfigDict(
         model=dict(type='TinyModel'),
@@ -96,6 +102,7 @@ def build(folder: Path, bad: dict[int, float], hook: dict | None = None, **wrapp
             dataset=dict(type='Numbers', bad=bad),
         ),
         train_cfg=dict(by_epoch=False, max_iters=10),
+        param_scheduler=schedule,
         optim_wrapper={'type': 'OptimWrapper', 'optimizer': dict(type='AdamW', lr=0.1), **wrapper},
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2),
@@ -117,10 +124,12 @@ def logged(folder: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize('number', [float('nan'), float('inf')])
-def test_stops_at_once_and_says_where(tmp_path, number: float) -> None:
-    runner = build(tmp_path, {5: number})
+def test_stops_at_once_and_says_where(tmp_path, number: float, recwarn) -> None:
+    schedule = dict(type='LinearLR', start_factor=0.5, end=10, by_epoch=False)
+    runner = build(tmp_path, {5: number}, schedule=schedule)
     with pytest.raises(UserError) as error:
         runner.train()
+    assert not any('has been overridden' in str(warning.message) for warning in recwarn)
     message = str(error.value)
     assert 'The loss is no number in iteration 6 of 10: loss_a=nan, loss_b=nan.' in message
     assert 'images: image_5.jpg\n' in message

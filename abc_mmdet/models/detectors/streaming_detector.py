@@ -117,7 +117,7 @@ class StreamingDetector(SingleStageDetector):
         """Detections on the labelled steps, by step."""
         features, samples = self.unroll(batch_inputs, batch_data_samples)
         if not samples:
-            return []
+            return _NothingFound()
         results = self.bbox_head.predict(self._pyramid(features), samples, rescale=rescale)
         return self.add_pred_to_datasample(samples, results)
 
@@ -134,6 +134,13 @@ class StreamingDetector(SingleStageDetector):
 
     def _pyramid(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return self.neck(features) if self.with_neck else tuple(features)
+
+
+class _NothingFound(list):
+    """An empty list whose last entry can be asked for, as MMEngine's loops do: it may be a loss."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return None if index == -1 else super().__getitem__(index)
 
 
 def nothing_to_find(clip: Tensor) -> DetDataSample:
