@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from ..datasets.events.conftest import write_recording  # noqa: F401  a fixture
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -241,3 +244,91 @@ def test_when_one_process_fails_all_end_within_a_minute(
     assert len(family) >= 2
     assert not psutil.wait_procs(family, timeout=10)[1], 'nobody is left'
     assert not list((tmp_path / 'run').glob('iter_4*'))
+
+
+SRUN = """#!{python}
+# Stands for Slurm's: starts the tasks on this machine, and ends all when one fails.
+import os, subprocess, sys
+options = [a for a in sys.argv[1:] if a.startswith('--')]
+command = sys.argv[1 + next(i for i, a in enumerate(sys.argv[1:]) if not a.startswith('--')):]
+print('srun', *sys.argv[1:])
+number = int(next(o.split('=')[1] for o in options if o.startswith('--ntasks=')))
+tasks = [subprocess.Popen(command, env={{**os.environ, 'SLURM_PROCID': str(i),
+    'SLURM_LOCALID': str(i), 'SLURM_NTASKS': str(number), 'SLURM_NODELIST': 'n[1-2]'}})
+    for i in range(number)]
+codes = [task.wait() for task in tasks]
+sys.exit(max(codes))
+"""
+
+
+@pytest.mark.slow
+def test_slurm_scripts_start_the_tools(data: Path, tmp_path: Path) -> None:
+    """With a stand-in for Slurm, which cannot be installed for a test."""
+    for name, content in (
+        ('srun', SRUN.format(python=PYTHON)),
+        (
+            'scontrol',
+            '#!/bin/sh\n[ "$*" = "show hostnames n[1-2]" ] && echo 127.0.0.1 && echo n2\n',
+        ),
+    ):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    config = write_config(tmp_path, data, 2)
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    variables = dict(
+        PATH=f'{tmp_path}:{os.environ["PATH"]}', GPUS='2', GPUS_PER_NODE='0', MASTER_PORT=port
+    )
+    run = start('tools/slurm_train.sh', 'cpu', 'a job', config, tmp_path / 'a run', **variables)
+    output = output_of(run)
+    assert run.returncode == 0, output
+    assert 'srun --partition=cpu --job-name=a job --ntasks=2 --cpus-per-task=5' in output
+    assert len(log(tmp_path / 'a run')) == 5
+    checkpoint = tmp_path / 'a run' / 'iter_4.pth'
+    work_dir = ('--work-dir', tmp_path / 'test')
+    run = start('tools/slurm_test.sh', 'cpu', 'job', config, checkpoint, *work_dir, **variables)
+    output = output_of(run)
+    assert run.returncode == 0, output
+    assert len(re.findall(r'^bbox_mAP: [\d.]+$', output, re.M)) == 1
+
+
+EVENTS = """
+_base_ = '{root}/configs/small/abc_synthetic_events.py'
+
+train_dataloader = dict(
+    batch_size=2, num_workers=0, persistent_workers=False,
+    dataset=dict(data_root='{data}', downsample='none'))
+val_dataloader = dict(
+    num_workers=0, persistent_workers=False,
+    dataset=dict(data_root='{data}', downsample='none'))
+test_dataloader = val_dataloader
+model = dict(test_cfg=dict(score_thr=0.0))
+train_cfg = dict(max_iters=3, val_interval=3)
+default_hooks = dict(checkpoint=dict(interval=3), logger=dict(interval=1))
+"""
+
+
+@pytest.mark.slow
+def test_recordings_stream_in_two_processes(write_recording, tmp_path: Path) -> None:  # noqa: F811
+    """Three recordings to train with; one to evaluate, so that one process has none."""
+    data = tmp_path / 'data'
+    for name, length in (('train/a', 12), ('train/b', 7), ('train/c', 9), ('val/d', 11)):
+        write_recording(data / name, length, range(2, length, 3), size=(96, 64), seed=length)
+    config = tmp_path / 'events.py'
+    config.write_text(EVENTS.format(root=ROOT, data=data))
+    run = start('tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'run')
+    output = output_of(run)
+    assert run.returncode == 0, output
+    *iterations, figures = log(tmp_path / 'run')
+    assert len(iterations) == 3
+    alone = start(
+        *(PYTHON, 'tools/test.py', config, tmp_path / 'run/iter_3.pth'),
+        *('--work-dir', tmp_path / 'test'),
+    )
+    output = output_of(alone)
+    assert alone.returncode == 0, output
+    printed = re.findall(r'^(bbox_mAP\w*): ([\d.]+)$', output, re.M)
+    assert len(printed) > 3
+    for name, value in printed:
+        assert figures[f'coco/{name}'] == pytest.approx(float(value), abs=1e-3), name
