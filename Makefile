@@ -7,16 +7,28 @@ PY := $(VENV)/bin/python
 # Whatever else an environment knows as abc_mmdet, the targets below run this checkout.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
+# Which versions $(VENV) is made of: pinned, lowest or upstream; see docs/versions.md.
+VERSIONS := pinned
+CONSTRAINTS := requirements/constraints.txt
+EXTRAS := faster-coco-eval,tensorboard,dev
+requirements.pinned := --constraint $(CONSTRAINTS) --editable '.[onedl,events,onnx,$(EXTRAS)]'
+requirements.upstream := --constraint $(CONSTRAINTS) --requirement requirements/upstream.txt \
+	--editable '.[events,onnx,$(EXTRAS)]'
+# without events and onnx, whose packages ask for newer NumPy and PyTorch than the rest does
+requirements.lowest := --constraint $(VENV)/lowest.txt --editable '.[onedl,$(EXTRAS)]'
+
 # An environment that is complete bears the mark of what it was made from (and of its place, as
 # the package is installed from there), so changed requirements install again and a branch switched
 # to and fro does not.
-REQUIREMENTS := setup.cfg requirements/constraints.txt
-MARK := $(VENV)/.complete-$(shell { cat $(REQUIREMENTS); echo $(abspath $(VENV)); } | cksum | cut -d' ' -f1)
+sources.pinned := setup.cfg $(CONSTRAINTS)
+sources.upstream := $(sources.pinned) requirements/upstream.txt
+sources.lowest := setup.cfg requirements/lowest.py
+MARK := $(VENV)/.complete-$(shell { cat $(sources.$(VERSIONS)); echo $(abspath $(VENV)); } | cksum | cut -d' ' -f1)
 UNFINISHED := $(VENV)/.unfinished
-PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check \
-	--constraint requirements/constraints.txt
+PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check
 
-.PHONY: help setup demo demo-events test test-all lint format doctor clean
+.PHONY: help setup demo demo-events test test-all test-core test-lowest test-upstream soak lint \
+	format doctor clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +36,9 @@ help:
 	@echo 'make demo-events  the same with an event camera: simulate, convert, stream, film'
 	@echo 'make test      run the tests; ARGS="-k neck" passes options to pytest'
 	@echo 'make test-all  run the slow tests as well'
+	@echo 'make test-lowest    run the core of the tests with the lowest versions of setup.cfg'
+	@echo 'make test-upstream  run it with the upstream MMDetection, MMEngine and MMCV'
+	@echo 'make soak      train for long and see whether memory, files and processes stay'
 	@echo 'make lint      ruff and mypy, changing nothing'
 	@echo 'make format    let ruff put right what it can'
 	@echo 'make doctor    say what works here and what is missing'
@@ -44,11 +59,14 @@ $(MARK):
 		echo 'Making $(VENV): several minutes and about 7 GB of disk.'; \
 		mkdir -p $(VENV) && touch $(UNFINISHED) && $(PYTHON) -m venv $(VENV); fi
 	@rm -f $(VENV)/.complete-*
-	$(PIP_INSTALL) --editable '.[onedl,events,faster-coco-eval,onnx,tensorboard,dev]'
+	@$(if $(filter lowest,$(VERSIONS)),$(PYTHON) requirements/lowest.py \
+		onedl,$(EXTRAS) > $(VENV)/lowest.txt)
+	$(PIP_INSTALL) $(requirements.$(VERSIONS))
 # imaug pulls in two builds of OpenCV that overwrite each other; where the one with windows is on
-# top and the machine has no libGL, the other must be.
-	@$(PY) -c 'import cv2' 2>/dev/null || \
-		$(PIP_INSTALL) --no-deps --force-reinstall opencv-python-headless
+# top and the machine has no libGL, the other must be, in the same version.
+	@$(PY) -c 'import cv2' 2>/dev/null || $(PIP_INSTALL) --no-deps --force-reinstall \
+		"opencv-python-headless==$$($(PY) -c \
+		'from importlib.metadata import version; print(version("opencv-python"))')"
 	@touch $@ && rm -f $(UNFINISHED)
 
 DEMO := configs/small/abc_synthetic.py
@@ -80,6 +98,25 @@ test: setup
 
 test-all: setup
 	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+# What other versions can break: models, data, evaluation, training, and one training, resumed and
+# tested, as processes.
+CORE := tests/configs tests/datasets tests/engine tests/evaluation tests/models \
+	tests/visualization tests/test_mmcv_ops.py tests/test_whole_file.py \
+	tests/tools/test_train_and_test.py
+test-core: setup
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(CORE) $(ARGS)
+
+test-lowest:
+	$(MAKE) test-core VENV=.venv-lowest VERSIONS=lowest
+
+# MMEngine 0.10.7 cannot read its own checkpoints with torch >= 2.6 otherwise.
+test-upstream:
+	TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 $(MAKE) test-core VENV=.venv-upstream VERSIONS=upstream
+
+soak: setup
+	$(PY) tools/dataset_converters/synthetic_traffic.py data/synthetic_traffic
+	$(PY) benchmarks/soak.py $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

@@ -26,7 +26,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 ALLOWED_GROWTH = 0.05  # of memory
-MEMORY = ('main_rss', 'tree_pss')
+MEMORY = ('main_rss', 'tree_rss')
 COMPARED = 3  # rounds at either end
 TIDYING = 10  # seconds that workers have to be gone after the main process
 MB = 2**20
@@ -36,11 +36,12 @@ MB = 2**20
 class Sample:
     """The process tree at one moment; memory in MB.
 
-    ``tree_pss`` counts pages that processes share once, which ``rss`` of forked workers does not.
+    ``tree_rss`` is the sum over the processes: it counts more than once what they share, but unlike
+    PSS it does not depend on what other programs on the machine share with them.
     """
 
     main_rss: float
-    tree_pss: float
+    tree_rss: float
     open_files: int
     processes: int
 
@@ -58,14 +59,12 @@ class Watch:
         try:
             tree = [self.main, *self.main.children(recursive=True)]
             self.seen.update(tree)
-            memory = [process.memory_full_info() for process in tree]
+            memory = [process.memory_info().rss / MB for process in tree]
             files = sum(process.num_fds() for process in tree)
         except psutil.Error:
             return
-        if not all(m.rss for m in memory):  # given back already
-            return
-        pss = sum(getattr(m, 'pss', m.rss) for m in memory) / MB  # pss: Linux only
-        self.rounds[round_].append(Sample(memory[0].rss / MB, pss, files, len(tree)))
+        if all(memory):  # otherwise one has given it back and is about to end
+            self.rounds[round_].append(Sample(memory[0], sum(memory), files, len(tree)))
 
     def left_behind(self) -> list[psutil.Process]:
         """Processes that outlive the main one by more than they need to end."""
@@ -81,7 +80,7 @@ def summary(samples: list[Sample]) -> dict[str, float]:
     whole = [s for s in samples if s.processes == processes]
     return dict(
         main_rss=statistics.median(s.main_rss for s in whole),
-        tree_pss=statistics.median(s.tree_pss for s in whole),
+        tree_rss=statistics.median(s.tree_rss for s in whole),
         open_files=statistics.median_low(s.open_files for s in whole),
         processes=processes,
         samples=len(whole),
@@ -100,7 +99,7 @@ def judge(rows: list[dict[str, float]], warm_up: int) -> dict[str, float]:
 
     parts = settled[:count], settled[-count:]
     growth = {}
-    for name in ('main_rss', 'tree_pss', 'open_files', 'processes'):
+    for name in ('main_rss', 'tree_rss', 'open_files', 'processes'):
         first, last = ends(name)
         growth[name] = last / first - 1 if name in MEMORY else last - first
     return growth
@@ -140,7 +139,7 @@ def run(args: argparse.Namespace) -> tuple[Watch, int]:
 
 
 def show(rows: list[dict[str, float]]) -> None:
-    titles = ('iteration', 'main RSS MB', 'tree PSS MB', 'open files', 'processes', 'samples')
+    titles = ('iteration', 'main RSS MB', 'tree RSS MB', 'open files', 'processes', 'samples')
     print(''.join(f'{title:>13}' for title in titles))
     for until, *memory, files, processes, samples in (row.values() for row in rows):
         print(f'{until:>13}' + ''.join(f'{value:>13.1f}' for value in memory), end='')
@@ -153,7 +152,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--iterations', type=int, default=3000)
     parser.add_argument('--every', type=int, default=200, help='iterations between evaluations')
     parser.add_argument('--warm-up', type=int, default=2, help='rounds that do not count')
-    parser.add_argument('--seconds', type=float, default=1.0, help='between samples')
+    parser.add_argument('--seconds', type=float, default=5.0, help='between samples')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/soak'))
     parser.add_argument('--json', type=Path, help='write the figures to this file')
     parser.add_argument('--cfg-options', nargs='+', default=[], help='as for tools/train.py')
@@ -181,7 +180,7 @@ def main() -> int:
     passed = flat and growth['open_files'] <= 0 and growth['processes'] <= 0 and not left
     show(rows)
     print(
-        f'\nmain RSS {growth["main_rss"]:+.1%}, tree PSS {growth["tree_pss"]:+.1%}, open files '
+        f'\nmain RSS {growth["main_rss"]:+.1%}, tree RSS {growth["tree_rss"]:+.1%}, open files '
         f'{growth["open_files"]:+}, {len(watch.seen)} processes seen, {len(left)} left behind: '
         + ('passed' if passed else 'FAILED')
     )

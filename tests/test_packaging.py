@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import abc_mmdet
+from abc_mmdet.distributions import UPSTREAM
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -41,6 +43,42 @@ def test_pins_are_plain_versions_from_the_registry():
     for name, version in pins().items():
         assert re.fullmatch(r'[a-z0-9._-]+', name)
         assert re.fullmatch(r'[0-9][a-z0-9.]*', version), f'{name}=={version}'
+
+
+def lowest(*extras):
+    """What requirements/lowest.py prints for these extras."""
+    command = [sys.executable, REPOSITORY / 'requirements' / 'lowest.py', ','.join(extras)]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    return done.returncode, done.stdout or done.stderr
+
+
+def test_the_lowest_versions_are_the_bounds():
+    code, printed = lowest('onedl', 'events', 'onnx', 'faster-coco-eval', 'tensorboard', 'dev')
+    assert code == 0
+    found = {r.name: r.specifier for r in map(Requirement, printed.splitlines())}
+    bounds = {}
+    for requirement in requirements():
+        (bound,) = requirement.specifier
+        assert bound.operator == '>='
+        bounds.setdefault(requirement.name, []).append(Version(bound.version))
+    assert {'torch', 'numpy', 'onedl-mmcv', 'pytest'} <= set(found)
+    assert found == {name: SpecifierSet(f'=={max(versions)}') for name, versions in bounds.items()}
+
+
+def test_only_the_extras_asked_for_have_a_say_in_the_lowest_versions():
+    assert 'torch==2.6' in lowest('onnx', 'dev')[1].splitlines()
+    _, printed = lowest('dev')
+    assert 'torch==2.1' in printed.splitlines() and 'onedl' not in printed
+    code, printed = lowest('onyx')
+    assert code == 1 and "there is no extra 'onyx', only onedl, " in printed
+
+
+def test_the_upstream_versions_are_those_the_doctor_asks_for():
+    lines = (REPOSITORY / 'requirements' / 'upstream.txt').read_text().splitlines()
+    pinned = dict(line.split('==') for line in lines if line and not line.startswith('#'))
+    asked = {r.name: r.specifier for r in map(Requirement, UPSTREAM.values())}
+    assert set(pinned) == set(asked)
+    assert all(asked[name].contains(version) for name, version in pinned.items())
 
 
 def test_the_wheel_holds_every_module_and_builds_without_torch(tmp_path):

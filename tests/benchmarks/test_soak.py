@@ -24,7 +24,7 @@ def soak():
 
 def rows(soak, **per_round: list[float]) -> list[dict[str, float]]:
     """Rounds of a training that does not change, but for the figures named here."""
-    still = dict(main_rss=500.0, tree_pss=700.0, open_files=70, processes=3)
+    still = dict(main_rss=500.0, tree_rss=700.0, open_files=70, processes=3)
     length = len(next(iter(per_round.values())))
     return [
         soak.summary([soak.Sample(**still | {k: v[i] for k, v in per_round.items()})] * 5)
@@ -37,13 +37,13 @@ def test_what_grows_is_seen_once_it_is_warm(soak) -> None:
     assert soak.judge(leak, warm_up=2)['main_rss'] == pytest.approx(630 / 530 - 1)
     warm = rows(soak, main_rss=[300, 450, *[500] * 8], open_files=[40, 70, 70, 70, *range(71, 77)])
     growth = soak.judge(warm, warm_up=2)
-    assert growth == dict(main_rss=0, tree_pss=0, open_files=5, processes=0)
+    assert growth == dict(main_rss=0, tree_rss=0, open_files=5, processes=0)
 
 
 def test_workers_that_start_or_end_are_no_change(soak) -> None:
     samples = [soak.Sample(500.0, 700.0, 70, 3)] * 2 + [soak.Sample(400.0, 400.0, 7, 1)] * 9
     row = soak.summary(samples)
-    assert (row['tree_pss'], row['open_files'], row['samples']) == (700.0, 70, 2)
+    assert (row['tree_rss'], row['open_files'], row['samples']) == (700.0, 70, 2)
 
 
 def test_too_short_a_run_is_refused(soak) -> None:

@@ -47,7 +47,7 @@ def tool(name: str, *arguments: str | Path, options: list[str] = TINY) -> str:
     """Run a tool that has to succeed; its output."""
     result = run(f'tools/{name}', *arguments, '--cfg-options', *options)
     assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
+    return result.stderr + result.stdout  # warnings first
 
 
 @pytest.fixture(scope='module')
