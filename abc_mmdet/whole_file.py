@@ -8,21 +8,47 @@ from pathlib import Path
 
 from abc_mmdet.errors import UserError
 
+_PARTIAL = '.partial'
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file under its name only when it is whole; an earlier one stays until then.
 
+    It is on the disk, not in the system's memory, before the earlier one goes: a loss of power
+    leaves one of the two.
+
     Raises:
         OSError: the place cannot be written to. Nothing is left behind.
     """
-    partial = path.with_name(f'.{path.name}.partial')
+    partial = path.with_name(f'.{path.name}{_PARTIAL}')
     try:
-        partial.write_bytes(content)
+        with partial.open('wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError:
         with suppress(OSError):
             partial.unlink()
         raise
+    _flush_names(path.parent)
+
+
+def _flush_names(folder: Path) -> None:
+    with suppress(OSError):  # not every system can open a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_partial_files(folder: Path) -> list[Path]:
+    """Clear away what a process that was killed in :func:`replace_file` has left; its paths."""
+    left = sorted(folder.glob(f'.*{_PARTIAL}'))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return left
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -20,6 +20,7 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.engine import choose_checkpoint
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import RUNNERS
@@ -104,6 +105,7 @@ def main() -> None:
     apply_options(config, args)
     check_data(config, 'train_dataloader', 'val_dataloader')
     check_annotation_files(config, 'train_dataloader', 'val_dataloader')
+    choose_checkpoint(config)
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')
     join_processes(config)

@@ -1,12 +1,12 @@
 """Looks at the files of an experiment before anything slow begins."""
 
-import zipfile
 from collections.abc import Iterator
 from os.path import join
 from pathlib import Path
 
 from mmengine.config import Config
 
+from abc_mmdet.engine.checkpoint_files import is_whole
 from abc_mmdet.errors import UserError
 
 
@@ -66,8 +66,8 @@ def check_checkpoint(path: str, argument: str) -> None:
     with open(path, 'rb') as file:
         start = file.read(4)
     # torch.save writes a zip archive; old files are bare pickles and begin with byte 0x80
-    if not (start[:1] == b'\x80' or zipfile.is_zipfile(path)):
+    if not (start[:1] == b'\x80' or is_whole(Path(path))):
         raise UserError(
-            f'{argument}: {path} is no checkpoint, or was cut off while it was written. '
+            f'{argument}: {path} is no checkpoint, or is damaged (cut off while written?). '
             'Use an older one of the same run.'
         )

@@ -99,6 +99,8 @@ class _Rewriting:
 
     def replace(self, value: dict, name: str, field: str) -> Any:
         """The counterpart of a dict with a type of this package; None if there is none."""
+        if name == 'WholeCheckpointHook':
+            return dict(value, type='CheckpointHook')
         if name in LEFT_OUT or name in HOOKS.module_dict:
             return _NOTHING
         if name == 'SmallObjectSlice':

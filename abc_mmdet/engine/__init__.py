@@ -1,17 +1,25 @@
 from .amp_on_gpu import AmpOnGpuOptimWrapper
+from .checkpoint_files import choose_checkpoint, newest_checkpoint
 from .class_names_hook import ClassNamesHook
 from .event_visualization_hook import EventVisualizationHook
+from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .mean_loss_hook import MeanLossHook
 from .multi_task_weight_hook import MultiTaskWeightHook
 from .nwd_constant_hook import NWDConstantHook
+from .whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
 
 __all__ = [
     'AmpOnGpuOptimWrapper',
     'ClassNamesHook',
     'EventVisualizationHook',
+    'ExactResumeHook',
     'FiniteLossHook',
     'MeanLossHook',
     'MultiTaskWeightHook',
     'NWDConstantHook',
+    'WholeCheckpointHook',
+    'WholeFileBackend',
+    'choose_checkpoint',
+    'newest_checkpoint',
 ]

@@ -130,6 +130,13 @@ class GradientArbiter(nn.Module):
             )
         }
 
+    def running_state(self) -> Tensor | None:
+        """What :meth:`report` is going to say, for :class:`ExactResumeHook`."""
+        return self.probe.grad
+
+    def set_running_state(self, state: Tensor | None) -> None:
+        self.probe.grad = None if state is None else state.to(self.probe)
+
     def extra_repr(self) -> str:
         return f'mode={self.mode}, per={self.per}, shared_strides={self.shared_strides}'
 

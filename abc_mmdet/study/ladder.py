@@ -100,4 +100,18 @@ def _config_hash(path: Path, config: Config) -> str:
     if config.get('data_root'):
         config = load_experiment(str(path), dict(data_root='data'))
     kept = {key: value for key, value in config.items() if key not in (*_WORDS, 'work_dir')}
+    if 'default_hooks' in kept:
+        kept['default_hooks'] = _of_the_experiment(kept['default_hooks'])
     return hashlib.sha256(Config(kept).pretty_text.encode()).hexdigest()[:12]
+
+
+def _of_the_experiment(hooks: dict) -> dict:
+    """Hooks as MMEngine has them: how a run is kept and resumed is no part of the experiment."""
+    kept = {}
+    for name, hook in hooks.items():
+        kind = (hook or {}).get('type')
+        if kind == 'WholeCheckpointHook':
+            hook = dict(hook, type='CheckpointHook')
+        if kind != 'ExactResumeHook':
+            kept[name] = hook
+    return kept

@@ -7,9 +7,10 @@ import signal
 import time
 from types import FrameType
 
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from abc_mmdet.engine import WholeCheckpointHook
 from mmdet.registry import HOOKS
 
 
@@ -18,8 +19,8 @@ class Paused(Exception):
 
 
 @HOOKS.register_module()
-class PausableCheckpointHook(CheckpointHook):
-    """:class:`CheckpointHook` that on SIGTERM saves after the current iteration and stops.
+class PausableCheckpointHook(WholeCheckpointHook):
+    """:class:`WholeCheckpointHook` that on SIGTERM saves after the current iteration and stops.
 
     Raises:
         Paused: once the checkpoint is written.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from mmengine.runner import Runner
 
 from abc_mmdet.apis import add_standard_hooks, config_mistakes, file_mistakes
 from abc_mmdet.checkpoint_loading import read
+from abc_mmdet.engine import newest_checkpoint
 
 from . import run_hooks  # noqa: F401  registers the hooks that are named below
 
@@ -37,7 +37,7 @@ def train(config: Config, seed: int, folder: Path) -> Path:
     weights = folder / WEIGHTS
     if weights.exists():
         return weights
-    last = newest_checkpoint(folder)
+    last, _ = newest_checkpoint(folder)
     if last is None or _iteration(last) < config.train_cfg.max_iters:
         with config_mistakes(config.filename or 'the config'):
             runner = Runner.from_cfg(training_config(config, seed, folder))
@@ -46,7 +46,7 @@ def train(config: Config, seed: int, folder: Path) -> Path:
         runner.model.to(memory_format=torch.channels_last)
         with file_mistakes():
             runner.train()
-        last = newest_checkpoint(folder)
+        last, _ = newest_checkpoint(folder)
         assert last is not None, 'CheckpointHook saves the last iteration'
     _write_weights(last, weights)
     for checkpoint in folder.glob('iter_*.pth'):
@@ -75,21 +75,10 @@ def training_config(config: Config, seed: int, folder: Path) -> Config:
         mean_pattern=r'.*(loss|time|grad_norm|conflict).*',
     )
     config.custom_hooks = [*config.get('custom_hooks', []), dict(type='ResourceHook')]
-    newest = newest_checkpoint(folder)
+    newest, _ = newest_checkpoint(folder)
     if newest is not None:
         config.resume, config.load_from = True, str(newest)
     return config
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint that was written to its end.
-
-    MMEngine's ``last_checkpoint`` is not enough: it may itself have been cut off.
-    """
-    checkpoints = sorted(folder.glob('iter_*.pth'), key=_iteration)
-    # The directory of a zip archive is written last
-    whole = [path for path in checkpoints if zipfile.is_zipfile(path)]
-    return whole[-1] if whole else None
 
 
 def _iteration(checkpoint: Path) -> int:

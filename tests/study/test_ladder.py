@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.ladder import read_ladder, use_size
+from abc_mmdet.study.ladder import _read_rung, read_ladder, use_size
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +40,14 @@ def test_hash_is_that_of_the_experiment(tiny_ladder: Path, tmp_path: Path, monke
     assert hash_of((str(tiny_ladder.parent / 'data'), '/elsewhere')) == same
     assert hash_of(('max_iters = 6', 'max_iters = 7')) != same
     assert hash_of(('batch_size=2', 'batch_size=3')) != same
+
+
+def test_how_a_run_is_kept_is_no_part_of_it(monkeypatch) -> None:
+    """Results that were made before runs could be resumed exactly are still those of the config."""
+    monkeypatch.setenv('ABC_LADDER_SIZE', 'cpu')
+    rung = _read_rung(ROOT / 'configs/ladder/baseline.py')
+    result = json.loads((ROOT / 'docs/measurements/ladder_cpu/baseline_seed0.json').read_text())
+    assert rung.config_hash == result['config']
 
 
 def test_sizes(monkeypatch) -> None:

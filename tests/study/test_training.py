@@ -11,12 +11,13 @@ from mmengine.hooks import Hook
 from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.engine import newest_checkpoint
 from abc_mmdet.errors import UserError
 from abc_mmdet.study.curves import curves, logged_scalars, training_cost
 from abc_mmdet.study.inference_cost import inference_cost
 from abc_mmdet.study.judgement import judge
 from abc_mmdet.study.run_hooks import Paused
-from abc_mmdet.study.training import newest_checkpoint, train
+from abc_mmdet.study.training import train
 from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import HOOKS, MODELS
 
@@ -65,7 +66,7 @@ def test_pauses_and_goes_on(trained: tuple[Path, Path, list[str]]) -> None:
     assert 0 < cost['train_cpu_seconds'] < 60
     assert cost['peak_memory_mb'] > 100
     assert sorted(path.name for path in folder.glob('*.pth')) == [weights.name]
-    assert newest_checkpoint(folder) is None
+    assert newest_checkpoint(folder) == (None, [])
     assert train(load_experiment('configs/small/abc_synthetic.py'), 1, folder) == weights, 'at once'
 
 

@@ -20,10 +20,13 @@ class StreamMemory:
     States belong to a place in a recording, not to a place in the batch: any order and number of
     lanes gives the same result. Only what the last batch left is kept, as every stream goes on in
     the next one.
+
+    Attributes:
+        states: by recording, seed and step of that place.
     """
 
     def __init__(self) -> None:
-        self._states: dict[tuple, State | None] = {}
+        self.states: dict[tuple, State | None] = {}
 
     def recall(self, clips: Sequence[TrackDataSample], must_know: bool) -> list[State | None]:
         """The state in which each clip begins; None at the start of a recording.
@@ -31,7 +34,7 @@ class StreamMemory:
         Args:
             clips: meta information ``recording``, ``seed``, ``start`` and ``streamed``.
             must_know: refuse a streamed clip whose predecessor was not in the last batch. Training
-                begins it without memory: so does a run that was resumed.
+                begins it without memory: so does a run that goes on from weights alone.
 
         Raises:
             UserError: such a clip.
@@ -41,8 +44,8 @@ class StreamMemory:
             state = None
             if clip.streamed and clip.start > 0:
                 place = (clip.recording, clip.seed, clip.start)
-                state = self._states.get(place)
-                if must_know and place not in self._states:
+                state = self.states.get(place)
+                if must_know and place not in self.states:
                     raise UserError(
                         f'Recording {clip.recording} came at step {clip.start} without the steps '
                         "before it. Stream it: batch_sampler=dict(type='StreamBatchSampler') "
@@ -54,7 +57,7 @@ class StreamMemory:
 
     def keep(self, clips: Sequence[TrackDataSample], states: Sequence[State | None]) -> None:
         """Replace the memory by the states after these clips, cut from their gradients."""
-        self._states = {
+        self.states = {
             (clip.recording, clip.seed, clip.stop): state and detach(state)
             for clip, state in zip(clips, states, strict=True)
             if clip.streamed

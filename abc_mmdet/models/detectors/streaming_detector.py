@@ -44,6 +44,13 @@ class StreamingDetector(SingleStageDetector):
         """Let recordings that are being trained on go on without memory."""
         self._memory[True] = StreamMemory()
 
+    def running_state(self) -> dict:
+        """The memory of training, for :class:`ExactResumeHook`."""
+        return self._memory[True].states
+
+    def set_running_state(self, state: dict) -> None:
+        self._memory[True].states = dict(state)
+
     def unroll(
         self, clips: Sequence[Tensor], samples: Sequence[TrackDataSample]
     ) -> tuple[tuple[Tensor, ...], list[DetDataSample]]:

@@ -1,0 +1,92 @@
+"""Which checkpoint a run goes on from."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+from mmengine.config import Config
+
+from abc_mmdet.errors import UserError
+
+POINTER = 'last_checkpoint'
+"""File in a work dir that names the newest checkpoint, as MMEngine writes it."""
+
+_NUMBERED = re.compile(r'(.*?)(\d+)\.pth')
+_USUAL = ('iter_', 'epoch_')
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is as it was written: reads all of it and compares its checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError):
+        return False
+
+
+def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
+    """The newest whole checkpoint of a run, and the newer ones that are damaged.
+
+    It begins with the one that ``last_checkpoint`` names: files with higher numbers are those of
+    an earlier run in the same folder. They may be in another folder (``out_dir`` of the hook), and
+    a work dir may have been moved.
+    """
+    named = _named(work_dir)
+    folder = work_dir if named is None or not named.exists() else named.parent
+    parts = None if named is None else _NUMBERED.fullmatch(named.name)
+    prefixes, last = (_USUAL, None) if parts is None else ((parts[1],), int(parts[2]))
+    found = []
+    for path in folder.glob('*.pth'):
+        match = _NUMBERED.fullmatch(path.name)
+        if match and match[1] in prefixes and (last is None or int(match[2]) <= last):
+            found.append((int(match[2]), path))
+    damaged: list[Path] = []
+    for _, path in sorted(found, reverse=True):
+        if is_whole(path):
+            return path, damaged
+        damaged.append(path)
+    return None, damaged
+
+
+def _named(work_dir: Path) -> Path | None:
+    try:
+        text = (work_dir / POINTER).read_text().strip()
+    except OSError:
+        return None
+    return Path(text) if text else None
+
+
+def choose_checkpoint(config: Config) -> None:
+    """Let a config that resumes, without saying from what, do so from the newest whole checkpoint.
+
+    Damaged ones are reported. Without any checkpoint the run begins anew, which is said as well.
+
+    Raises:
+        UserError: there are checkpoints, and none is whole.
+    """
+    if not config.get('resume') or config.get('load_from'):
+        return
+    checkpoint, damaged = newest_checkpoint(Path(config.work_dir))
+    for path in damaged:
+        _say(f'warning: the checkpoint {path} is damaged and passed over')
+    if checkpoint is not None:
+        _say(f'resuming from {checkpoint}')
+        config.load_from = str(checkpoint)
+    elif damaged:
+        raise UserError(
+            f'--resume: every checkpoint in {damaged[0].parent} is damaged. Name a whole one, or '
+            'leave --resume out and train from the beginning.'
+        )
+    else:
+        _say(f'{config.work_dir} has no checkpoint yet: training begins anew')
+        config.resume = False
+
+
+def _say(line: str) -> None:
+    # Of the first process alone; they are not connected yet
+    if int(os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or 0) == 0:
+        print(line, file=sys.stderr, flush=True)
