@@ -2,12 +2,14 @@
 
 import json
 import os
+import resource
 import runpy
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -27,14 +29,14 @@ BOX = np.dtype(
 )
 
 
-def start(*args: object) -> subprocess.Popen[str]:
+def start(*args: object, **options: object) -> subprocess.Popen[str]:
     command = [sys.executable, str(TOOL), *map(str, args)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=ENV, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command, env=ENV, stdout=pipe, stderr=pipe, text=True, **options)
 
 
-def run(*args: object) -> tuple[int, str, str]:
-    with start(*args) as tool:
+def run(*args: object, **options: object) -> tuple[int, str, str]:
+    with start(*args, **options) as tool:
         out, err = tool.communicate(timeout=180)
     return tool.returncode, out, err
 
@@ -164,6 +166,23 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
     code, _, stderr = run_here(*args, '--downsample', 'nearest')
     assert code == 2 and 'other settings' in stderr and '--overwrite' in stderr
     assert inodes(out / 'train') == everything
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path: Path) -> None:
+    """Files cannot grow beyond what the first recording needs."""
+    write_recording(tmp_path / 'raw' / 'train' / 'a_small_one')
+    write_recording(tmp_path / 'raw' / 'train' / 'large', 4.0, (640, 480), 400_000)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (300_000, hard))
+    out = tmp_path / 'out'
+    args = tmp_path / 'raw', out, '--dataset', 'etram', '--workers', 1
+    code, _, stderr = run(*args, preexec_fn=limit)
+    assert code == 2
+    assert f'error: cannot write to {out}: File too large' in stderr and 'Traceback' not in stderr
+    assert 'run again' in stderr
+    assert [path.name for path in out.rglob('*') if path.parent.name == 'train'] == ['a_small_one']
+    assert [path.name for path in out.iterdir()] == ['train'], 'nothing half-written is left'
+    RVTSequence(out / 'train' / 'a_small_one', downsample='sum').representations(0, 1)
 
 
 @pytest.mark.slow

@@ -31,6 +31,7 @@ from abc_mmdet.datasets.events.conversion import (
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
 from abc_mmdet.datasets.events.stacked_histogram import DOWNSAMPLE, StackedHistogram
+from abc_mmdet.datasets.hdf5_writing import NO_ROOM
 from abc_mmdet.errors import UserError
 
 SPLITS = ('train', 'val', 'test')
@@ -133,6 +134,10 @@ def attempt(source: Source, out_dir: Path, settings: ConversionSettings) -> tupl
         return source, convert(source, out_dir, settings), None
     except UserError as error:
         return source, None, str(error)
+    except OSError as error:
+        if error.errno in NO_ROOM:  # for the other recordings as well
+            raise
+        return source, None, f'{source.events}: {type(error).__name__}: {error}'
     except Exception as error:  # whatever it is, the other recordings can do without this one
         return source, None, f'{source.events}: {type(error).__name__}: {error}'
 
@@ -155,11 +160,11 @@ def convert_all(
     todo: list[Source], workers: int, out_dir: Path, settings: ConversionSettings
 ) -> Iterator[tuple]:
     """Results of :func:`attempt`, as they come."""
-    workers = min(workers, len(todo))
-    if workers <= 1:
-        yield from (attempt(source, out_dir, settings) for source in todo)
+    if not todo:
         return
-    # A process that was forked from one with threads may hang, so they come from a fresh one
+    workers = min(workers, len(todo))
+    # Never in this process, which would not survive HDF5 on a full disk. And a process that was
+    # forked from one with threads may hang, so they come from a fresh one.
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['abc_mmdet.apis', 'abc_mmdet.datasets.events.conversion'])
     pool = ProcessPoolExecutor(workers, context, start_worker)
@@ -167,6 +172,11 @@ def convert_all(
         for future in as_completed([pool.submit(attempt, s, out_dir, settings) for s in todo]):
             yield future.result()
         pool.shutdown()
+    except OSError as error:
+        raise UserError(
+            f'cannot write to {out_dir}: {error.strerror or error}. What has been converted is '
+            'kept: make room and run again.'
+        ) from error
     except BrokenProcessPool as error:
         raise UserError(
             'a process was killed from outside, probably because memory ran out. Run again with '

@@ -21,6 +21,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 
+from abc_mmdet.datasets.hdf5_writing import failed_writes
 from abc_mmdet.errors import UserError
 
 from .array_bounds import LARGEST_CHUNK, open_npz, own_dataset
@@ -143,12 +144,15 @@ def write_sequence(
         representations: uint8, one per window.
         times: of windows and frames.
         labels: structured array, those of the frames, in order of time.
+
+    Raises:
+        OSError: the disk is full, or cannot be written to; see :func:`failed_writes`.
     """
     events = folder / REPRESENTATIONS / representation
     events.mkdir(parents=True)
     (folder / LABELS).mkdir()
     compression = hdf5plugin.Blosc(cname='zstd', clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE)
-    with h5py.File(events / file_name, 'w') as file:
+    with failed_writes(), h5py.File(events / file_name, 'w') as file:
         data = file.create_dataset(
             'data',
             (len(times.windows_us), *shape),

@@ -6,10 +6,8 @@ import json
 import math
 import multiprocessing
 import os
-import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 
+from abc_mmdet.datasets.hdf5_writing import failed_writes
 from abc_mmdet.errors import UserError
 
 from .annotator import BOX, Annotator
@@ -170,7 +169,7 @@ def write_recording(
     width, height = scene.camera.size
     annotator = Annotator(width)
     boxes = []
-    with _failed_writes(), h5py.File(f'{stem}_td.h5', 'w') as file:
+    with failed_writes(), h5py.File(f'{stem}_td.h5', 'w') as file:
         group = file.create_group('events')
         group['height'], group['width'] = height, width
         compression = hdf5plugin.Blosc(cname='zstd', clevel=1, shuffle=hdf5plugin.Blosc.SHUFFLE)
@@ -192,18 +191,6 @@ def write_recording(
                 boxes += annotator.label(t_us, scene.describe(sprites))
     np.save(f'{stem}_bbox.npy', np.array(boxes, BOX))
     return count, len(boxes)
-
-
-@contextmanager
-def _failed_writes() -> Iterator[None]:
-    """On a full disk h5py also fails to close the file, and makes a RuntimeError of that."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        reason = re.search("error message = '(.+?)'", str(error))
-        if reason is None:
-            raise
-        raise OSError(reason[1]) from error
 
 
 def liveliest_moment(scene: TrafficScene, seconds: float, until: float = 60.0) -> float:
