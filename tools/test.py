@@ -21,7 +21,9 @@ from abc_mmdet.apis import (
     slicing_of,
     user_messages,
 )
+from abc_mmdet.apis.config_parts import common
 from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files
 from mmdet.engine.hooks.utils import trigger_visualization_hook
@@ -101,15 +103,16 @@ def use_test_time_augmentation(config: Config) -> None:
     )
     pipeline = config.get('tta_pipeline')
     if pipeline is None:
-        dataset = config.test_dataloader.dataset
-        while 'dataset' in dataset:
-            dataset = dataset['dataset']
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
         pack = dict(type='PackDetInputs', meta_keys=FLIP_META_KEYS)
-        pipeline = deepcopy(dataset.pipeline)
+        pipeline = deepcopy(common(config, 'test_dataloader', 'pipeline'))
+        if not pipeline:
+            raise UserError('--tta: test_dataloader.dataset has no pipeline to vary.')
         pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pack]])
     config.model = ConfigDict(**tta_model, module=config.model)
-    config.test_dataloader.dataset.pipeline = pipeline
+    for _, dataset in walk(config.test_dataloader.dataset):
+        if 'pipeline' in dataset:
+            dataset.pipeline = pipeline
 
 
 def write_detections(runner: Runner, path: str) -> None:

@@ -10,8 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from abc_mmdet.apis.config_parts import type_name
+from abc_mmdet.apis.config_parts import common, type_name
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.plain_checkpoint import load_weights, read_checkpoint
 from mmdet.registry import DATASETS, MODELS
@@ -76,14 +77,13 @@ def _names(model: nn.Module, of_checkpoint: Sequence[str] | None, config: Config
 
 def _names_of_config(config: Config) -> Sequence[str] | None:
     for loader in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
-        dataset = (config.get(loader) or {}).get('dataset')
-        while dataset and isinstance(dataset.get('dataset'), dict):
-            dataset = dataset['dataset']
-        if not dataset:
-            continue
-        names = (dataset.get('metainfo') or {}).get('classes')
-        kind = DATASETS.get(dataset['type']) if isinstance(dataset['type'], str) else None
-        names = names or getattr(kind, 'METAINFO', {}).get('classes')
+        names = common(config, loader, 'metainfo', 'classes')
         if names:
             return names
+        for dataset in leaves(config[loader]['dataset']) if config.get(loader) else []:
+            kind = dataset['type']
+            kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+            names = getattr(kind, 'METAINFO', {}).get('classes')
+            if names:
+                return names
     return None

@@ -6,8 +6,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from abc_mmdet.apis.config_parts import common
 from abc_mmdet.errors import UserError
 
+LOADERS = ('test_dataloader', 'val_dataloader')
 COLOURS = ('color', 'color_ignore_orientation')
 
 
@@ -15,19 +17,12 @@ def picture_pipeline(config: Config) -> list[dict[str, Any]]:
     """Transforms from ``img`` (BGR) to the packed input, as in testing, but without annotations.
 
     Raises:
-        UserError: the config has no test data set, or one whose inputs are no colour images.
+        UserError: the config has no test data set, several with different pipelines, or one whose
+            inputs are no colour images.
     """
-    dataset = next(
-        (
-            config[loader]['dataset']
-            for loader in ('test_dataloader', 'val_dataloader')
-            if config.get(loader)
-        ),
-        None,
-    )
-    while dataset and dataset.get('pipeline') is None and isinstance(dataset.get('dataset'), dict):
-        dataset = dataset['dataset']
-    transforms = [dict(transform) for transform in (dataset or {}).get('pipeline') or []]
+    loader = next((name for name in LOADERS if config.get(name)), LOADERS[0])
+    pipeline = common(config, loader, 'pipeline') or []
+    transforms = [dict(transform) for transform in pipeline]
     if not transforms:
         raise UserError(
             f'{config.filename}: test_dataloader.dataset has no pipeline, so how images reach the '

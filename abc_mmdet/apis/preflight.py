@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.engine.checkpoint_files import is_whole
 from abc_mmdet.errors import UserError
 
@@ -37,17 +38,13 @@ def check_data(config: Config, *loaders: str) -> None:
 
 def data_paths(dataset: dict, field: str) -> Iterator[tuple[str, str]]:
     """Config fields and paths of the files a data set needs, also inside wrappers."""
-    for wrapped in ('dataset', 'datasets'):
-        inner = dataset.get(wrapped, [])
-        for i, child in enumerate([inner] if isinstance(inner, dict) else inner):
-            name = f'{field}.{wrapped}' + (f'[{i}]' if wrapped == 'datasets' else '')
-            yield from data_paths(child, name)
-    root = dataset.get('data_root') or ''
-    if dataset.get('ann_file'):
-        yield f'{field}.ann_file', join(root, dataset['ann_file'])
-    for kind, prefix in (dataset.get('data_prefix') or {}).items():
-        if isinstance(prefix, str) and join(root, prefix):
-            yield f'{field}.data_prefix.{kind}', join(root, prefix)
+    for name, part in walk(dataset, field):
+        root = part.get('data_root') or ''
+        if part.get('ann_file'):
+            yield f'{name}.ann_file', join(root, part['ann_file'])
+        for kind, prefix in (part.get('data_prefix') or {}).items():
+            if isinstance(prefix, str) and join(root, prefix):
+                yield f'{name}.data_prefix.{kind}', join(root, prefix)
 
 
 def check_checkpoint(path: str, argument: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 from mmengine.config import Config
 
 from abc_mmdet.apis.config_parts import type_name
+from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 
 LOADERS = ('val_dataloader', 'test_dataloader')
@@ -68,7 +68,9 @@ def sliced(
     )
     for loader in LOADERS:
         if config.get(loader):
-            for dataset in _with_pipelines(config[loader].dataset):
+            for _, dataset in walk(config[loader].dataset):
+                if 'pipeline' not in dataset:
+                    continue
                 if any(type_name(step) == 'Pad' for step in dataset['pipeline']):
                     _let_preprocessor_pad(config.model.detector)
                 dataset['pipeline'] = _unshrunk(dataset['pipeline'], float(upscale))
@@ -83,16 +85,6 @@ def _let_preprocessor_pad(detector: dict) -> None:
     preprocessor = detector.get('data_preprocessor')
     if preprocessor and preprocessor.get('pad_size_divisor', 1) == 1:
         preprocessor['pad_size_divisor'] = DIVISOR
-
-
-def _with_pipelines(dataset: dict) -> Iterator[dict]:
-    """The data sets, also inside wrappers, that have a pipeline."""
-    if 'pipeline' in dataset:
-        yield dataset
-    inner = dataset.get('datasets') or [dataset.get('dataset')]
-    for child in inner:
-        if child:
-            yield from _with_pipelines(child)
 
 
 def _unshrunk(pipeline: list[dict], upscale: float) -> list[dict]:

@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from abc_mmdet.datasets.wrapped import leaves, walk
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset
 from mmdet.registry import HOOKS
@@ -56,7 +57,7 @@ class ClassNamesHook(Hook):
             )
         check_model(runner.model, names, field)
         check_transforms(loader.dataset, names, field)
-        for dataset in leaf_datasets(loader.dataset):
+        for dataset in leaves(loader.dataset):
             if isinstance(dataset, CocoDataset):
                 check_annotation_file(dataset)
         self._agreed.add(field)
@@ -84,7 +85,7 @@ def check_model(model: nn.Module, names: Sequence[str], field: str) -> None:
 
 def check_transforms(dataset: Dataset, names: Sequence[str], field: str) -> None:
     """Compare the class names that transforms were given with those of the data set."""
-    for part in (dataset, *_inner_datasets(dataset)):
+    for _, part in walk(dataset):
         pipeline = getattr(part, 'pipeline', [])
         for transform in getattr(pipeline, 'transforms', pipeline):
             classes = getattr(transform, 'classes', None)
@@ -112,16 +113,3 @@ def check_annotation_file(dataset: CocoDataset) -> None:
             'MMDetection labels boxes in the order of the file: use the names as they stand '
             'there, in that order.'
         )
-
-
-def leaf_datasets(dataset: Dataset) -> list[Dataset]:
-    """The data sets inside MMEngine's and MMDetection's wrappers (concat, repeat, mix)."""
-    parts = (dataset, *_inner_datasets(dataset))
-    return [part for part in parts if not _inner_datasets(part)]
-
-
-def _inner_datasets(dataset: Dataset) -> list[Dataset]:
-    """Those inside a wrapper, at any depth."""
-    inner = getattr(dataset, 'datasets', None) or getattr(dataset, 'dataset', None) or []
-    children = inner if isinstance(inner, (list, tuple)) else [inner]
-    return [part for child in children for part in (child, *_inner_datasets(child))]

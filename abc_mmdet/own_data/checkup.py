@@ -11,10 +11,10 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.preflight import check_data
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.class_names_hook import check_model
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
@@ -87,7 +87,7 @@ def check_up(config: Config, decode: bool = True, progress: bool = False) -> Che
         (f'{loader}.dataset', options)
         for loader in LOADERS
         if config.get(loader) is not None
-        for options in innermost(config[loader].dataset)
+        for options in leaves(config[loader].dataset)
     ]
     if not described:
         raise UserError(f'{checkup.config} has no data loader: give the config of an experiment.')

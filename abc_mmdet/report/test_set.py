@@ -11,9 +11,9 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models.small_classes import SmallClasses
@@ -152,7 +152,7 @@ def _innermost(loader: dict | None) -> dict:
     """The data set of a loader, out of its wrappers."""
     if loader is None:
         raise UserError('The config has no test_dataloader: the report would not know the data.')
-    options, *others = innermost(loader['dataset'])
+    options, *others = leaves(loader['dataset'])
     if others:
         raise UserError('test_dataloader joins several data sets; make a report of each by itself.')
     return options

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from mmdet.registry import DATASETS, METRICS
@@ -75,13 +76,15 @@ def judge(model: BaseModel, config: Config) -> dict[str, Any]:
 def train_subset(config: Config) -> dict:
     """A loader of :data:`TRAIN_IMAGES` training images, prepared as validation images are."""
     loader = deepcopy(config.val_dataloader)
-    options = deepcopy(config.train_dataloader.dataset)
-    while 'dataset' in options:  # of wrappers that mix images
-        options = options.dataset
+    options, *others = leaves(config.train_dataloader.dataset)
+    if others:
+        raise UserError(
+            'train_dataloader joins several data sets; a rung of the ladder is trained on one.'
+        )
     pipeline = deepcopy(loader.dataset.pipeline)
     # Ground truth is taken from the samples: the annotation file has that of all images.
     pipeline[-1]['meta_keys'] = (*pipeline[-1]['meta_keys'], 'instances')
-    dataset = DATASETS.build(dict(options, pipeline=pipeline, test_mode=True))
+    dataset = DATASETS.build(deepcopy(dict(options, pipeline=pipeline, test_mode=True)))
     wanted = min(TRAIN_IMAGES, len(dataset))
     dataset.get_subset_([i * len(dataset) // wanted for i in range(wanted)])
     return dict(loader, dataset=dataset)

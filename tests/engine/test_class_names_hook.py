@@ -1,14 +1,13 @@
 import json
 
 import pytest
-from mmengine.dataset import ConcatDataset, RepeatDataset
 from torch import nn
 
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.class_names_hook import (
     check_annotation_file,
     check_model,
     check_transforms,
-    leaf_datasets,
 )
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset, MultiImageMixDataset
@@ -79,12 +78,6 @@ def test_annotation_file_that_would_shift_labels_stops(tmp_path, in_file, classe
     assert str(list(classes)) in str(error.value)
 
 
-def test_wrapped_data_sets_are_found(tmp_path) -> None:
-    dataset = coco_dataset(tmp_path, ['car'], ('car',))
-    assert leaf_datasets(ConcatDataset([dataset, dataset])) == [dataset, dataset]
-    assert leaf_datasets(RepeatDataset(dataset, times=2)) == [dataset]
-
-
 def test_transforms_with_other_names_stop(tmp_path) -> None:
     inner = coco_dataset(tmp_path, ['car', 'person'], ('car', 'person'))
     paste = dict(type='SmallObjectCopyPaste', small_classes=('person',), classes=('car', 'person'))
@@ -92,4 +85,4 @@ def test_transforms_with_other_names_stop(tmp_path) -> None:
     check_transforms(mixed, ('car', 'person'), 'train_dataloader')
     with pytest.raises(UserError, match='SmallObjectCopyPaste in train_dataloader'):
         check_transforms(mixed, ('person', 'car'), 'train_dataloader')
-    assert leaf_datasets(mixed) == [inner]
+    assert leaves(mixed) == [inner]

@@ -17,6 +17,7 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.apis.config_parts import common
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.models.rvt_checkpoint import convert_rvt, read_rvt_state
@@ -83,11 +84,10 @@ def main() -> None:
 
 def config_classes(config: Config) -> Sequence[str] | None:
     """Class names of an experiment: of its head, its variable ``classes`` or its training data."""
-    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
     return (
         config.model.bbox_head.get('classes')
         or config.get('classes')
-        or dataset.get('metainfo', {}).get('classes')
+        or common(config, 'train_dataloader', 'metainfo', 'classes')
     )
 
 
