@@ -11,10 +11,12 @@ from .version import __version__
 # `python -m abc_mmdet.doctor` imports this package first (Python says so by this argv), and it must
 # run on machines where the imports below fail: telling why is its job.
 if not (sys.argv[:1] == ['-m'] and 'abc_mmdet.doctor' in sys.orig_argv):
+    from .import_messages import no_debug_prints as _no_debug_prints
     from .mmcv_ops import install as _provide_mmcv_ops
 
     _provide_mmcv_ops()  # before anything that imports mmdet.models
 
-    from . import datasets, engine, evaluation, models  # noqa: F401
+    with _no_debug_prints():
+        from . import datasets, engine, evaluation, models  # noqa: F401
 
 __all__ = ['__version__']

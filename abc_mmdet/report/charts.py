@@ -20,8 +20,10 @@ COLOURS = ('#64748b', '#2563eb', '#ea580c', '#16a34a', '#9333ea', '#db2777', '#0
 
 DASHES = ('-', (0, (5, 1.6)), (0, (1.4, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
 
+MOST_UPRIGHT = 12
+"""Bars that stand side by side in one chart."""
+
 _SIZE = (3.7, 2.75)  # inches: a chart is as wide as a phone, and its letters are readable there
-_WIDE = (7.55, 2.75)  # two columns and the gap between them, so that letters are as large
 _LOOK: dict[Any, Any] = {
     'font.family': 'DejaVu Sans',
     'font.size': 8.0,
@@ -52,7 +54,6 @@ class Chart:
 
     uri: str
     alt: str
-    is_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,24 +120,38 @@ def bar_chart(
 ) -> Chart:
     """Bars side by side: a group per name, a bar per result (``values[result][group]``).
 
-    nan leaves a gap and says so.
+    Many of them lie below each other, so that names and bars are as large as in any chart, however
+    narrow the page is. nan leaves a gap and says so.
     """
-    is_wide = len(groups) * len(values) > 12
-    with _figure(_WIDE if is_wide else _SIZE) as (figure, axes):
+    number = len(groups) * len(values)
+    lies = number > MOST_UPRIGHT
+    size = (_SIZE[0], 0.75 + 0.14 * number + 0.08 * len(groups)) if lies else _SIZE
+    with _figure(size) as (figure, axes):
         width = 0.8 / len(values)
-        for i, heights in enumerate(values):
-            x = np.arange(len(groups)) + (i - (len(values) - 1) / 2) * width
-            axes.bar(x, np.nan_to_num(heights), width * 0.92, color=COLOURS[i % len(COLOURS)])
-        for group in range(len(groups)):
-            if all(np.isnan(heights[group]) for heights in values):
+        for i, lengths in enumerate(values):
+            at = np.arange(len(groups)) + (i - (len(values) - 1) / 2) * width
+            bar = axes.barh if lies else axes.bar
+            bar(at, np.nan_to_num(lengths), width * 0.92, color=COLOURS[i % len(COLOURS)])
+        empty = [g for g in range(len(groups)) if all(np.isnan(of[g]) for of in values)]
+        for group in empty:
+            if lies:
+                axes.text(0, group, ' no boxes', ha='left', va='center', color='#94a3b8')
+            else:
                 axes.text(group, 0, 'no boxes', ha='center', va='bottom', color='#94a3b8')
-        axes.set_xticks(np.arange(len(groups)), groups)
-        if len(groups) > 6:
-            axes.tick_params('x', rotation=40)
-        axes.grid(visible=False, axis='x')
-        axes.set(title=title, ylabel='AP')
-        axes.set_ylim(bottom=0)
-        return Chart(_svg_uri(figure), alt, is_wide)
+        if lies:
+            axes.set_yticks(np.arange(len(groups)), groups)
+            axes.set_ylim(len(groups) - 0.5, -0.5)  # the first at the top
+            axes.grid(visible=False, axis='y')
+            axes.set(title=title, xlabel='AP')
+            axes.set_xlim(left=0)
+        else:
+            axes.set_xticks(np.arange(len(groups)), groups)
+            if len(groups) > 6:
+                axes.tick_params('x', rotation=40)
+            axes.grid(visible=False, axis='x')
+            axes.set(title=title, ylabel='AP')
+            axes.set_ylim(bottom=0)
+        return Chart(_svg_uri(figure), alt)
 
 
 class _PlainLogTicks(LogFormatter):

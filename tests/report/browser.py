@@ -38,6 +38,8 @@ window.onload = () => {{
     beyond: [...page.body.querySelectorAll('*')].filter(
       e => !inside(e) && e.getBoundingClientRect().right > root.clientWidth + 0.5
     ).map(e => e.tagName),
+    scrollingMatrices: [...page.querySelectorAll('.scroll')].filter(
+      e => e.querySelector('.matrix') && e.scrollWidth > e.clientWidth + 1).length,
     smallest: Math.min(...[...page.querySelectorAll('.charts img')].map(i => i.clientWidth)),
     requests: frame.contentWindow.performance.getEntriesByType('resource').map(
       r => r.name).filter(n => !n.startsWith('data:')),

@@ -1,5 +1,6 @@
 """The page as a file, and as a browser shows it."""
 
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from abc_mmdet.report import evaluate, render, training_curves, write_page
-from abc_mmdet.report.charts import Chart
+from abc_mmdet.report.charts import Chart, bar_chart
 from abc_mmdet.report.page import environment, signed
 from abc_mmdet.report.tables import class_rows, summary_rows, threshold_rows
 
@@ -131,7 +132,7 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize('width', [390, 1280])
+@pytest.mark.parametrize('width', [390, 1100])
 def test_in_a_browser(page: str, width: int) -> None:
     seen = look(page, width)
     assert seen['images'] == page.count('<img')
@@ -142,6 +143,9 @@ def test_in_a_browser(page: str, width: int) -> None:
     assert seen['scroll'] <= seen['client'], seen['beyond']
     assert seen['beyond'] == []
     assert seen['smallest'] > 280, 'charts can be read'
+    if width > 1000:
+        assert page.count('class="matrix') == 2
+        assert seen['scrollingMatrices'] == 0
 
 
 @needs_chromium
@@ -154,6 +158,19 @@ def test_the_browser_would_tell() -> None:
     assert seen['broken'] == [''] and seen['unnamed'] == 1
     assert seen['scroll'] > seen['client'] and 'DIV' in seen['beyond']
     assert len(seen['console']) == 1 and 'missing is not defined' in seen['console'][0]
+
+
+def test_many_bars_lie_below_each_other() -> None:
+    """In a chart as wide as the others, taller the more there are."""
+    sizes = []
+    for number in (5, 8, 30):
+        values = [[0.1] * number, [float('nan')] * number]
+        uri = bar_chart('AP', [f'class {i}' for i in range(number)], values, 'AP').uri
+        svg = base64.b64decode(uri.partition(',')[2]).decode()
+        width, height = re.findall(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"', svg, re.S)[0]
+        sizes.append((float(width), float(height)))
+    assert len({width for width, _ in sizes}) == 1
+    assert sizes[0][1] < sizes[1][1] < sizes[2][1] / 2
 
 
 def test_many_classes_fold_away(results: list) -> None:
