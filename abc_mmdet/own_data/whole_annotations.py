@@ -8,8 +8,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from abc_mmdet.apis.config_parts import innermost
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset
 from mmdet.evaluation import CocoMetric
@@ -70,7 +70,7 @@ def check_annotation_files(config: Config, *loaders: str) -> None:
 
 
 def _of_loader(config: Config, loader: str) -> Iterator[tuple[str, str | None]]:
-    for options in innermost(config[loader].dataset):
+    for options in leaves(config[loader].dataset):
         kind = options['type']
         kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         # Subclasses with a reader of their own have other fields in their files
