@@ -118,6 +118,7 @@ def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     assert recorded['color'] == 'bgr'
     keys = re.search(r'The other keys: (.*?)\.\n', TEXT, re.S)[1]
     named = {*re.findall(r'`(\w+)`', keys), 'classes', 'color', 'transforms', 'preprocessor'}
+    named.add('to_float32')
     assert named == set(recorded) - {'multiples', 'format'}
 
     command = COMMANDS[0].replace('street.mp4', '').replace('found', 'by_torch')

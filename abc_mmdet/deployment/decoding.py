@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.model import BaseModule
@@ -32,17 +33,41 @@ def is_decodable(head: BaseModule) -> bool:
     )
 
 
-def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) -> tuple:
-    """Boxes and scores of all priors, in float32, as in the head's ``predict_by_feat``.
+class Decoded(NamedTuple):
+    """What a head says about all places, in float32.
+
+    Attributes:
+        boxes: xyxy ``(B, N, 4)`` in pixels of the input.
+        levels: scores of the classes ``(B, N_l, C)`` per level, by which heads choose candidates.
+        factors: ``(B, N)`` that detections' scores are multiplied by, such as centerness; None if
+            there are none.
+    """
+
+    boxes: Tensor
+    levels: list[Tensor]
+    factors: Tensor | None
+
+    @property
+    def scores(self) -> Tensor:
+        """``(B, N, C)``, as detections have them."""
+        scores = torch.cat(self.levels, dim=1)
+        return scores if self.factors is None else scores * self.factors[..., None]
+
+
+def clips(head: BaseModule) -> bool:
+    """Whether a head cuts boxes at the border of their image."""
+    return not isinstance(head, YOLOXHead) and getattr(head.bbox_coder, 'clip_border', False)
+
+
+def decode(head: BaseModule, outputs: Sequence[Levels], image_sizes: Tensor | None) -> Decoded:
+    """Boxes and scores of all priors, as in the head's ``predict_by_feat``.
 
     Args:
         head: YOLOX's head, GFL's, or one that :class:`BaseDenseHead` decodes, with sigmoid scores
             (ATSS, RTMDet, RetinaNet, FCOS).
         outputs: of its ``forward``: per kind of output ``(B, A, H_l, W_l)`` per level.
-        shape: height and width of the network's input; heads that clip boxes clip them to it.
-
-    Returns:
-        Boxes xyxy ``(B, N, 4)`` in pixels of the input and scores ``(B, N, C)``.
+        image_sizes: ``(B, 2)`` height and width of each image without its padding, to which heads
+            cut boxes that :func:`clips`; not needed for others.
 
     Raises:
         UserError: another head.
@@ -56,11 +81,12 @@ def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) ->
     outputs = [[level.float() for level in levels] for levels in outputs]
     sizes = [tuple(level.shape[-2:]) for level in outputs[0]]
     where = dict(dtype=torch.float32, device=outputs[0][0].device)
-    scores = _flat(outputs[0], head.cls_out_channels).sigmoid()
+    levels = [_flat([level], head.cls_out_channels).sigmoid() for level in outputs[0]]
     if isinstance(head, YOLOXHead):
         priors = torch.cat(head.prior_generator.grid_priors(sizes, with_stride=True, **where))
         boxes = head._bbox_decode(priors, _flat(outputs[1], 4))
-        return boxes, scores * _flat(outputs[2], 1).sigmoid()
+        return Decoded(boxes, levels, _flat(outputs[2], 1).sigmoid()[..., 0])
+    factors = None
     anchors = head.prior_generator.grid_priors(sizes, **where)
     if isinstance(head, GFLHead):
         distances = [
@@ -72,8 +98,8 @@ def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) ->
     else:
         regression, priors = _flat(outputs[1], head.bbox_coder.encode_size), torch.cat(anchors)
         if len(outputs) > 2:
-            scores = scores * _flat(outputs[2], 1).sigmoid()
-    clip = getattr(head.bbox_coder, 'clip_border', False)
+            factors = _flat(outputs[2], 1).sigmoid()[..., 0]
+    clip = clips(head)
     head.bbox_coder.clip_border = False  # its own way to clip is none for symbolic sizes
     try:
         boxes = head.bbox_coder.decode(
@@ -81,10 +107,11 @@ def decode(head: BaseModule, outputs: Sequence[Levels], shape: Sequence[int]) ->
         )
     finally:
         head.bbox_coder.clip_border = clip
-    if clip:
-        x, y = boxes[..., 0::2].clamp(0, shape[1]), boxes[..., 1::2].clamp(0, shape[0])
-        boxes = torch.stack([x, y], dim=-1).flatten(-2)
-    return boxes, scores
+    if clip and image_sizes is not None:
+        limits = image_sizes[:, None].flip(-1).to(boxes)  # (B, 1, 2): width and height
+        corners = [torch.minimum(boxes[..., i : i + 2].clamp(min=0), limits) for i in (0, 2)]
+        boxes = torch.cat(corners, dim=-1)
+    return Decoded(boxes, levels, factors)
 
 
 def _flat(levels: Levels, channels: int) -> Tensor:

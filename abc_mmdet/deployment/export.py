@@ -16,6 +16,7 @@ from mmengine.config import Config
 from abc_mmdet.apis.inference_model import load_inference_model, without_auxiliary
 from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.deployment.agreement import FP16, FP32, Agreement, Bound, compare
+from abc_mmdet.deployment.candidates import Candidates
 from abc_mmdet.deployment.exportable_detector import ExportableDetector, example_inputs
 from abc_mmdet.deployment.onnx_detector import suppression_of
 from abc_mmdet.deployment.recorded import Recorded
@@ -24,11 +25,12 @@ from abc_mmdet.deployment.suppression import Suppression
 from abc_mmdet.deployment.trial_inputs import trial_inputs
 from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import write_whole
-from mmdet.models.dense_heads import YOLOXHead
 
 TRANSFORMS = ('Resize', 'Pad')
 """Of a test pipeline, what a program without MMDetection can be asked to do."""
 DEFAULT_SIZE = (640, 384)
+EVERY_SCORE = 'every_score'
+"""An output for the comparison: scores, also of what is no candidate."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,19 @@ def export_onnx(
         raise UserError(f'opset {opset}: from 18 on; PyTorch writes no older ones.')
     detector, classes = load_inference_model(without_auxiliary(config), checkpoint)
     model = ExportableDetector(detector)
-    transforms = [] if model.is_of_events else _transforms(config)
+    first, transforms = ({}, []) if model.is_of_events else _transforms(config)
     width, height = _rounded(size or _size(transforms), model)
     fixed = (width, height) if fixed_size or model.is_recurrent else None
-    recorded = _record(model, classes, transforms, fixed, nms, fp16)
+    to_float32 = bool(first.get('to_float32', False))
+    recorded = _record(model, classes, to_float32, transforms, fixed, nms, fp16)
 
     exported = copy.deepcopy(model)
     if fp16:
         exported.detector.half()
     raw = _to_onnx(exported, recorded, (width, height), opset)
-    final = suppression_of(recorded).append_to(raw) if nms else raw
+    final = _without_output(raw, EVERY_SCORE)
+    if nms:
+        final = suppression_of(recorded).append_to(final)
     for key, value in recorded.to_properties().items():
         final.metadata_props.add(key=key, value=value)
     content = final.SerializeToString()
@@ -110,16 +115,16 @@ def write_onnx(exported: Exported, out: str) -> None:
     write_whole(Path(out), exported.content)
 
 
-def _transforms(config: Config) -> list[dict[str, Any]]:
-    """What happens to an image before it is packed."""
-    between = picture_pipeline(config)[1:-1]
+def _transforms(config: Config) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How an image is loaded, and what happens to it before it is packed."""
+    load, *between, _ = picture_pipeline(config)
     others = [t['type'] for t in between if str(t['type']).split('.')[-1] not in TRANSFORMS]
     if others:
         raise UserError(
             f'{config.filename}: the test pipeline has {", ".join(map(str, others))}; an ONNX file '
             f'can only record {" and ".join(TRANSFORMS)}.'
         )
-    return [dict(transform) for transform in between]
+    return load, [dict(transform) for transform in between]
 
 
 def _size(transforms: Sequence[dict[str, Any]]) -> tuple[int, int]:
@@ -137,12 +142,13 @@ def _rounded(size: tuple[int, int], model: ExportableDetector) -> tuple[int, int
 def _record(
     model: ExportableDetector,
     classes: Sequence[str],
+    to_float32: bool,
     transforms: list[dict[str, Any]],
     size: tuple[int, int] | None,
     nms: bool,
     fp16: bool,
 ) -> Recorded:
-    suppression = Suppression.of(model.head.test_cfg or {}, isinstance(model.head, YOLOXHead))
+    candidates, suppression = Candidates.of(model.head), Suppression.of(model.head)
     preprocessor = None if model.is_of_events else _preprocessor(model)
     swaps = bool(preprocessor and preprocessor['bgr_to_rgb'])
     return Recorded(
@@ -151,14 +157,17 @@ def _record(
         size=None if size is None else list(size),
         multiples=list(model.multiples),
         color=None if model.is_of_events else 'rgb' if swaps else 'bgr',
+        to_float32=to_float32,
         transforms=transforms,
         preprocessor=preprocessor,
         strides=model.strides,
-        score_thr=suppression.score_thr,
+        clips=model.clips,
+        score_thr=candidates.score_thr,
+        nms_pre=candidates.per_level,
+        best_class_only=candidates.best_class_only,
         nms_iou_threshold=suppression.iou_threshold,
         nms_class_agnostic=suppression.class_agnostic,
         max_per_image=suppression.max_per_image,
-        best_class_only=suppression.best_class_only,
         nms_in_graph=nms,
         precision='fp16' if fp16 else 'fp32',
         states=[f'{part}_{i}' for i in range(4) for part in 'hc'] if model.is_recurrent else [],
@@ -181,23 +190,38 @@ def _preprocessor(model: ExportableDetector) -> dict[str, Any]:
 def _to_onnx(
     model: ExportableDetector, recorded: Recorded, size: tuple[int, int], opset: int
 ) -> Any:
-    """The graph up to the scores of all places."""
+    """The graph up to the scores of the candidates, with :data:`EVERY_SCORE` beside them."""
     dim = torch.export.Dim
     batch, (rows, columns) = dim('batch'), recorded.multiples
     of_images: dict[int, Any] = {0: batch}
     if recorded.size is None:
         of_images |= {2: rows * dim('rows'), 3: columns * dim('columns')}
-    of_states = [tuple({0: batch} for _ in recorded.states)] if recorded.states else []
-    outputs = ['all_boxes', 'all_scores', *(f'{name}_after' for name in recorded.states)]
+    others = recorded.inputs[1:]
+    of_others = [tuple({0: batch} for _ in others)] if others else []
+    outputs = [
+        'all_boxes',
+        'all_scores',
+        EVERY_SCORE,
+        *(f'{name}_after' for name in recorded.states),
+    ]
     with torch.no_grad(), redirect_stdout(io.StringIO()):
         program: Any = torch.onnx.export(
             model,
             example_inputs(model, 2, size[1], size[0]),
             dynamo=True,
-            input_names=['images', *recorded.states],
+            input_names=recorded.inputs,
             output_names=outputs,
-            dynamic_shapes=(of_images, *of_states),
+            dynamic_shapes=(of_images, *of_others),
             opset_version=opset,
             verbose=False,
         )
     return program.model_proto
+
+
+def _without_output(model: Any, name: str) -> Any:
+    """A copy of a graph that keeps one of its outputs to itself."""
+    kept = copy.deepcopy(model)
+    outputs = [output for output in kept.graph.output if output.name != name]
+    del kept.graph.output[:]
+    kept.graph.output.extend(outputs)
+    return kept

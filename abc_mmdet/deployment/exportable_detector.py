@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from abc_mmdet.deployment.decoding import decode
+from abc_mmdet.deployment.candidates import Candidates
+from abc_mmdet.deployment.decoding import clips, decode
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones import MaxViTRNN
 from abc_mmdet.models.backbones.maxvit_rnn import COARSEST
@@ -53,6 +54,11 @@ class ExportableDetector(nn.Module):
         return isinstance(self.detector, StreamingDetector)
 
     @property
+    def clips(self) -> bool:
+        """Has the sizes of images among its inputs."""
+        return clips(self.head)
+
+    @property
     def is_recurrent(self) -> bool:
         """Has states among its inputs and outputs."""
         if not self.is_of_events or self.detector.reset_every_step:
@@ -93,16 +99,19 @@ class ExportableDetector(nn.Module):
             for _ in 'hc'
         ]
 
-    def forward(self, images: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """All that the head says, and the states after this step.
 
         Args:
             images: ``(B, C, H, W)``, float32, preprocessed; sizes as :attr:`multiples`.
-            *states: as :meth:`state_shapes`, with ``B`` before each, float32.
+            *rest: if it :attr:`clips`, height and width of the images without padding
+                ``(B, 2)``, float32; then states as :meth:`state_shapes`, with ``B`` before each.
 
         Returns:
-            Boxes ``(B, N, 4)`` and scores ``(B, N, C)`` as :func:`decode`, then the states.
+            Boxes ``(B, N, 4)``, scores of the candidates and of everything ``(B, N, C)`` (see
+            :class:`Candidates` and :func:`decode`), then the states.
         """
+        sizes, states = (rest[0], rest[1:]) if self.clips else (None, rest)
         kind = next(self.detector.parameters()).dtype
         x = images.to(kind)
         after: tuple[tuple[Tensor, Tensor], ...] = ()
@@ -116,13 +125,24 @@ class ExportableDetector(nn.Module):
             features = features[0] if self.is_of_events else features
             pyramid = self.detector.neck(features) if self.detector.with_neck else features
         outputs = self.detector.bbox_head(pyramid)
-        boxes, scores = decode(self.head, outputs, images.shape[-2:])
-        return boxes, scores, *(part.float() for pair in after for part in pair)
+        decoded = decode(self.head, outputs, sizes)
+        chosen = Candidates.of(self.head)(decoded)
+        return (
+            decoded.boxes,
+            chosen,
+            decoded.scores,
+            *(part.float() for pair in after for part in pair),
+        )
 
 
 def example_inputs(
     model: ExportableDetector, batch: int, height: int, width: int
 ) -> tuple[Tensor, ...]:
-    """Zeros of the shapes that ``forward`` takes."""
-    shapes = [(model.channels, height, width), *model.state_shapes(height, width)]
-    return tuple(torch.zeros(batch, *shape) for shape in shapes)
+    """Zeros of the shapes that ``forward`` takes, of which only the upper left three quarters of
+    every second image are no padding."""
+    images = torch.zeros(batch, model.channels, height, width)
+    states = [torch.zeros(batch, *shape) for shape in model.state_shapes(height, width)]
+    if not model.clips:
+        return images, *states
+    sizes = torch.tensor([[height, width], [height * 0.75, width * 0.75]])
+    return images, sizes[torch.arange(batch) % 2], *states

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -42,7 +43,7 @@ class OnnxDetector(PictureDetector):
                 'docs/deploy.md says.'
             )
         transforms = [
-            dict(type='mmdet.LoadImageFromNDArray'),
+            dict(type='mmdet.LoadImageFromNDArray', to_float32=self.recorded.to_float32),
             *map(_with_tuples, self.recorded.transforms),
             dict(type='mmdet.PackDetInputs', meta_keys=('scale_factor', 'ori_shape', 'img_shape')),
         ]
@@ -59,7 +60,11 @@ class OnnxDetector(PictureDetector):
                 f'this ONNX model takes inputs of {self.recorded.size} (width, height), and an '
                 f'image became one of {shape}: export it without a fixed size.'
             )
-        outputs = self.session.run(None, {'images': data['inputs'].numpy()})
+        feed = {'images': data['inputs'].numpy()}
+        if self.recorded.clips:
+            sizes = [sample.img_shape[:2] for sample in data['data_samples']]
+            feed['image_sizes'] = np.array(sizes, np.float32)
+        outputs = self.session.run(None, feed)
         tensors = [torch.from_numpy(output) for output in outputs]
         found = []
         for image, sample in enumerate(data['data_samples']):
@@ -88,9 +93,5 @@ def detections_of(recorded: Recorded, outputs: list[Tensor]) -> tuple[Tensor, Te
 def suppression_of(recorded: Recorded) -> Suppression:
     """What is still to be done, or what the graph does."""
     return Suppression(
-        recorded.score_thr,
-        recorded.nms_iou_threshold,
-        recorded.nms_class_agnostic,
-        recorded.max_per_image,
-        recorded.best_class_only,
+        recorded.nms_iou_threshold, recorded.nms_class_agnostic, recorded.max_per_image
     )

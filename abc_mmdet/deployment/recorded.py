@@ -9,7 +9,7 @@ from typing import Any
 
 from abc_mmdet.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,19 @@ class Recorded:
         size: width and height the graph is fixed to; None if both are free.
         multiples: height and width of an input are multiples of these.
         color: order of the input's channels, ``'bgr'`` or ``'rgb'``; None for events.
+        to_float32: make floats of the image's bytes before that.
         transforms: what to do with an image first, in order, as in MMDetection's pipelines: resize
             (``scale`` is width, height; ``keep_ratio`` fits the image into it), pad.
         preprocessor: what comes after: ``mean`` and ``std`` per channel of the input's order (None:
             leave values in 0 to 255), padding at the bottom and the right with ``pad_value`` to
             multiples of ``pad_size_divisor``.
         strides: of the levels, in pixels.
-        score_thr, nms_iou_threshold, nms_class_agnostic, max_per_image, best_class_only: of the
-            suppression (:class:`~abc_mmdet.deployment.suppression.Suppression`).
+        clips: boxes end at the border of their image, so there is an input ``image_sizes``: height
+            and width of each without padding.
+        score_thr, nms_pre, best_class_only: how the graph chooses candidates
+            (:class:`~abc_mmdet.deployment.candidates.Candidates`).
+        nms_iou_threshold, nms_class_agnostic, max_per_image: of the suppression
+            (:class:`~abc_mmdet.deployment.suppression.Suppression`).
         nms_in_graph: False: it is still to be done.
         precision: ``'fp32'`` or ``'fp16'``; inputs and outputs are float32 in both.
         states: names of inputs that take what the outputs of the same name with ``_after`` gave
@@ -42,18 +47,26 @@ class Recorded:
     size: list[int] | None
     multiples: list[int]
     color: str | None
+    to_float32: bool
     transforms: list[dict[str, Any]]
     preprocessor: dict[str, Any] | None
     strides: list[int]
+    clips: bool
     score_thr: float
+    nms_pre: int
+    best_class_only: bool
     nms_iou_threshold: float
     nms_class_agnostic: bool
     max_per_image: int
-    best_class_only: bool
     nms_in_graph: bool
     precision: str
     states: list[str]
     format: int = FORMAT
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return ['images', *(['image_sizes'] if self.clips else []), *self.states]
 
     def to_properties(self) -> dict[str, str]:
         """Key and value per attribute."""

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from mmcv.ops import batched_nms
+from mmengine.model import BaseModule
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from mmdet.models.dense_heads import YOLOXHead
 
 if TYPE_CHECKING:
     import onnx
@@ -20,20 +22,25 @@ _GRAPH = """
 <ir_version: 8, opset_import: ["" : 18]>
 suppression (float[B, N, 4] all_boxes, float[B, N, C] all_scores)
     => (float[B, K, 4] boxes, float[B, K] scores, int64[B, K] labels)
-<float[1] nms_iou_threshold = {IOU_THRESHOLD}, float[1] nms_score_thr = {SCORE_THR},
- int64[1] nms_most = {MAX_PER_IMAGE}, int64[1] nms_last = {-1}, int64[2] nms_rows = {0, -1}>
+<float[1] nms_iou_threshold = {IOU_THRESHOLD}, float[1] nms_none = {0.0},
+ int64[1] nms_most = {MAX_PER_IMAGE}, int64[1] nms_one = {1}, int64[1] nms_last = {-1},
+ int64[2] nms_rows = {0, -1}>
 {
     nms_by_class = Transpose<perm = [0, 2, 1]>(all_scores)
     CANDIDATES
     nms_kept = NonMaxSuppression(
-        all_boxes, nms_candidates, nms_most, nms_iou_threshold, nms_score_thr)
+        all_boxes, nms_candidates, nms_most, nms_iou_threshold, nms_none)
     nms_kept_scores = GatherND(nms_candidates, nms_kept)
     nms_shape = Shape(nms_candidates)
     nms_nothing = ConstantOfShape(nms_shape)
     nms_left = ScatterND(nms_nothing, nms_kept, nms_kept_scores)
     nms_flat = Reshape(nms_left, nms_rows)
-    nms_available = Shape<start = 1>(nms_flat)
-    nms_number = Min(nms_most, nms_available)
+    nms_is_found = Greater(nms_flat, nms_none)
+    nms_counted = Cast<to = 7>(nms_is_found)
+    nms_counts = ReduceSum<keepdims = 0>(nms_counted, nms_one)
+    nms_longest = ReduceMax<keepdims = 1>(nms_counts)
+    nms_wanted = Min(nms_most, nms_longest)
+    nms_number = Max(nms_one, nms_wanted)
     scores, nms_places = TopK<axis = 1>(nms_flat, nms_number)
     nms_priors_of_class = Shape<start = 1, end = 2>(all_boxes)
     nms_priors = Mod(nms_places, nms_priors_of_class)
@@ -46,64 +53,51 @@ _BY_CLASS = {
     'CANDIDATES': 'nms_candidates = Identity(nms_by_class)',
     'LABELS': 'labels = Div(nms_places, nms_priors_of_class)',
 }
-_BEST_CLASS = {
-    **_BY_CLASS,
-    'CANDIDATES': 'nms_best = ArgMax<axis = 1, keepdims = 1>(nms_by_class)\n'
-    '    nms_shape_of_classes = Shape<start = 1, end = 2>(nms_by_class)\n'
-    '    nms_number_of_classes = Squeeze(nms_shape_of_classes)\n'
-    '    nms_classes = Range(nms_zero, nms_number_of_classes, nms_one)\n'
-    '    nms_class = Unsqueeze(nms_classes, nms_last)\n'
-    '    nms_is_best = Equal(nms_class, nms_best)\n'
-    '    nms_candidates = Where(nms_is_best, nms_by_class, nms_none)',
-    'int64[2] nms_rows': 'int64 nms_zero = {0}, int64 nms_one = {1}, float nms_none = {0.0},\n'
-    ' int64[2] nms_rows',
-}
 _OVER_CLASSES = {
-    'CANDIDATES': 'nms_candidates = ReduceMax<keepdims = 1>(nms_by_class, nms_axis)',
+    'CANDIDATES': 'nms_candidates = ReduceMax<keepdims = 1>(nms_by_class, nms_one)',
     'LABELS': 'nms_best = ArgMax<axis = 2, keepdims = 0>(all_scores)\n'
     '    labels = GatherElements<axis = 1>(nms_best, nms_priors)',
-    'int64[2] nms_rows': 'int64[1] nms_axis = {1}, int64[2] nms_rows',
 }
+
+
+NO_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Suppression:
-    """How many detections are made few, as a head's ``test_cfg`` says it.
+    """How many candidates are made few, as a head's ``test_cfg`` says it.
 
     Attributes:
-        score_thr: detections below are left out.
         iou_threshold: a box that overlaps a better one by more is left out ...
         class_agnostic: ... if it is of the same class, or always.
-        max_per_image: the best that stay.
-        best_class_only: a place of the pyramid detects the best of its classes alone, as in YOLOX.
+        max_per_image: the best that stay; :data:`NO_LIMIT`: all.
     """
 
-    score_thr: float
     iou_threshold: float
     class_agnostic: bool
     max_per_image: int
-    best_class_only: bool = False
 
     @classmethod
-    def of(cls, test_cfg: dict, best_class_only: bool) -> Suppression:
-        """Read from a ``test_cfg``.
+    def of(cls, head: BaseModule) -> Suppression:
+        """As a head is configured.
 
         Raises:
             UserError: another kind of suppression.
         """
+        test_cfg = head.test_cfg or {}
         nms = dict(test_cfg.get('nms') or {})
         if nms.get('type', 'nms') != 'nms' or 'iou_threshold' not in nms:
             raise UserError(
                 f'model.test_cfg.nms={nms} cannot be exported; use '
                 "dict(type='nms', iou_threshold=...)."
             )
-        limits = [test_cfg.get('max_per_img', -1), nms.get('max_num', -1)]
+        limits = [nms.get('max_num', -1)]
+        if not isinstance(head, YOLOXHead):  # which does not read it
+            limits.append(test_cfg.get('max_per_img', -1))
         return cls(
-            score_thr=float(test_cfg.get('score_thr', 0)),
             iou_threshold=float(nms['iou_threshold']),
             class_agnostic=bool(nms.get('class_agnostic', False)),
-            max_per_image=min((limit for limit in limits if limit > 0), default=300),
-            best_class_only=best_class_only,
+            max_per_image=min((limit for limit in limits if limit > 0), default=NO_LIMIT),
         )
 
     def __call__(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,15 +105,12 @@ class Suppression:
 
         Args:
             boxes: ``(N, 4)``, xyxy.
-            scores: ``(N, C)``.
+            scores: ``(N, C)``; 0 of what is no candidate.
 
         Returns:
             Boxes ``(K, 4)``, scores and labels ``(K,)``, best first.
         """
-        if self.best_class_only:
-            best = scores.argmax(dim=-1, keepdim=True)
-            scores = torch.zeros_like(scores).scatter(-1, best, scores.gather(-1, best))
-        priors, labels = torch.nonzero(scores > self.score_thr, as_tuple=True)
+        priors, labels = torch.nonzero(scores > 0, as_tuple=True)
         boxes, scores = boxes[priors], scores[priors, labels]
         if not len(boxes):
             return boxes, scores, labels
@@ -131,8 +122,8 @@ class Suppression:
         """The model with this suppression behind its outputs ``all_boxes`` and ``all_scores``.
 
         They are replaced by ``boxes`` ``(B, K, 4)``, ``scores`` ``(B, K)`` and ``labels``
-        ``(B, K)``, best first. ``K`` is that of the whole batch: where an image has fewer
-        detections, its last scores are 0.
+        ``(B, K)``, best first. ``K`` is the most that an image of the batch has, at least 1: where
+        one has fewer detections, its last scores are 0.
         """
         import onnx.compose
         import onnx.parser
@@ -140,9 +131,8 @@ class Suppression:
         text = _GRAPH
         for name, value in {
             'IOU_THRESHOLD': str(self.iou_threshold),
-            'SCORE_THR': str(self.score_thr),
             'MAX_PER_IMAGE': str(self.max_per_image),
-            **self._pieces(),
+            **(_OVER_CLASSES if self.class_agnostic else _BY_CLASS),
         }.items():
             text = text.replace(name, value)
         graph = onnx.parser.parse_model(text)
@@ -161,8 +151,3 @@ class Suppression:
         del joined.graph.output[:]  # those of the first part come first
         joined.graph.output.extend(outputs[name] for name in names)
         return joined
-
-    def _pieces(self) -> dict[str, str]:
-        if self.class_agnostic:
-            return _OVER_CLASSES
-        return _BEST_CLASS if self.best_class_only else _BY_CLASS

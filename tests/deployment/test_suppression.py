@@ -5,17 +5,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.config import ConfigDict
+from mmengine.model import BaseModule
 
-from abc_mmdet.deployment.suppression import Suppression
+from abc_mmdet.deployment.candidates import Candidates
+from abc_mmdet.deployment.suppression import NO_LIMIT, Suppression
 from abc_mmdet.errors import UserError
+from mmdet.registry import MODELS
 
 onnx = pytest.importorskip('onnx', reason="pip install 'abc_mmdet[onnx]'")
 onnxruntime = pytest.importorskip('onnxruntime', reason="pip install 'abc_mmdet[onnx]'")
 
 SUPPRESSIONS = [
-    Suppression(0.3, 0.5, False, 20),
-    Suppression(0.3, 0.5, False, 4, best_class_only=True),
-    Suppression(0.1, 0.3, True, 20),
+    Suppression(0.5, False, 20),
+    Suppression(0.5, False, 4),
+    Suppression(0.3, True, 20),
+    Suppression(0.3, False, NO_LIMIT),
 ]
 
 
@@ -49,8 +54,7 @@ def suppressed(
         (scores[i, c], i, c)
         for i in range(len(boxes))
         for c in range(scores.shape[1])
-        if scores[i, c] > suppression.score_thr
-        and (not suppression.best_class_only or scores[i, c] == scores[i].max())
+        if scores[i, c] > 0
     ]
     kept: list[tuple[int, int]] = []
     for _, i, c in sorted(left, reverse=True):
@@ -85,6 +89,7 @@ def test_three_ways_agree(which: int, number: int, crowd: float, seed: int, sess
     # No two scores alike, whose order would be anybody's choice; the second image is dimmer
     scores = generator.permutation(2 * number * 3).reshape(2, number, 3) / (2 * number * 3)
     scores = (scores * np.array([1.0, 0.5])[:, None, None]).astype(np.float32)
+    scores[scores < 0.2] = 0  # no candidates
     states = np.ones((2, 2), np.float32)
 
     outputs = sessions[which].run(None, {'b': boxes, 's': scores, 'h': states})
@@ -101,12 +106,25 @@ def test_three_ways_agree(which: int, number: int, crowd: float, seed: int, sess
             assert np.array_equal(found[1], [scores[i, j, c] for j, c in expected])
             assert np.array_equal(found[0].reshape(-1, 4), boxes[i][[j for j, _ in expected]])
         assert not outputs[1][i][len(expected) :].any()
+    assert outputs[1].shape[1] == max(1, max(is_found.sum() for is_found in outputs[1] > 0))
+
+
+def head(kind: str, **test_cfg: object) -> BaseModule:
+    options = dict(num_classes=2, in_channels=4, feat_channels=4, stacked_convs=1)
+    return MODELS.build(dict(options, type=kind, test_cfg=ConfigDict(test_cfg)))
 
 
 def test_read_from_a_test_cfg() -> None:
-    yolox = dict(score_thr=0.001, nms=dict(type='nms', iou_threshold=0.65, max_num=300))
-    assert Suppression.of(yolox, True) == Suppression(0.001, 0.65, False, 300, True)
+    nms = dict(type='nms', iou_threshold=0.65)
+    yolox = head('YOLOXHead', score_thr=0.001, nms=dict(nms, max_num=300), max_per_img=5)
+    assert Suppression.of(yolox) == Suppression(0.65, False, 300)
+    assert Candidates.of(yolox) == Candidates(0.001, 0, True, False)
+    assert Suppression.of(head('YOLOXHead', nms=nms)) == Suppression(0.65, False, NO_LIMIT)
     retina = dict(nms=dict(iou_threshold=0.5, class_agnostic=True), max_per_img=100, score_thr=0.05)
-    assert Suppression.of(retina, False) == Suppression(0.05, 0.5, True, 100, False)
+    built = head('RetinaHead', **retina, nms_pre=1000, min_bbox_size=0)
+    assert Suppression.of(built) == Suppression(0.5, True, 100)
+    assert Candidates.of(built) == Candidates(0.05, 1000, False, True)
     with pytest.raises(UserError, match='soft_nms'):
-        Suppression.of(dict(nms=dict(type='soft_nms', iou_threshold=0.5)), False)
+        Suppression.of(head('RetinaHead', nms=dict(type='soft_nms', iou_threshold=0.5)))
+    with pytest.raises(UserError, match='min_bbox_size=3'):
+        Candidates.of(head('RetinaHead', min_bbox_size=3))
