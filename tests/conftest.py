@@ -41,6 +41,20 @@ def seed() -> None:
 
 
 @pytest.fixture
+def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
+    """``torch.autocast`` on the CPU; skips where this PyTorch has it for bfloat16 alone."""
+
+    def make(dtype: torch.dtype) -> torch.autocast:
+        try:
+            with torch.autocast('cpu', dtype=dtype):
+                return torch.autocast('cpu', dtype=dtype)
+        except RuntimeError as error:
+            pytest.skip(str(error))
+
+    return make
+
+
+@pytest.fixture
 def pyramid() -> Callable[..., tuple[Tensor, ...]]:
     """Random features of a pyramid for images of 96 x 64 px."""
 

@@ -89,14 +89,14 @@ def test_gradient_brings_boxes_together_that_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_half_precision_does_not_overflow(dtype: torch.dtype) -> None:
+def test_half_precision_does_not_overflow(cpu_autocast, dtype: torch.dtype) -> None:
     boxes = torch.tensor([[0, 0, 1000, 700], [1000, 600, 1016, 616]], dtype=dtype)
     others = torch.tensor([[1024, 600, 1040, 616]], dtype=dtype)
     expected = pairwise_nwd(boxes.double(), others.double(), 20.0)
     found = pairwise_nwd(boxes, others, 20.0)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
-    with torch.autocast('cpu', dtype=dtype):
+    with cpu_autocast(dtype):
         assert aligned_nwd(boxes[1:], others, 20.0).item() == pytest.approx(expected[1].item())
 
 

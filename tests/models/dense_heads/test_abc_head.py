@@ -360,9 +360,9 @@ def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize('mode', ['sum', 'pcgrad'])
-def test_autocast(pyramid, samples, mode: str, dtype: torch.dtype) -> None:
+def test_autocast(cpu_autocast, pyramid, samples, mode: str, dtype: torch.dtype) -> None:
     head, levels = abc_head(arbiter=dict(type='GradientArbiter', mode=mode)), pyramid(STRIDES)
-    with torch.autocast('cpu', dtype=dtype):
+    with cpu_autocast(dtype):
         losses = head.loss([level * 1 for level in levels], samples([0, 1, 3], []))
     total = sum(losses.values())
     assert total.isfinite()
