@@ -121,8 +121,8 @@ class BatchStream:
 
     Args:
         loader: begins with the batch whose turn it is, and is endless.
-        to_skip: batches that the loop is going to ask for and drop, as that of MMEngine before
-            0.10.8 does; nothing is loaded for them.
+        to_skip: batches that the loop is going to ask for and drop, as that of an older MMEngine
+            does; nothing is loaded for them.
     """
 
     def __init__(self, loader: DataLoader, to_skip: int = 0) -> None:

@@ -17,7 +17,7 @@ from abc_mmdet.errors import UserError
 
 _OPTIONS = (
     *('num_workers', 'collate_fn', 'pin_memory', 'timeout', 'worker_init_fn', 'prefetch_factor'),
-    *('multiprocessing_context', 'generator', 'persistent_workers'),
+    *('multiprocessing_context', 'generator', 'persistent_workers', 'in_order'),
 )
 _NO_SIZE = 1 << 16  # stands for the size of batches that does not have one
 
@@ -117,7 +117,8 @@ class PlacedSamples:
 def placed_loader(loader: DataLoader, batches: PlacedBatches, seed: int) -> DataLoader:
     """A loader like the given one that draws these batches by their places."""
     setattr(loader.dataset, '__getitems__', PlacedSamples(loader.dataset, seed))  # noqa: B010
-    options = {name: getattr(loader, name) for name in _OPTIONS}
+    # Older versions of PyTorch do not have all of them
+    options = {name: getattr(loader, name) for name in _OPTIONS if hasattr(loader, name)}
     return DataLoader(loader.dataset, batch_sampler=batches, **options)
 
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 COMMON = """
 max_iters = {iterations}
 loader = dict(num_workers={workers}, persistent_workers={workers} > 0)
-train_cfg = dict(max_iters=max_iters, val_interval={every})
-val_dataloader = dict(loader, dataset=dict(data_root=data_root))
+train_cfg = dict(max_iters=max_iters, val_interval={validate})
+val_dataloader = dict(loader, dataset=dict(data_root=data_root, serialize_data=False))
 val_evaluator = dict(small_classes=('pedestrian',))
 default_hooks = dict(
     checkpoint=dict(interval={every}, save_best='coco/bbox_mAP'), logger=dict(interval=1))
@@ -54,6 +54,7 @@ train_dataloader = dict(
         dataset=dict(
             type='CocoDataset',
             data_root=data_root,
+            serialize_data=False,
             ann_file='annotations/train.json',
             data_prefix=dict(img='train/'),
             metainfo=dict(classes={{{{_base_.classes}}}}),
@@ -84,7 +85,7 @@ model = dict(
 train_dataloader = dict(
     loader, batch_size=3, batch_sampler=dict(random_share=0.3),
     dataset=dict(
-        data_root=data_root, clip_length=3,
+        data_root=data_root, serialize_data=False, clip_length=3,
         pipeline=[
             dict(type='LoadEventClip'), dict(type='RandomFlipClip'),
             dict(type='RandomZoomClip'), dict(type='PackClipInputs')]))
@@ -123,9 +124,23 @@ def write_events(folder: Path) -> Path:
 
 
 def write_config(
-    path: Path, text: str, data: Path, iterations: int = 6, every: int = 2, workers: int = 0
+    path: Path,
+    text: str,
+    data: Path,
+    iterations: int,
+    every: int,
+    validate: int | None = None,
+    workers: int = 0,
 ) -> Path:
-    filled = text.format(root=ROOT, data=data, iterations=iterations, every=every, workers=workers)
+    """With a checkpoint ``every`` so many iterations, and a validation as often or as given."""
+    filled = text.format(
+        root=ROOT,
+        data=data,
+        iterations=iterations,
+        every=every,
+        validate=validate or every,
+        workers=workers,
+    )
     path.write_text(filled)
     return path
 
