@@ -27,8 +27,8 @@ MARK := $(VENV)/.complete-$(shell { cat $(sources.$(VERSIONS)); echo $(abspath $
 UNFINISHED := $(VENV)/.unfinished
 PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check
 
-.PHONY: help setup demo demo-events test test-all test-core test-lowest test-upstream soak lint \
-	format doctor clean
+.PHONY: help setup demo demo-events test test-all test-core test-lowest test-upstream fuzz soak \
+	lint format doctor clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo 'make test-lowest    run the core of the tests with the lowest versions of setup.cfg'
 	@echo 'make test-upstream  run it with the upstream MMDetection, MMEngine and MMCV'
 	@echo 'make soak      train for long and see whether memory, files and processes stay'
+	@echo 'make fuzz      damaged files and odd options by the thousand; CASES=20000 for more'
 	@echo 'make lint      ruff and mypy, changing nothing'
 	@echo 'make format    let ruff put right what it can'
 	@echo 'make doctor    say what works here and what is missing'
@@ -117,6 +118,10 @@ test-upstream:
 soak: setup
 	$(PY) tools/dataset_converters/synthetic_traffic.py data/synthetic_traffic
 	$(PY) benchmarks/soak.py $(ARGS)
+
+CASES ?= 20000
+fuzz: setup
+	FUZZ_CASES=$(CASES) $(PY) -m pytest $(SIDE_BY_SIDE) tests/fuzz $(ARGS)
 
 lint: setup
 	$(PY) -m ruff check .

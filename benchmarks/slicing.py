@@ -24,12 +24,13 @@ from pathlib import Path
 import mmcv
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 import abc_mmdet  # noqa: F401
 from abc_mmdet.apis import load_experiment, sliced
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.frame_size import frame_size
 from abc_mmdet.evaluation import SmallObjectMetric
 from mmdet.registry import DATASETS, MODELS
@@ -282,7 +283,7 @@ def main() -> None:
     parser.add_argument('--batch-size', type=int, default=4)
     parser.add_argument('--images', type=int, default=25, help='mosaics of four images each')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='overrides')
     parser.add_argument('--json', type=Path, help='write the rows to this file')
     args = parser.parse_args()
     rows = measure(args)

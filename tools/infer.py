@@ -5,7 +5,6 @@ import sys
 import warnings
 from pathlib import Path
 
-from mmengine.config import DictAction
 from tqdm import tqdm
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
@@ -17,6 +16,7 @@ from abc_mmdet.apis import (
     slicing_of,
     user_messages,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.detect_files import detect_files
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--device', help='such as cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/test.py'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/test.py'
     )
     add_trust_option(parser)
     add_slice_arguments(parser)

@@ -5,7 +5,7 @@ import os
 from copy import deepcopy
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
@@ -21,6 +21,7 @@ from abc_mmdet.apis import (
     slicing_of,
     user_messages,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.config_parts import common
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
@@ -65,7 +66,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='overrides, as key.subkey=value; lists as key="[a,b]". data_root, classes and '
         'small_classes also change what the config derived from them',
     )

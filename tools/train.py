@@ -5,7 +5,7 @@ import importlib.util
 import os
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
@@ -19,6 +19,7 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.engine import choose_checkpoint
 from abc_mmdet.errors import UserError
@@ -47,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='overrides, as key.subkey=value; lists as key="[a,b]". data_root, classes and '
         'small_classes also change what the config derived from them',
     )

@@ -16,7 +16,9 @@ from abc_mmdet.errors import UserError
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, (int, str))
+    # 1.0 is the id 1, as tables with gaps write it; true would be 1, too, without a word
+    is_whole = isinstance(value, float) and value.is_integer()
+    return (isinstance(value, (int, str)) and not isinstance(value, bool)) or is_whole
 
 
 def _is_name(value: Any) -> bool:
@@ -73,7 +75,7 @@ class CocoFile:
             content = json.loads(get_text(path))
         except OSError as error:
             raise UserError(f'{path}: {error.strerror or error}. Give a COCO file.') from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f'{path} is not JSON, or was cut off: {error}. Give an annotation file in COCO '
                 'format.'

@@ -35,6 +35,8 @@ def read_whole(path: str, folder: str | None = None) -> CocoFile:
         UserError: the file cannot be read, or has such entries; the first ones are named.
     """
     file = CocoFile.read(path)
+    if not file.images and not file.malformed:
+        raise UserError(f'{path} has no images.')
     found = list(check_entries(file))
     if found:
         lines = [line for finding in found for line in finding_lines(finding)]

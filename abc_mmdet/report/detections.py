@@ -33,7 +33,7 @@ def read_detections(path: Path, test_set: TestSet) -> list[dict]:
         raise UserError(f'There are no results {path}. {HOW_TO}')
     try:
         content = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f'{path} is no JSON, or was cut off: {error}. {HOW_TO}') from None
     if not isinstance(content, list):
         raise UserError(f'{path} holds no list of detections. {HOW_TO}')

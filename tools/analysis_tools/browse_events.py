@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from abc_mmdet.apis import (
     check_checkpoint,
@@ -14,6 +14,7 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
@@ -46,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--window-ms', type=int, default=50, help='per picture of a recording')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/train.py'
     )
     add_trust_option(parser)
     return parser.parse_args()

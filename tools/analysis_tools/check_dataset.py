@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import file_mistakes, load_experiment, user_messages
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import as_dict, as_text, check_up, size_plot
 from abc_mmdet.study.plots import save
@@ -32,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         'them all takes time',
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='overrides, as in tools/train.py'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/train.py'
     )
     return parser.parse_args()
 

@@ -6,10 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_messages
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import (
     Curve,
@@ -79,7 +78,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='overrides, as those of the test: key.subkey=value, data_root, classes, ...',
     )
     return parser.parse_args()

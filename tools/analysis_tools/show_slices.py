@@ -2,8 +2,6 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     Detector,
@@ -12,6 +10,7 @@ from abc_mmdet.apis import (
     slicing_of,
     user_messages,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.picture_file import read_picture, write_picture
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.visualization import draw_slices
@@ -27,7 +26,7 @@ def main() -> None:
     parser.add_argument('out', help='picture to write (.png, .jpg)')
     add_slice_arguments(parser, required=True)
     parser.add_argument('--score-thr', type=float, default=0.3)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='overrides')
     add_trust_option(parser)
     args = parser.parse_args()
     picture = read_picture(args.image)

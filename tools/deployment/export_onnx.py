@@ -5,10 +5,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, frame_size, load_experiment, user_messages
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.picture_sources import find_sources
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.deployment import Exported, export_onnx, write_onnx
@@ -43,7 +42,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='overrides, as those of the training run: key.subkey=value, data_root, classes, ...',
     )
     add_trust_option(parser)

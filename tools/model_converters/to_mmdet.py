@@ -2,8 +2,6 @@
 
 import argparse
 
-from mmengine.config import DictAction
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     check_checkpoint,
@@ -12,6 +10,7 @@ from abc_mmdet.apis import (
     user_messages,
     write_stock_experiment,
 )
+from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.checkpoint_loading import add_trust_option
 
 
@@ -26,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='overrides, as those of the training run: key.subkey=value, data_root, classes, ...',
     )
     add_trust_option(parser)

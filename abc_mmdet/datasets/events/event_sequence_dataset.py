@@ -183,7 +183,7 @@ class EventSequenceDataset(BaseDataset):
         ids = boxes['class_id'].astype(np.int64)
         if len(ids) and ids.max() >= len(self.label_of_id):
             raise UserError(
-                f'{sequence.name}: class_id {ids.max()}, but this catalogue has only '
+                f'{sequence.folder}: class_id {ids.max()}, but this catalogue has only '
                 f'{len(self.label_of_id)} classes: is dataset.catalogue right?'
             )
         labels = self.label_of_id[ids]

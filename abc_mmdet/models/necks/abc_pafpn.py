@@ -51,6 +51,8 @@ class ABCPAFPN(YOLOXPAFPN):
         act_cfg: dict = dict(type='Swish'),  # noqa: B006
         **kwargs: object,
     ) -> None:
+        if len(in_channels) < 2:
+            raise UserError(f'ABCPAFPN in_channels={in_channels!r}: give at least two levels.')
         if not 0 <= num_aux_levels <= len(in_channels) - 2:
             raise UserError(
                 f'ABCPAFPN num_aux_levels={num_aux_levels} does not fit {len(in_channels)} '
