@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.fileio import get_text
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.image_bounds import max_pixels
 
 
 def _is_id(value: Any) -> bool:
@@ -30,7 +31,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_side(value: Any) -> bool:
-    return _is_number(value) and value > 0
+    return _is_number(value) and 1 <= value <= 2**20  # as OpenCV
 
 
 def _is_box(value: Any) -> bool:
@@ -192,3 +193,6 @@ def _wrong_fields(kind: str, entry: Any) -> Iterator[str]:
             yield f'no {name}'
         elif not is_right(entry[name]):
             yield f'{name} {entry[name]!r}'
+    sides = [entry.get(side) for side in ('width', 'height')]
+    if kind == 'images' and all(map(_is_side, sides)) and sides[0] * sides[1] > max_pixels():
+        yield f'width {sides[0]}, height {sides[1]}'

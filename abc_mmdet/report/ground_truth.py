@@ -57,6 +57,10 @@ def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
     if not Path(ann_file).is_file():
         raise UserError(f'There is no annotation file {ann_file} (from {Path.cwd()}).')
     file = read_whole(str(ann_file))
+    entries = (*file.images, *file.annotations, *file.categories)
+    ids = (e.get(key) for e in entries for key in ('id', 'image_id', 'category_id'))
+    if any(isinstance(value, str) for value in ids):
+        raise UserError(f'{ann_file}: ids are text, and the evaluation needs numbers.')
     category_ids = _category_ids(file.categories, dataset.metainfo['classes'], ann_file)
     annotations = [a for a in file.annotations if a['category_id'] in category_ids]
     if of_metric is None:
