@@ -193,6 +193,6 @@ def _wrong_fields(kind: str, entry: Any) -> Iterator[str]:
             yield f'no {name}'
         elif not is_right(entry[name]):
             yield f'{name} {entry[name]!r}'
-    sides = [entry.get(side) for side in ('width', 'height')]
-    if kind == 'images' and all(map(_is_side, sides)) and sides[0] * sides[1] > max_pixels():
-        yield f'width {sides[0]}, height {sides[1]}'
+    width, height = entry.get('width', 0), entry.get('height', 0)
+    if kind == 'images' and _is_side(width) and _is_side(height) and width * height > max_pixels():
+        yield f'width {width}, height {height}'
