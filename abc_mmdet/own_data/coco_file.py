@@ -196,3 +196,6 @@ def _wrong_fields(kind: str, entry: Any) -> Iterator[str]:
     width, height = entry.get('width', 0), entry.get('height', 0)
     if kind == 'images' and _is_side(width) and _is_side(height) and width * height > max_pixels():
         yield f'width {width}, height {height}'
+    crowd = entry.get('iscrowd', 0)
+    if kind == 'annotations' and not (isinstance(crowd, bool) or _is_number(crowd)):
+        yield f'iscrowd {crowd!r}'
