@@ -60,8 +60,8 @@ $(MARK):
 		echo 'Making $(VENV): several minutes and about 7 GB of disk.'; \
 		mkdir -p $(VENV) && touch $(UNFINISHED) && $(PYTHON) -m venv $(VENV); fi
 	@rm -f $(VENV)/.complete-*
-	@$(if $(filter lowest,$(VERSIONS)),$(PYTHON) requirements/lowest.py \
-		onedl,$(EXTRAS) > $(VENV)/lowest.txt)
+	@[ $(VERSIONS) != lowest ] || \
+		$(PYTHON) requirements/lowest.py onedl,$(EXTRAS) > $(VENV)/lowest.txt
 	$(PIP_INSTALL) $(requirements.$(VERSIONS))
 # imaug pulls in two builds of OpenCV that overwrite each other; where the one with windows is on
 # top and the machine has no libGL, the other must be, in the same version.
