@@ -25,10 +25,15 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler import OneCycleParamScheduler
 
 from abc_mmdet.errors import UserError
 
-_STATISTICS = ('min', 'max', 'current', 'mean')
+_METHODS: dict[Any, tuple[str, ...]] = {
+    HistoryBuffer: ('min', 'max', 'current', 'mean'),
+    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+}
+"""Functions of a class that MMEngine writes into checkpoints."""
 _COMPRESSED = 10
 """How many times larger than the file its content may be; ``torch.save`` does not compress."""
 
@@ -110,13 +115,14 @@ def known_globals() -> dict[str, Any]:
     """What checkpoints of MMEngine hold beside weights, by the name it has in a pickle.
 
     Numbers that were logged are NumPy's, whose modules have two names (NumPy 1 and 2). MMEngine's
-    own list has ``getattr`` in it, with which a file can reach, and run, everything; old
-    checkpoints need it for four methods, and get these alone.
+    own list has ``getattr`` in it, with which a file can reach, and run, everything; checkpoints
+    need it for a few functions of two classes, and get these alone.
     """
     multiarray = np.zeros(0).__reduce__()[0].__module__
     names: dict[str, Any] = {
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
-        'builtins.getattr': _statistic,
+        f'{OneCycleParamScheduler.__module__}.OneCycleParamScheduler': OneCycleParamScheduler,
+        'builtins.getattr': _method,
         'numpy.ndarray': np.ndarray,
         'numpy.dtype': np.dtype,
     }
@@ -129,8 +135,8 @@ def known_globals() -> dict[str, Any]:
     return names
 
 
-def _statistic(owner: Any, name: str) -> Any:
-    if owner is not HistoryBuffer or name not in _STATISTICS:
+def _method(owner: Any, name: str) -> Any:
+    if not any(owner is kind and name in names for kind, names in _METHODS.items()):
         raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr of {name!r}')
     return getattr(owner, name)
 

@@ -15,6 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader
 
 from abc_mmdet import checkpoint_loading
@@ -51,6 +52,7 @@ LOGGED = {
     'bool': np.bool_(True),
     'array': np.arange(3.0),
     'old': HistoryBuffer.mean,
+    'schedule': OneCycleParamScheduler._annealing_cos,  # in the state of OneCycleLR
 }
 
 
@@ -132,6 +134,7 @@ def test_what_a_run_logs_is_known(save: Any, tmp_path: Path) -> None:
             hub = found['message_hub']
             assert hub['buffer'].statistics('mean') == 0.75
             assert hub['old'] is HistoryBuffer.mean
+            assert hub['schedule'] is OneCycleParamScheduler._annealing_cos
             for name in ('float', 'single', 'int', 'bool'):
                 assert hub[name] == LOGGED[name] and type(hub[name]) is type(LOGGED[name])
             assert np.array_equal(hub['array'], LOGGED['array'])

@@ -112,7 +112,7 @@ def build(
         log_processor=dict(by_epoch=False, window_size=1),
         default_scope='mmdet',
         randomness=dict(seed=0),
-        experiment_name=folder.name,
+        experiment_name=f'{folder.parent.name}_{folder.name}',  # MMEngine keeps logs by this name
     )
     add_standard_hooks(config)
     return Runner.from_cfg(config)
