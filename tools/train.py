@@ -96,7 +96,18 @@ def build_runner(config: Config, path: str) -> Runner:
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         # Properties that build what they stand for when they are first read
         _ = runner.train_loop, runner.val_loop
+        if isinstance(runner, Runner):
+            build_optimizer(runner)
     return runner
+
+
+def build_optimizer(runner: Runner) -> None:
+    """Build optimizer and schedules, which ``Runner.train`` does first of all, and takes as built."""
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    runner.auto_scale_lr = None  # or ``train`` would scale it once more
+    if runner.param_schedulers is not None:
+        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
 
 
 def main() -> None:

@@ -40,6 +40,11 @@ def test_what_grows_is_seen_once_it_is_warm(soak) -> None:
     assert growth == dict(main_rss=0, tree_rss=0, open_files=5, processes=0)
 
 
+def test_files_that_come_and_go_are_no_growth(soak) -> None:
+    turns = rows(soak, open_files=[117, *[68, 70] * 7])
+    assert soak.judge(turns, warm_up=2)['open_files'] == 0
+
+
 def test_workers_that_start_or_end_are_no_change(soak) -> None:
     samples = [soak.Sample(500.0, 700.0, 70, 3)] * 2 + [soak.Sample(400.0, 400.0, 7, 1)] * 9
     row = soak.summary(samples)
