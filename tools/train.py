@@ -102,7 +102,7 @@ def build_runner(config: Config, path: str) -> Runner:
 
 
 def build_optimizer(runner: Runner) -> None:
-    """Build optimizer and schedules, which ``Runner.train`` does first of all, and takes as built."""
+    """Build optimizer and schedules, which ``Runner.train`` would do, and takes as they are."""
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
     runner.auto_scale_lr = None  # or ``train`` would scale it once more

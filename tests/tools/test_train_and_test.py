@@ -68,9 +68,14 @@ def data(tmp_path_factory) -> str:
 def trained(data: str, tmp_path_factory) -> tuple[Path, str]:
     work_dir = tmp_path_factory.mktemp('work')
     output = tool(
-        'train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', options=[*TINY, *NWD, data]
+        *('train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', '--auto-scale-lr'),
+        options=[*TINY, *NWD, data],
     )
     return work_dir, output
+
+
+def saved_optimizer(work_dir: Path) -> dict:
+    return torch.load(work_dir / 'iter_4.pth', weights_only=False)['optimizer']
 
 
 def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) -> None:
@@ -78,6 +83,9 @@ def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) 
     assert 'loss_bbox' in output
     assert 'aux_loss_bbox' in output
     assert 'eta:' in output
+    assert output.count('Scaling the original LR by 0.5.') == 1, 'a batch of 2, lr is for 4'
+    (lr,) = {group['initial_lr'] for group in saved_optimizer(work_dir)['param_groups']}
+    assert lr == Config.fromfile(ROOT / CONFIG).lr / 2
     iterations = [line for line in output.splitlines() if 'Iter(train)' in line]
     assert ['conflict/s4_cosine' in line for line in iterations] == [False, True, True, True]
     assert 'bbox_mAP' in output, 'it evaluates at the end'
