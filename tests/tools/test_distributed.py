@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from ..datasets.events.conftest import write_recording  # noqa: F401  a fixture
+from ..engine import tiny_runs
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
@@ -244,6 +245,36 @@ def test_when_one_process_fails_all_end_within_a_minute(
     assert len(family) >= 2
     assert not psutil.wait_procs(family, timeout=10)[1], 'nobody is left'
     assert not list((tmp_path / 'run').glob('iter_4*'))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['images', 'events'])
+def test_two_processes_resume_as_if_never_killed(kind: str, tmp_path: Path) -> None:
+    """One of them is killed in iteration 4; streams are in the middle of their recordings."""
+    (tmp_path / 'failing.py').write_text(HOOK)
+    paths = os.pathsep.join([str(tmp_path), os.environ['PYTHONPATH']])
+    text, write_data = dict(
+        images=(tiny_runs.IMAGES, tiny_runs.write_images),
+        events=(tiny_runs.EVENTS, tiny_runs.write_events),
+    )[kind]
+    whole, cut = tmp_path / 'whole.py', tmp_path / 'cut.py'
+    data = write_data(tmp_path / 'data')
+    for config in (whole, cut):
+        tiny_runs.write_config(config, text, data, iterations=6, every=2)
+    with cut.open('a') as file:
+        file.write("custom_hooks.append(dict(type='FailingHook', how='SIGKILL'))\n")
+        file.write("custom_imports = dict(imports=['abc_mmdet', 'failing'])\n")
+    for config, work_dir, code in ((whole, 'a', 0), (cut, 'b', 1), (whole, 'b', 0)):
+        run = start(
+            *('tools/dist_train.sh', config, 2, '--work-dir', tmp_path / work_dir, '--resume'),
+            PYTHONPATH=paths,
+        )
+        output = output_of(run)
+        assert run.returncode == code, output
+    assert re.search(r'resuming from .*iter_2.pth', output), output
+    ours, theirs = (tiny_runs.outcome(tmp_path / name, 6) for name in 'ab')
+    assert len(ours['running_states']) == 2
+    tiny_runs.assert_same(ours, theirs)
 
 
 SRUN = """#!{python}
