@@ -103,7 +103,8 @@ test-all: setup
 # What other versions can break: models, data, evaluation, training, and one training, resumed and
 # tested, as processes.
 CORE := tests/configs tests/datasets tests/engine tests/evaluation tests/models \
-	tests/visualization tests/test_mmcv_ops.py tests/test_whole_file.py \
+	tests/visualization tests/test_checkpoint_loading.py tests/test_mmcv_ops.py \
+	tests/test_whole_file.py \
 	tests/tools/test_train_and_test.py
 test-core: setup
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(CORE) $(ARGS)

@@ -123,6 +123,7 @@ def known_globals() -> dict[str, Any]:
         'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
         f'{OneCycleParamScheduler.__module__}.OneCycleParamScheduler': OneCycleParamScheduler,
         'builtins.getattr': _method,
+        '_codecs.encode': _bytes,  # which PyTorch 2.1 does not know
         'numpy.ndarray': np.ndarray,
         'numpy.dtype': np.dtype,
     }
@@ -139,6 +140,13 @@ def _method(owner: Any, name: str) -> Any:
     if not any(owner is kind and name in names for kind, names in _METHODS.items()):
         raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr of {name!r}')
     return getattr(owner, name)
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    """How pickles of protocol 2, PyTorch's own, write bytes."""
+    if encoding != 'latin1':
+        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL _codecs.encode to {encoding!r}')
+    return text.encode(encoding)
 
 
 @functools.wraps(_plain_load)

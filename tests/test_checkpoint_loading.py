@@ -51,6 +51,7 @@ LOGGED = {
     'int': np.int64(7),
     'bool': np.bool_(True),
     'array': np.arange(3.0),
+    'bytes': b'in protocol 2, encoded text',
     'old': HistoryBuffer.mean,
     'schedule': OneCycleParamScheduler._annealing_cos,  # in the state of OneCycleLR
 }
@@ -137,7 +138,7 @@ def test_what_a_run_logs_is_known(save: Any, tmp_path: Path) -> None:
             assert hub['schedule'] is OneCycleParamScheduler._annealing_cos
             for name in ('float', 'single', 'int', 'bool'):
                 assert hub[name] == LOGGED[name] and type(hub[name]) is type(LOGGED[name])
-            assert np.array_equal(hub['array'], LOGGED['array'])
+            assert np.array_equal(hub['array'], LOGGED['array']) and hub['bytes'] == LOGGED['bytes']
     assert problem_of(path) is None
 
 

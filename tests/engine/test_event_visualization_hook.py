@@ -93,7 +93,8 @@ def test_one_picture_per_labelled_step_in_the_folder(tmp_path: Path, visualizer)
         assert is_drawn(truth, TRUTH, colour=2) and not is_drawn(truth, FOUND, colour=0)
         assert is_drawn(found, FOUND, colour=0) and not is_drawn(found, TRUTH, colour=2)
         rows = np.flatnonzero((picture[:, :5] < 250).all((1, 2)))
-        assert rows.tolist() == [2 * step, 2 * step + 1], 'its own events'
+        # A row higher with Matplotlib 3.6
+        assert rows.tolist() in ([2 * step - 1, 2 * step], [2 * step, 2 * step + 1]), 'its events'
 
 
 def test_without_a_folder_no_picture_replaces_another(tmp_path: Path, visualizer) -> None:

@@ -208,6 +208,7 @@ def test_a_resumed_run_goes_on_counting(tmp_path) -> None:
         second.train()
 
 
+@pytest.mark.skipif(not hasattr(torch.amp, 'GradScaler'), reason='it scales on a GPU only')
 def test_a_scaled_gradient_that_overflows_is_left_to_the_scaler(tmp_path) -> None:
     runner = build(tmp_path, {5: EDGE}, type='ScaledOptimWrapper')
     runner.train()
