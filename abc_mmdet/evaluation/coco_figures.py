@@ -131,7 +131,8 @@ def coco_figures(
         categories=[dict(id=i, name=str(i)) for i in category_ids],
     )
     numbered = [
-        {'iscrowd': 0, **annotation, 'id': i} for i, annotation in enumerate(annotations, 1)
+        {**annotation, 'id': i, 'iscrowd': int(bool(annotation.get('iscrowd')))}  # of any kind
+        for i, annotation in enumerate(annotations, 1)
     ]
     numbered_results = [
         {**found, 'id': i, 'iscrowd': 0, 'area': found['bbox'][2] * found['bbox'][3]}

@@ -57,9 +57,10 @@ def test_iou_decides() -> None:
     assert result.ap() == pytest.approx(0.4)
 
 
-def test_ignored_boxes_count_neither_way() -> None:
+@pytest.mark.parametrize('mark', [1, True, 0.5, 1e308])
+def test_ignored_boxes_count_neither_way(mark: float) -> None:
     boxes = [(0, 0, 20, 20), (50, 50, 20, 20)]
-    annotations = [truth(0, 0, boxes[0]), truth(0, 0, boxes[1], iscrowd=1)]
+    annotations = [truth(0, 0, boxes[0], iscrowd=0), truth(0, 0, boxes[1], iscrowd=mark)]
     both = [found(0, 0, boxes[1], 0.9), found(0, 0, boxes[0], 0.8)]
     assert figures(annotations, both).ap() == 1.0, 'finding it is no mistake'
     assert figures(annotations, both[1:]).ap() == 1.0, 'missing it neither'
