@@ -38,7 +38,13 @@ def test_ctrl_c_ends_a_training_and_its_workers(data: str, tmp_path: Path, reach
     command += ['--work-dir', str(tmp_path / 'work'), '--cfg-options', data, *OPTIONS]
     with log.open('w') as output:
         training = subprocess.Popen(
-            command, stdout=output, stderr=output, cwd=ROOT, start_new_session=True
+            command,
+            stdout=output,
+            stderr=output,
+            cwd=ROOT,
+            start_new_session=True,
+            # Where these tests run in the background, Ctrl-C is ignored, and children inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         deadline = time.monotonic() + 300
