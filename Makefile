@@ -104,8 +104,7 @@ test-all: setup
 # tested, as processes.
 CORE := tests/configs tests/datasets tests/engine tests/evaluation tests/models \
 	tests/visualization tests/test_checkpoint_loading.py tests/test_mmcv_ops.py \
-	tests/test_whole_file.py \
-	tests/tools/test_train_and_test.py
+	tests/test_whole_file.py tests/tools/test_train_and_test.py
 test-core: setup
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(CORE) $(ARGS)
 

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from abc_mmdet.whole_file import replace_file
 
@@ -102,6 +103,8 @@ def _without_gaps(curve: tuple[list, list]) -> tuple[list, list]:
 
 def save(figure: Figure, path: Path) -> None:
     """As PNG; the file is there as a whole or not at all."""
-    content = BytesIO()
-    figure.savefig(content, format='png', dpi=DPI)
+    drawn, content = BytesIO(), BytesIO()
+    figure.savefig(drawn, format='png', dpi=DPI)
+    # Lines need few colours, and the file is a third as large
+    Image.open(drawn).convert('RGB').quantize(128).save(content, format='png', optimize=True)
     replace_file(path, content.getvalue())
