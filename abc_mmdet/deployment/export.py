@@ -170,7 +170,7 @@ def _record(
         max_per_image=suppression.max_per_image,
         nms_in_graph=nms,
         precision='fp16' if fp16 else 'fp32',
-        states=[f'{part}_{i}' for i in range(4) for part in 'hc'] if model.is_recurrent else [],
+        states=model.state_names,
     )
 
 

@@ -92,12 +92,20 @@ class ExportableDetector(nn.Module):
             return []
         backbone = self.detector.backbone
         channels = [stage.lstm.conv1x1.out_channels // 4 for stage in backbone.stages]
-        strides = [COARSEST // 2 ** (3 - i) for i in range(4)]
+        strides = [4 * 2**i for i in range(len(channels))]
         return [
             (c, height // s, width // s)
             for c, s in zip(channels, strides, strict=True)
             for _ in 'hc'
         ]
+
+    @property
+    def state_names(self) -> list[str]:
+        """Of the inputs for states: hidden state and cell of every stage, in turns."""
+        if not self.is_recurrent:
+            return []
+        stages = range(len(self.detector.backbone.stages))
+        return [f'{part}_{i}' for i in stages for part in 'hc']
 
     def forward(self, images: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """All that the head says, and the states after this step.

@@ -31,7 +31,17 @@ EXPERIMENTS = {
     'abc_on_four_levels': ABC,
     'events_without_memory': (EVENTS[0], {**EVENTS[1], 'model.backbone.recurrent': False}),
     'events': EVENTS,
+    'events_on_finer_levels': (
+        EVENTS[0],
+        {
+            **EVENTS[1],
+            'model.backbone.out_indices': (0, 1, 2),
+            'model.neck.in_channels': [16, 32, 64],
+            'model.bbox_head.main_head.strides': (4, 8, 16),
+        },
+    ),
 }
+STATES = {'events': 8, 'events_on_finer_levels': 6}
 SIZE = (128, 64)
 
 
@@ -51,9 +61,9 @@ def test_every_shape(name: str, fp16: bool, random_weights, tmp_path: Path) -> N
     write_onnx(exported, str(tmp_path / 'detector.onnx'))
     session = onnxruntime.InferenceSession(str(tmp_path / 'detector.onnx'))
     recorded = exported.recorded
-    assert len(recorded.states) == (8 if name == 'events' else 0)
+    assert len(recorded.states) == STATES.get(name, 0)
     width, height = SIZE if recorded.size else (192, 96)
-    assert (recorded.size is None) == (name != 'events')
+    assert (recorded.size is None) == (name not in STATES)
     channels = 20 if name.startswith('events') else 3
     feed = {'images': np.random.default_rng(0).random((3, channels, height, width), np.float32)}
     for entry in session.get_inputs()[1:]:

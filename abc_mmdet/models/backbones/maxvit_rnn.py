@@ -18,7 +18,7 @@ ARCHS = {
     'tiny': dict(embed_dim=32, dim_head=32),
 }
 COARSEST = 32
-"""Stride of the last stage, pixels."""
+"""Stride of the last of four stages, pixels."""
 
 
 @MODELS.register_module()
@@ -32,10 +32,11 @@ class MaxViTRNN(BaseModule):
     Args:
         arch: 'base', 'small', 'tiny' or ``dict(embed_dim=..., dim_head=...)``.
         in_channels: channels of the input.
-        out_indices: stages whose features are returned, 0 for stride 4.
+        out_indices: stages whose features are returned, 0 for stride 4. Stages after the last of
+            them are not built.
         recurrent: ``False`` leaves the LSTMs out: features are those of the blocks.
         partition_size: rows and columns of tokens that attend to one another, in all stages; None
-            takes the map of the last stage divided by ``partition_split``, as RVT does.
+            takes the map of stride 32 divided by ``partition_split``, as RVT does.
         partition_split: the input is padded to multiples of 32 times this. RVT takes 2 for
             1 Megapixel and eTraM (384x640 gives partitions of 6x10) and 1 for Gen1.
         lstm_dws_conv: a depthwise 3x3 convolution on the hidden state.
@@ -87,7 +88,7 @@ class MaxViTRNN(BaseModule):
         self.out_indices = tuple(out_indices)
         self.partition_size = partition_size
         self.partition_split = partition_split
-        widths = [embed_dim * factor for factor in (1, 2, 4, 8)]
+        widths = [embed_dim * factor for factor in (1, 2, 4, 8)][: max(out_indices) + 1]
         self.stages = nn.ModuleList(
             MaxViTRNNStage(
                 dim_in,
@@ -127,7 +128,7 @@ class MaxViTRNN(BaseModule):
 
         Returns:
             ``(N, C_i, H_i, W_i)`` per stage of ``out_indices``, of the padded size, in the order
-            of ``x``, and the states of all four stages after each stream's last step (None each
+            of ``x``, and the states of all stages after each stream's last step (None each
             without LSTMs).
 
         Raises:
@@ -147,9 +148,11 @@ class MaxViTRNN(BaseModule):
                 f'MaxViTRNN got batch_sizes={sizes} for {len(x)} representations: one number per '
                 'step, none larger than the one before, that add up to them.'
             )
-        states = states or (None,) * 4
-        if len(states) != 4:
-            raise UserError(f'MaxViTRNN got states of {len(states)} stages; it has 4.')
+        states = states or (None,) * len(self.stages)
+        if len(states) != len(self.stages):
+            raise UserError(
+                f'MaxViTRNN got states of {len(states)} stages; it has {len(self.stages)}.'
+            )
         x = self._pad(x.to(next(self.parameters()).dtype))
         partition = self._partition(x.shape[-2], x.shape[-1])
         features, after = [], []
@@ -172,7 +175,7 @@ class MaxViTRNN(BaseModule):
         if rows % ph or columns % pw:  # the maps of finer stages are multiples of the last one
             raise UserError(
                 f'MaxViTRNN partition_size=({ph}, {pw}) does not divide the {rows}x{columns} map '
-                f'of the last stage (input {height}x{width} after padding). For this input use '
+                f'of stride {COARSEST} (input {height}x{width} after padding). For this input use '
                 f'rows from {_divisors(rows)} and columns from {_divisors(columns)}, or '
                 f'partition_size=None; this partition needs heights in multiples of '
                 f'{COARSEST * ph} and widths in multiples of {COARSEST * pw}.'

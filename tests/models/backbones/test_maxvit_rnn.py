@@ -220,6 +220,22 @@ def test_out_indices_and_all_states() -> None:
         assert torch.equal(h, feature) and c.shape == h.shape
 
 
+def test_stages_that_nobody_asks_for_are_not_there() -> None:
+    x, everything = torch.randn(2, 3, 64, 128), build(arch=NARROW).eval()
+    shorter = build(arch=NARROW, out_indices=(1, 2)).eval()
+    missing, left = shorter.load_state_dict(everything.state_dict(), strict=False)
+    assert missing == [] and {name.split('.')[1] for name in left} == {'3'}
+    features, states = shorter(x)
+    expected, expected_states = everything(x)
+    for ours, theirs in zip(features, expected[1:3], strict=True):
+        assert torch.equal(ours, theirs)
+    assert len(states) == 3
+    features, _ = shorter(x, states)
+    assert torch.equal(features[1], everything(x, expected_states)[0][2])
+    features[1].sum().backward()
+    assert all(p.grad is not None for p in shorter.parameters())
+
+
 def test_no_state_is_a_state_of_zeros() -> None:
     model = build(arch=NARROW, lstm_dws_conv=True).eval()
     x = torch.randn(1, 3, 64, 64)
