@@ -64,10 +64,13 @@ def cost_table(rows: Sequence[Row]) -> str:
 
 
 def headline_table(rows: Sequence[Row]) -> str:
-    """The short form for a README; what is clearly better than the baseline in bold."""
+    """The short form for a README, of rungs with several seeds, if there are any.
+
+    What is clearly better than the baseline is in bold.
+    """
     header = ['', 'seeds', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
     lines = []
-    for row in rows:
+    for row in [row for row in rows if len(row.seeds) > 1] or rows:
         gflops = row.costs.get('gflops')
         figures = [_figure(row.figures.get(n), row.differences.get(n)) for n in HEADLINE]
         cost = '-' if gflops is None else f'{gflops:.2f}'
