@@ -25,7 +25,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """To the baseline, over the seeds both have; the interval is one of 95 %.
+    """To another rung, over the seeds both have; the interval is one of 95 %.
 
     That of one seed is about images alone: what another training would bring is not in it.
     """
@@ -53,7 +53,7 @@ class Row:
         costs: means over the seeds; ``train_ratio`` is that of the training time to the
             baseline's on the same kind of machine (of the processor on a CPU, on the clock on a
             GPU).
-        differences: of the headline figures; none for the baseline, and without it.
+        differences: of the headline figures; none for what is compared with, and without it.
     """
 
     rung: Rung
@@ -64,17 +64,31 @@ class Row:
     differences: dict[str, Difference]
 
 
-def compare(rungs: Sequence[Rung], results: Mapping[Run, Result]) -> list[Row]:
-    """A row per rung that has a result, in the order of ``rungs``."""
+def compare(
+    rungs: Sequence[Rung], results: Mapping[Run, Result], against: str = BASELINE
+) -> list[Row]:
+    """A row per rung that has a result, in the order of ``rungs``.
+
+    Args:
+        rungs: what gets a row.
+        results: of their runs.
+        against: the rung that all are compared with.
+    """
     by_rung = {
         rung: {run.seed: result for run, result in results.items() if run.rung == rung}
         for rung in rungs
     }
-    base = next((by_rung[rung] for rung in rungs if rung.name == BASELINE), {})
-    return [_row(rung, by_seed, base) for rung, by_seed in by_rung.items() if by_seed]
+    base = next((by_rung[rung] for rung in rungs if rung.name == against), {})
+    return [
+        _row(rung, by_seed, base, rung.name == against)
+        for rung, by_seed in by_rung.items()
+        if by_seed
+    ]
 
 
-def _row(rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result]) -> Row:
+def _row(
+    rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result], is_base: bool
+) -> Row:
     results = list(by_seed.values())
     costs = _means([result['cost'] for result in results])
     ratios = [r for result in results if (r := _train_ratio(result, base.values())) is not None]
@@ -82,7 +96,7 @@ def _row(rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result]) 
         costs['train_ratio'] = fmean(ratios)
     shared = sorted(seed for seed in set(by_seed) & set(base) if _paired(by_seed[seed], base[seed]))
     differences = {}
-    if rung.name != BASELINE and shared:
+    if shared and not is_base:
         differences = {name: _difference(name, by_seed, base, shared) for name in HEADLINE}
     return Row(
         rung,

@@ -24,9 +24,9 @@ _COSTS = {  # heading and format
 }
 
 
-def accuracy_table(rows: Sequence[Row]) -> str:
-    """Headline figures with their differences to the baseline, clear ones in bold."""
-    header = ['rung', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], 'to the baseline'))]
+def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
+    """Headline figures and their differences to what they are compared with, clear ones in bold."""
+    header = ['rung', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
     lines = [
         [
             row.rung.title,

@@ -89,12 +89,18 @@ def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: P
     assert states['baseline_seed0'] == states['abc_seed0'] == 'done'
     assert states['wrong_seed0'].startswith('failed: UserError')
 
+    compared = study(tiny_ladder, tmp_path, '--against', 'abc', '--rungs', 'baseline')
+    assert compared.returncode == 0 and ' to abc |' in compared.stdout.splitlines()[0]
+    assert len(compared.stdout.splitlines()) == 4 and ' - |' in compared.stdout.splitlines()[3]
+    assert (tmp_path / 'results.md').read_text() == document
+
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
         (['--redo', 'nope'], '--redo nope'),
         (['--jobs=0'], '--jobs 0'),
+        (['--against', 'abc'], '--against abc: no run'),
     ],
 )
 def test_mistakes_end_in_one_message(

@@ -15,11 +15,13 @@ from mmengine.logging import MMLogger
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
 from abc_mmdet.errors import UserError
+from abc_mmdet.study.comparison import compare
 from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
-from abc_mmdet.study.ladder import BASELINE, Run, read_ladder, use_size
+from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_size
 from abc_mmdet.study.report import write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
 from abc_mmdet.study.run_queue import Outcome, RunQueue
+from abc_mmdet.study.tables import accuracy_table
 
 GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
 SOME_FAILED, MORE_TO_DO = 1, 3
@@ -53,6 +55,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--readme', type=Path, default=Path('README.md'))
     parser.add_argument('--report-only', action='store_true', help='run nothing')
     parser.add_argument('--list', action='store_true', help='show what is done, run nothing')
+    parser.add_argument(
+        '--against', metavar='NAME', help='print the differences to this rung, run nothing'
+    )
     parser.add_argument('--retry-failed', action='store_true')
     parser.add_argument(
         '--redo', nargs='+', default=[], metavar='NAME', help='throw results of these rungs away'
@@ -72,6 +77,12 @@ def state(files: RunFiles, run: Run) -> str:
     if error is not None:
         return f'failed: {one_line(error)}'
     return 'begun' if files.is_begun(run) else 'to do'
+
+
+def differences(rungs: list[Rung], results: dict[Run, dict], against: str) -> str:
+    if not any(run.rung.name == against for run in results):
+        raise UserError(f'--against {against}: no run of such a rung is done.')
+    return accuracy_table(compare(rungs, results, against), against)
 
 
 def run_all(
@@ -121,7 +132,8 @@ def main() -> int:
     # Reading a ladder reads dozens of configs, and MMEngine tells of each variable in each of them
     MMLogger.get_current_instance().setLevel('WARNING')
     ladder = use_size(args.ladder, args.size)
-    rungs = read_ladder(args.ladder, args.rungs)
+    more = [args.against] if args.against and args.rungs else []
+    rungs = read_ladder(args.ladder, [*args.rungs, *more])
     files = RunFiles(args.results / ladder, args.work_dir / ladder)
     # All rungs with one seed before the next seed, so that there is always something to compare
     runs = [Run(rung, seed) for seed in args.seeds for rung in rungs]
@@ -136,6 +148,9 @@ def main() -> int:
     if args.list:
         for run in runs:
             print(f'{run.name:<32} {state(files, run)}')
+        return 0
+    if args.against:
+        print(differences(rungs, files.stored(runs), args.against))
         return 0
     outcome = Outcome()
     if not args.report_only:
