@@ -19,6 +19,7 @@ from mmdet.registry import HOOKS, MODELS
 PACKAGE = 'abc_mmdet'
 RENAMED = {
     'FastSimOTAAssigner': 'SimOTAAssigner',
+    'SizedSimOTAAssigner': 'SimOTAAssigner',
     'NWDOverlaps2D': 'BboxOverlaps2D',
     'SmallObjectMetric': 'CocoMetric',
     'SmallObjectSampler': 'InfiniteSampler',
@@ -115,6 +116,8 @@ class _Rewriting:
         if name not in RENAMED:
             return None
         replaced = dict(value, type=RENAMED[name])
+        if name == 'SizedSimOTAAssigner':
+            return _without(replaced, 'max_cells')
         if name == 'NWDOverlaps2D':
             return _without(replaced, 'constant')
         if name == 'SmallObjectSampler':

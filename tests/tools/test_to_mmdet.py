@@ -37,7 +37,16 @@ TRAIN_ONLY = {
         assigner=dict(type='FastSimOTAAssigner', iou_calculator=dict(type='NWDOverlaps2D'))
     ),
 }
-EXPERIMENTS = {'four_levels': {}, 'train_only': TRAIN_ONLY}
+FINER = {  # the recipe of abc_best_100k.py
+    'model.backbone.arch_ovewrite': [[64, 128, 3, True, False], [128, 256, 9, True, False]],
+    'model.backbone.out_indices': [1, 2],
+    'model.neck.in_channels': [16, 32],
+    'model.bbox_head.use_auxiliary': False,
+    'model.bbox_head.main_head.strides': [4, 8],
+    'model.bbox_head.main_head.stacked_convs': 1,
+    'model.train_cfg.assigner': dict(type='SizedSimOTAAssigner', max_cells=8),
+}
+EXPERIMENTS = {'four_levels': {}, 'train_only': TRAIN_ONLY, 'finer': FINER}
 KEYS = ('bboxes', 'scores', 'labels')
 
 # Runs where abc_mmdet cannot be imported. Ops come from the file, as mmcv may have none compiled.
