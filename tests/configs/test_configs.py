@@ -56,6 +56,7 @@ def test_every_experiment_trains_and_predicts(path: Path) -> None:
     assert isinstance(head.assigner, FastSimOTAAssigner)
     if isinstance(head, ABCHead):
         assert head.classes == tuple(config.classes)
+    if isinstance(head, ABCHead) and config.model.bbox_head.get('use_auxiliary', True):
         small = WRONG_ON_PURPOSE.get(path, tuple(config.small_classes))
         if config.model.bbox_head.small_classes == 'all':
             small = tuple(config.classes)
@@ -181,3 +182,23 @@ def test_train_only_level_is_the_baseline_at_inference(family: str) -> None:
     image = torch.randn(1, channels, 64, 96)
     for a, b in zip(ours(image), baseline(image), strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize(
+    ('best', 'baseline', 'channels'),
+    [
+        ('configs/frames/abc_best_100k.py', 'configs/frames/baseline_3level_100k.py', 3),
+        ('configs/abc_sod_best.py', 'configs/baseline_3level_100k.py', 20),
+        ('configs/ladder/finer_alone_sized.py', 'configs/ladder/baseline.py', 3),
+    ],
+)
+def test_the_best_costs_no_more_than_the_baseline(best: str, baseline: str, channels: int) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    flops = []
+    for path in (best, baseline):
+        model = MODELS.build(load(path).model).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.zeros(1, channels, 128, 192))
+        flops.append(counter.get_total_flops())
+    assert 0.8 < flops[0] / flops[1] < 1.0
