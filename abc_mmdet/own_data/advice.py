@@ -74,8 +74,8 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
         if fine >= MANY_FINE and finest > 4 and not checkup.train_only_strides:
             yield (
                 f'{percent(fine)} of the boxes are under {2 * finest} px, two cells of the finest '
-                'level: a stride-4 level in training costs nothing at inference '
-                f'({split.finer_in_training}).'
+                'level: strides 4, 8, 16 with a slim head cost no more at inference '
+                f'({split.finer_levels}).'
             )
         return
     text = (
@@ -85,10 +85,10 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
     if checkup.train_only_strides:
         yield (
             f'{text} or keep the level of stride {min(checkup.train_only_strides)} at inference as '
-            f'well ({split.finer_at_inference}).'
+            f'well ({split.finer_levels}).'
         )
     elif finest > 4:
-        yield f'{text} or train with a stride-4 level ({split.finer_in_training}).'
+        yield f'{text} or train with a stride-4 level ({split.finer_levels}).'
     else:
         yield f'{text}.'
 

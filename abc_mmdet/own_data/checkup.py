@@ -172,7 +172,7 @@ def _model(config: Config, checkup: Checkup) -> nn.Module | None:
     checkup.strides = inference_strides(model)
     checkup.train_only_strides = train_only_strides(model)
     head = getattr(model, 'bbox_head', None)
-    if isinstance(head, ABCHead):
+    if isinstance(head, ABCHead) and head.use_auxiliary:
         checkup.small_classes = head.small_classes.names
     return model
 

@@ -35,8 +35,7 @@ class EventSplit(Split):
     pixels_are = 'the sensor has'
     without_pixels = 'use another lens or come closer,'
     show_more = 'label more'
-    finer_in_training = 'configs/abc_train_only_100k.py'
-    finer_at_inference = 'configs/abc_sod_basic_100k.py'
+    finer_levels = 'configs/abc_sod_best.py'
 
     @classmethod
     def look_at(

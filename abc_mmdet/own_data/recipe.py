@@ -27,6 +27,12 @@ TWO_CELLS = 16.0
 TINY = 8.0
 """Pixels: below this IoU knows little more than hit or miss."""
 
+LARGE = 128.0
+"""Pixels: eight cells of stride 16, the largest boxes that FCOS leaves to that level."""
+
+FEW_LARGE = 0.01
+"""Share of larger boxes from which on stride 32 is there for them."""
+
 BOTH_WAYS = 0.05
 """Share of upright (or lying) images from which on the input has to hold both."""
 
@@ -46,9 +52,11 @@ class Recipe:
         img_scale: width and height of the network input.
         small_classes: names or ``'all'``; None without an auxiliary task.
         max_area: of the objects of the auxiliary task, pixels² of the network input.
-        levels: ``train_only`` (stride 4 in training), ``three`` (the auxiliary task on stride 8)
-            or ``plain`` (no auxiliary task).
-        nwd: whether the auxiliary assigner compares boxes by Wasserstein distance.
+        levels: ``finer`` (strides 4, 8, 16, no auxiliary task), ``train_only`` (8, 16, 32, and 4
+            in training), ``three`` (8, 16, 32, the auxiliary task on stride 8) or ``plain`` (no
+            auxiliary task).
+        nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
+            levels, else all in the auxiliary assigner.
         batch, lr, max_iters: of the training.
         why: explanations by field.
         sizes: of the training boxes, in pixels of the network input.
@@ -213,10 +221,21 @@ def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
         recipe.levels = 'three'
         recipe.why['levels'] = f'strides 8, 16, 32, the auxiliary task on stride 8: {two_cells}'
         return
+    large = 1 - sizes.share_below(LARGE)
+    above = f'{percent(large)} are above {LARGE:g} px'
+    if large < FEW_LARGE:
+        recipe.levels = 'finer'
+        recipe.why['levels'] = (
+            f'strides 4, 8, 16: {two_cells}, and only {above}. With its slim head it costs less at '
+            'inference than the network of strides 8, 16, 32'
+        )
+        recipe.nwd = True
+        recipe.why['nwd'] = 'IoU knows little of small boxes'
+        return
     recipe.levels = 'train_only'
     recipe.why['levels'] = (
-        f'stride 4 for the auxiliary task, in training only: {two_cells}. At inference it is the '
-        'network of strides 8, 16, 32, at its cost'
+        f'stride 4 for the auxiliary task, in training only: {two_cells}, but {above}. At '
+        'inference it is the network of strides 8, 16, 32, at its cost'
     )
     task = task_sizes(recipe)
     tiny = float((task < TINY).mean()) if len(task) else 0.0

@@ -41,7 +41,7 @@ def config_text(recipe: Recipe, paths: DataPaths, configs: str, command: str) ->
     blocks = [
         _head(recipe, configs, command),
         _data(recipe, paths),
-        _pipelines(),
+        _pipelines(recipe),
         _loaders(recipe, paths),
         _model(recipe),
         _schedule(recipe),
@@ -52,7 +52,7 @@ def config_text(recipe: Recipe, paths: DataPaths, configs: str, command: str) ->
 def _head(recipe: Recipe, configs: str, command: str) -> Iterator[str]:
     yield from _comment(f'Written by: {command}')
     yield from _comment('Every choice says why; change what you know better.')
-    model = 'yolox_3level' if recipe.levels == 'plain' else 'abc_yolox'
+    model = {'plain': 'yolox_3level', 'finer': 'abc_yolox_finer'}.get(recipe.levels, 'abc_yolox')
     yield '_base_ = ['
     for name in (f'models/{model}', 'datasets/etram_frames', 'schedules/small'):
         yield f'    {f"{configs}/_base_/{name}.py"!r},'
@@ -79,11 +79,12 @@ def _data(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
     yield 'warmup = max_iters // 20'
 
 
-def _pipelines() -> Iterator[str]:
-    yield """train_pipeline = [
+def _pipelines(recipe: Recipe) -> Iterator[str]:
+    sizes = (0.5, 1.5) if recipe.levels == 'finer' else (0.8, 1.25)
+    yield f"""train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='RandomResize', scale=img_scale, ratio_range=(0.8, 1.25), keep_ratio=True),
+    dict(type='RandomResize', scale=img_scale, ratio_range={sizes}, keep_ratio=True),
     dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
@@ -124,25 +125,34 @@ def _loaders(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
 def _model(recipe: Recipe) -> Iterator[str]:
     yield from _comment(f'network: {NETWORKS[recipe.network].title} (--network)')
     yield from _comment(f'levels: {recipe.why["levels"]}')
+    if recipe.levels == 'finer':
+        yield from _comment(
+            'The auxiliary task is left out: it gained nothing on these levels (docs/results.md). '
+            'Strides 4 to 32, at about twice the cost: abc_yolox.py as _base_, one more of '
+            'in_channels'
+        )
     if recipe.levels == 'train_only':
         yield from _comment(
             'For stride 4 at inference as well, at about twice the cost: num_aux_levels=0 and '
             'main_head strides (4, 8, 16, 32)'
         )
     if recipe.nwd:
-        task = task_sizes(recipe)
+        finer = recipe.levels == 'finer'
+        name, boxes = ('NWDBlendLoss', 'all') if finer else ('NWDOverlaps2D', 'these')
+        sizes = recipe.sizes.size if finer and recipe.sizes else task_sizes(recipe)
         yield from _comment(
-            f'NWDOverlaps2D: {recipe.why["nwd"]}. Its constant, the mean size of these boxes, is '
-            f'measured when training begins; it will be about {task.mean():.1f} px'
+            f'{name}: {recipe.why["nwd"]}. Its constant, the mean size of {boxes} boxes, is '
+            f'measured when training begins; it will be about {sizes.mean():.1f} px'
         )
     narrow = recipe.network == 'narrow'
     channels = (32, 64, 128, 256) if narrow else (64, 128, 256, 512)
-    three = recipe.levels != 'train_only'
+    three = recipe.levels in ('three', 'plain')
     yield 'model = dict('
     if narrow or three:
         width = ['widen_factor=0.25'] if narrow else []
         yield f'    backbone=dict({", ".join(width + ["out_indices=(2, 3, 4)"] * three)}),'
-    neck = [f'in_channels={list(channels[three:])}']
+    levels = channels[:3] if recipe.levels == 'finer' else channels[three:]
+    neck = [f'in_channels={list(levels)}']
     neck += ['out_channels=48'] if narrow else []
     neck += ['num_aux_levels=1'] if recipe.levels == 'train_only' else []
     yield f'    neck=dict({", ".join(neck)}),'
@@ -150,16 +160,24 @@ def _model(recipe: Recipe) -> Iterator[str]:
 
 
 def _head_lines(recipe: Recipe, narrow: bool) -> Iterator[str]:
-    width = ', in_channels=48, feat_channels=48' if narrow else ''
+    finer = recipe.levels == 'finer'
+    width = ['in_channels=48', f'feat_channels={24 if finer else 48}'] if narrow else []
     if recipe.levels == 'plain':
-        yield f'    bbox_head=dict(num_classes=len(classes){width}))'
+        yield f'    bbox_head=dict({", ".join(["num_classes=len(classes)", *width])}))'
         return
     yield '    bbox_head=dict('
     yield '        classes=classes,'
     yield '        small_classes=small_classes,'
+    if finer:
+        yield '        use_auxiliary=False,'
+        yield '        main_head=dict('
+        yield from (f'            {option},' for option in width)
+        yield '            loss_bbox=dict('
+        yield "                iou_loss=dict(type='NWDBlendLoss', share=0.5, max_area=24**2)))))"
+        return
     if recipe.max_area is not None:
         yield f'        max_area={recipe.max_area:g},  # pixels² of the network input'
-    yield f'        main_head=dict(strides=(8, 16, 32){width}),'
+    yield f'        main_head=dict({", ".join(["strides=(8, 16, 32)", *width])}),'
     aux = ['strides=(8,)'] if recipe.levels == 'three' else []
     aux += ['in_channels=48', 'feat_channels=32', 'use_depthwise=False'] if narrow else []
     if recipe.nwd:

@@ -41,9 +41,8 @@ class Split(ABC):
     """What helps small objects where there are no more pixels; before ``or ...``."""
     show_more: ClassVar[str]
     """How a rare class is seen more often."""
-    finer_in_training: ClassVar[str]
-    finer_at_inference: ClassVar[str]
-    """Configs of ours that have a finer level."""
+    finer_levels: ClassVar[str]
+    """Config of ours that detects on finer levels."""
 
     @property
     def trains(self) -> bool:

@@ -46,7 +46,7 @@ def test_boxes_below_the_finest_level() -> None:
     assert advice(train) == (
         '37 % of the boxes are under 8 px, one cell of the finest level, at this input size: raise '
         'it (the images have 2.0 times as many pixels each way) or train with a stride-4 level '
-        '(configs/frames/abc_train_only_100k.py).'
+        '(configs/frames/abc_best_100k.py).'
     )
     assert 'keep the level of stride 4 at inference as well' in advice(train, extra=[4])
     assert advice(train, strides=(4, 8)) == ''

@@ -44,6 +44,7 @@ def loss_of(config: Config) -> torch.Tensor:
 
 
 SIDES = {  # of the boxes of the third class -> what is chosen
+    'finer': (6, dict(nwd=True, small_classes=('person',))),
     'train_only': (6, dict(nwd=True, small_classes=('person',))),
     'three': (20, dict(nwd=False, small_classes=('person',))),
     'plain': (30, dict(nwd=False, small_classes=None)),
@@ -51,10 +52,13 @@ SIDES = {  # of the boxes of the third class -> what is chosen
 
 
 @pytest.mark.parametrize(
-    ('levels', 'network'), [*((levels, 'narrow') for levels in SIDES), ('train_only', 's')]
+    ('levels', 'network'),
+    [*((levels, 'narrow') for levels in SIDES), ('finer', 's'), ('train_only', 's')],
 )
-def test_config_loads_and_trains(levels: str, network: str, data: Path) -> None:
+def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypatch) -> None:
     side, expected = SIDES[levels]
+    if levels == 'train_only':
+        monkeypatch.setattr('abc_mmdet.own_data.recipe.LARGE', 35.0)
 
     def resize(entries: dict) -> None:
         for box in entries['annotations'][2::3]:
@@ -73,7 +77,7 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path) -> None:
     assert list(METRICS.build(config.val_evaluator)._coco_api.imgs) == [10, 11, 12, 13]
     checkup = check_up(config)
     assert checkup.is_fine(strict=True)
-    assert checkup.strides == [8, 16, 32]
+    assert checkup.strides == ([4, 8, 16] if levels == 'finer' else [8, 16, 32])
     assert checkup.train_only_strides == ([4] if levels == 'train_only' else [])
     assert [p.name for p in data.glob('*.py')] == ['mine.py']
     text = written.path.read_text()
@@ -84,7 +88,8 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path) -> None:
             assert ' '.join(reason.split()) in ' '.join(words.split())
 
 
-def test_small_by_size(data: Path) -> None:
+def test_small_by_size(data: Path, monkeypatch) -> None:
+    monkeypatch.setattr('abc_mmdet.own_data.recipe.LARGE', 35.0)  # or no auxiliary task
     config = load_experiment(str(write(data, small_by_size=True).path))
     head = MODELS.build(config.model).bbox_head
     assert isinstance(head, ABCHead)
@@ -132,7 +137,7 @@ def test_paths_as_they_were_given(data: Path, monkeypatch) -> None:
 def test_a_config_in_the_checkout_moves_with_it(data: Path) -> None:
     (data / 'configs').symlink_to(CONFIGS)
     written = write(data, configs=data / 'configs', name='deep/mine.py')
-    assert "'../configs/_base_/models/abc_yolox.py'" in written.path.read_text()
+    assert "'../configs/_base_/models/abc_yolox_finer.py'" in written.path.read_text()
     assert load_experiment(str(written.path)).classes == NAMES
 
 

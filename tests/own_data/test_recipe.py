@@ -45,16 +45,24 @@ def test_small_classes_and_a_level_for_them() -> None:
     made = recipe(data_set({'person': [10.0] * 50, 'car': [40.0] * 50, 'bike': [14.0] * 50}))
     assert made.classes == ('person', 'car', 'bike')
     assert made.small_classes == ('person', 'bike')
-    assert (made.levels, made.nwd, made.max_area) == ('train_only', False, None)
+    assert (made.levels, made.nwd, made.max_area) == ('finer', True, None)
     assert '67 % of the boxes are below 16 px' in made.why['levels']
     assert 'person 10, car 40, bike 14' in made.why['small_classes']
     assert set(task_sizes(made)) == {10, 14}
 
 
 def test_tiny_boxes_are_compared_by_wasserstein_distance() -> None:
-    made = recipe(data_set({'person': [6.0] * 50, 'car': [40.0] * 50}))
+    made = recipe(data_set({'person': [6.0] * 50, 'car': [40.0] * 40, 'lorry': [200.0] * 10}))
     assert (made.levels, made.nwd) == ('train_only', True)
     assert '100 % of the boxes of the auxiliary task are below 8 px' in made.why['nwd']
+
+
+def test_large_boxes_keep_their_level() -> None:
+    sides = {'person': [10.0] * 50, 'lorry': [40.0] * 48 + [200.0] * 2}
+    made = recipe(data_set(sides))
+    assert made.levels == 'train_only' and '2 % are above 128 px' in made.why['levels']
+    sides['lorry'] = [40.0] * 200
+    assert recipe(data_set(sides)).levels == 'finer'
 
 
 def test_few_small_boxes_need_no_finer_level() -> None:
@@ -65,7 +73,7 @@ def test_few_small_boxes_need_no_finer_level() -> None:
 def test_small_objects_of_large_classes() -> None:
     sides = [10.0] * 40 + [60.0] * 60
     made = recipe(data_set({'car': sides, 'bus': sides}))
-    assert (made.small_classes, made.max_area, made.levels) == ('all', 576, 'train_only')
+    assert (made.small_classes, made.max_area, made.levels) == ('all', 576, 'finer')
     assert set(task_sizes(made)) == {10}
     assert '40 % of all boxes' in made.why['small_classes']
 
