@@ -15,13 +15,14 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.engine import NWDConstantHook
 from abc_mmdet.engine.class_names_hook import check_transforms
+from abc_mmdet.models.task_modules import SizedSimOTAAssigner
 from mmdet.registry import DATA_SAMPLERS, DATASETS, MODELS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / 'docs' / 'small_objects.md').read_text()
 CONFIGS = dict(
     zip(
-        ['task', 'nwd', 'gate', 'paste', 'sampler'],
+        ['finer', 'task', 'nwd', 'gate', 'paste', 'sampler'],
         re.findall(r'```python\n(.*?)```', TEXT, re.S),
         strict=True,
     )
@@ -42,7 +43,7 @@ def test_config_trains(name: str, data: Path, tmp_path: Path) -> None:
     options = {
         'data_root': str(data),
         'model.backbone.widen_factor': 0.125,
-        'model.neck.in_channels': [16, 32, 64, 128],
+        'model.neck.in_channels': [16, 32, 64] if name == 'finer' else [16, 32, 64, 128],
     }
     config = load_experiment(str(path), options)
     model, dataset = MODELS.build(config.model), DATASETS.build(config.train_dataloader.dataset)
@@ -65,6 +66,8 @@ def test_config_trains(name: str, data: Path, tmp_path: Path) -> None:
     total, _ = model.parse_losses(losses)
     assert total.isfinite()
     total.backward()
+    if name == 'finer':
+        assert isinstance(model.bbox_head.assigner, SizedSimOTAAssigner)
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
     if name == 'nwd':
         assert set(runner.message_hub.get_info('nwd_constants')) == {
