@@ -86,6 +86,11 @@ def compare(
     ]
 
 
+def repeated(rows: Sequence[Row]) -> list[Row]:
+    """The rows with several seeds, or all if none has: what a short table or a picture shows."""
+    return [row for row in rows if len(row.seeds) > 1] or list(rows)
+
+
 def _row(
     rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result], is_base: bool
 ) -> Row:

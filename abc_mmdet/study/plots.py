@@ -28,7 +28,7 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
     shown = [r for r in rows if name in r.figures and set(axes_of) <= set(r.costs)]
     if not shown:
         return None
-    figure = Figure(figsize=(11, 5), layout='constrained')
+    figure = Figure(figsize=(12, max(5.0, 0.2 * len(shown))), layout='constrained')
     for axes, (cost, label) in zip(
         figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
     ):
@@ -57,20 +57,27 @@ def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | 
     curves = {name: by_rung for name, by_rung in curves.items() if by_rung}
     if not curves:
         return None
-    figure = Figure(figsize=(5 * len(curves) + 3, 4), layout='constrained')
+    columns = min(len(curves), 3)
+    lines_of_plots = -(-len(curves) // columns)
+    figure = Figure(figsize=(12, 3 * lines_of_plots + 1.5), layout='constrained')
     colour: dict[str, Any] = {}
-    grid = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (name, by_rung) in zip(grid, curves.items(), strict=True):
+    grid = list(figure.subplots(lines_of_plots, columns, squeeze=False).flat)
+    for axes in grid[len(curves) :]:
+        axes.set_visible(False)
+    for axes, (name, by_rung) in zip(grid, curves.items(), strict=False):
         for title, (steps, values) in by_rung.items():
             colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
             axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
         axes.set_title(name)
         axes.set_xlabel('iteration')
+        axes.tick_params(labelsize=8, which='both')
         axes.grid(alpha=0.3)
         if 'loss' in name:
             axes.set_yscale('log')
-    lines = {str(line.get_label()): line for axes in grid for line in axes.get_lines()}
-    figure.legend(list(lines.values()), list(lines), loc='outside right center', fontsize=8)
+    lines = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        list(lines.values()), list(lines), loc='outside lower center', fontsize=8, ncols=3
+    )
     return figure
 
 

@@ -11,7 +11,7 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import replace_file
 
 from . import plots, tables
-from .comparison import Row, compare
+from .comparison import Row, compare, repeated
 from .ladder import Run, Rung
 from .result_file import write_json
 from .run_files import RunFiles
@@ -62,7 +62,10 @@ def write_report(
 
 
 def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dict[str, str]:
-    """Names and descriptions of the pictures that could be drawn."""
+    """Names and descriptions of the pictures that could be drawn, of rungs with several seeds."""
+    rows = repeated(rows)
+    rungs = {row.rung for row in rows}
+    results = {run: result for run, result in results.items() if run.rung in rungs}
     conflicts = plots.logged_names(results, 'conflict')
     wanted = {
         'cost.png': ('Accuracy against cost', plots.cost_plot(rows)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .comparison import Difference, Row, Spread
+from .comparison import Difference, Row, Spread, repeated
 from .ladder import Run
 from .run_files import one_line
 from .weighted_ap import HEADLINE
@@ -70,7 +70,7 @@ def headline_table(rows: Sequence[Row]) -> str:
     """
     header = ['', 'seeds', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
     lines = []
-    for row in [row for row in rows if len(row.seeds) > 1] or rows:
+    for row in repeated(rows):
         gflops = row.costs.get('gflops')
         figures = [_figure(row.figures.get(n), row.differences.get(n)) for n in HEADLINE]
         cost = '-' if gflops is None else f'{gflops:.2f}'

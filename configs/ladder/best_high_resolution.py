@@ -1,7 +1,7 @@
 # The best combination on images 1.25 times as large, at 1.5 times the cost.
 _base_ = './best.py'
 
-rung = dict(order=150, title='best combination at 1.25 times the resolution')
+rung = dict(order=150, title='best with train-only P1 at 1.25 times the resolution')
 larger = tuple(5 * side // 4 for side in _base_.size.image)
 crop = tuple(5 * side // 4 for side in _base_.size.crop)
 pipeline = _base_.train_dataloader.dataset.pipeline

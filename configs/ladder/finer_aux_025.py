@@ -2,7 +2,7 @@
 # half as wide and one convolution a tower, inference costs less than the baseline's.
 _base_ = './aux_025.py'
 
-rung = dict(order=170, title='strides 4, 8, 16, auxiliary weight 0.25')
+rung = dict(order=170, title='finer levels, auxiliary weight 0.25, without NWD and sizes')
 model = dict(
     backbone=dict(
         arch_ovewrite=[  # CSPDarknet's first three stages: channels, blocks, shortcuts, SPP

@@ -1,7 +1,7 @@
 # On strides 4 to 16 the auxiliary task fades out, too.
 _base_ = './finer_best.py'
 
-rung = dict(order=173, title='the same with auxiliary weight decayed to 0')
+rung = dict(order=173, title='finer levels, auxiliary weight decayed to 0')
 custom_hooks = [
     *_base_.custom_hooks,
     dict(

@@ -1,7 +1,7 @@
 # And small objects copied to free places, and the auxiliary task fades out.
 _base_ = './slim_best.py'
 
-rung = dict(order=166, title='the same with copy-paste, auxiliary weight decayed to 0')
+rung = dict(order=166, title='4 slim levels, copy-paste, auxiliary weight decayed to 0')
 steps = _base_.train_dataloader.dataset.pipeline
 paste = dict(
     type='SmallObjectCopyPaste',
