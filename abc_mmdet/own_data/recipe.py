@@ -226,7 +226,7 @@ def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
     if large < FEW_LARGE:
         recipe.levels = 'finer'
         recipe.why['levels'] = (
-            f'strides 4, 8, 16: {two_cells}, and only {above}. With its slim head it costs less at '
+            f'strides 4, 8, 16: {two_cells}, and {above}. With its slim head it costs less at '
             'inference than the network of strides 8, 16, 32'
         )
         recipe.nwd = True
