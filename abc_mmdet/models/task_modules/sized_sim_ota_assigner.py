@@ -41,7 +41,8 @@ class SizedSimOTAAssigner(FastSimOTAAssigner):
     ) -> tuple[Tensor, Tensor]:
         """As in SimOTA; a prior is in no box that is too large for its level.
 
-        A box none of whose priors is left keeps what SimOTA falls back to, its cheapest priors.
+        A box for which fewer priors are left than SimOTA's dynamic k wants takes its cheapest
+        others, as in SimOTA those outside of it.
         """
         valid_mask, in_boxes_and_centers = super().get_in_gt_and_in_center_info(priors, gt_bboxes)
         strides = priors[:, 2]
