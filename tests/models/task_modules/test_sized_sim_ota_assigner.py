@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -47,10 +47,11 @@ def scene(seed: int, sizes: list[float]) -> tuple[InstanceData, InstanceData]:
 def test_a_level_takes_no_box_that_is_too_large_for_it(
     seed: int, size: float, max_cells: float
 ) -> None:
+    assume(all(abs(size - stride * max_cells) > 0.01 for stride in STRIDES))  # or rounding decides
     predictions, boxes = scene(seed, [size])
     found = SizedSimOTAAssigner(max_cells).assign(predictions, boxes).gt_inds > 0
     strides = predictions.priors[:, 2]
-    fits = (strides == STRIDES[-1]) | (size <= strides * max_cells * 1.0001)
+    fits = (strides == STRIDES[-1]) | (size <= strides * max_cells)
     valid, in_both = FastSimOTAAssigner().get_in_gt_and_in_center_info(
         predictions.priors, boxes.bboxes
     )
@@ -62,7 +63,7 @@ def test_a_level_takes_no_box_that_is_too_large_for_it(
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), sizes=st.lists(st.floats(6, 31), min_size=1, max_size=4))
+@given(seed=st.integers(0, 10_000), sizes=st.lists(st.floats(6, 31.5), min_size=1, max_size=4))
 def test_small_boxes_are_assigned_as_in_simota(seed: int, sizes: list[float]) -> None:
     predictions, boxes = scene(seed, sizes)
     ours = SizedSimOTAAssigner(8.0).assign(predictions, boxes)
