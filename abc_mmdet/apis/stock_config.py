@@ -17,13 +17,13 @@ from abc_mmdet.models import NWDBlendLoss, SizeAwareIoULoss
 from mmdet.registry import HOOKS, MODELS
 
 PACKAGE = 'abc_mmdet'
-RENAMED = {
-    'FastSimOTAAssigner': 'SimOTAAssigner',
-    'SizedSimOTAAssigner': 'SimOTAAssigner',
-    'NWDOverlaps2D': 'BboxOverlaps2D',
-    'SmallObjectMetric': 'CocoMetric',
-    'SmallObjectSampler': 'InfiniteSampler',
-    'AmpOnGpuOptimWrapper': 'OptimWrapper',
+RENAMED = {  # its counterpart, and the fields that this does not have
+    'FastSimOTAAssigner': ('SimOTAAssigner',),
+    'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
+    'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
+    'SmallObjectMetric': ('CocoMetric',),
+    'SmallObjectSampler': ('InfiniteSampler', 'small_classes', 'max_area', 'power'),
+    'AmpOnGpuOptimWrapper': ('OptimWrapper', 'loss_scale', 'dtype', 'use_fsdp', 'cpu_dtype'),
 }
 LOSSES_AROUND = {  # fields of ours; the others are those of the loss inside
     'SizeAwareIoULoss': ('iou_loss', SizeAwareIoULoss),
@@ -115,15 +115,8 @@ class _Rewriting:
             return {**(value.get(inner) or dict(type='IoULoss')), **others}
         if name not in RENAMED:
             return None
-        replaced = dict(value, type=RENAMED[name])
-        if name == 'SizedSimOTAAssigner':
-            return _without(replaced, 'max_cells')
-        if name == 'NWDOverlaps2D':
-            return _without(replaced, 'constant')
-        if name == 'SmallObjectSampler':
-            return _without(replaced, 'small_classes', 'max_area', 'power')
-        if name == 'AmpOnGpuOptimWrapper':
-            return _without(replaced, 'loss_scale', 'dtype', 'use_fsdp', 'cpu_dtype')
+        counterpart, *own = RENAMED[name]
+        replaced = _without(dict(value, type=counterpart), *own)
         if name == 'SmallObjectMetric':
             if 'coco' not in value.get('protocol', 'coco'):
                 self.problems.append(f'{field}.protocol: {value["protocol"]}')
