@@ -1,8 +1,10 @@
 """Turns the mistakes of a user into one message and exit code 2."""
 
+import multiprocessing
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 from abc_mmdet.apis.other_processes import (
     has_lost_another,
@@ -41,7 +43,7 @@ def user_messages() -> Iterator[None]:
     Checkpoints that are read inside run no code (:mod:`abc_mmdet.checkpoint_loading`).
     """
     try:
-        with weights_only():
+        with weights_only(), _hang_ups_unsaid():
             yield
     except UserError as error:
         sys.stdout.flush()
@@ -63,6 +65,27 @@ def user_messages() -> Iterator[None]:
             f'network has failed.\n  {_text(error).strip().splitlines()[-1]}'
         )
         raise SystemExit(1) from None
+
+
+@contextmanager
+def _hang_ups_unsaid() -> Iterator[None]:
+    """Workers that are forked inside do not say that the process they serve has hung up.
+
+    Of a worker that is handing a tensor over when its run is interrupted, Python's resource sharer
+    would print the traceback.
+    """
+    usual = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        is_worker = multiprocessing.parent_process() is not None
+        if not (is_worker and issubclass(kind, (EOFError, ConnectionError))):
+            usual(kind, error, trace)
+
+    sys.excepthook = hook
+    try:
+        yield
+    finally:
+        sys.excepthook = usual
 
 
 def _say(text: str) -> None:

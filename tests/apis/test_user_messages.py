@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -20,6 +22,46 @@ def test_user_error_becomes_a_message_and_exit_code_2(capsys) -> None:
 def test_other_errors_pass_with_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError), user_messages():
         _ = 1 / 0
+
+
+# A worker offers a file handle, as it does a tensor, and who wanted it hangs up in the greeting.
+HANG_UP = """
+import contextlib, multiprocessing, socket, sys, time
+from multiprocessing import resource_sharer
+from abc_mmdet.apis import user_messages
+
+def work(answer):
+    answer.send(resource_sharer.DupFd(0)._id[0])
+    time.sleep(1)  # the sharer is a thread of this process
+    if sys.argv[2] == 'and fails':
+        sys.excepthook(ValueError, ValueError('of another kind'), None)
+
+with user_messages() if sys.argv[1] == 'inside' else contextlib.nullcontext():
+    fork = multiprocessing.get_context('fork')
+    ours, theirs = fork.Pipe()
+    worker = fork.Process(target=work, args=(theirs,))
+    worker.start()
+    wanted = socket.socket(socket.AF_UNIX)
+    wanted.connect(ours.recv())
+    wanted.close()
+    worker.join()
+"""
+
+
+@pytest.mark.parametrize(
+    ('where', 'then', 'said'),
+    [
+        ('outside', '', 'EOFError|ConnectionResetError|BrokenPipeError'),
+        ('inside', '', '^$'),
+        ('inside', 'and fails', '^ValueError: of another kind$'),
+    ],
+)
+def test_workers_do_not_say_that_they_are_hung_up_on(where: str, then: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', HANG_UP, where, then], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert re.search(said, done.stderr.strip()), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,5 @@ def test_ctrl_c_ends_a_training_and_its_workers(data: str, tmp_path: Path, reach
         training.kill()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
-    before, interrupted, after = log.read_text().partition('interrupted\n')
-    assert interrupted and 'Traceback' not in before
-    # A worker that is handing a tensor over may say that nobody takes it, which is Python's own
-    assert after == '' or 'multiprocessing/resource_sharer.py' in after
+    assert log.read_text().endswith('interrupted\n')
+    assert 'Traceback' not in log.read_text()
