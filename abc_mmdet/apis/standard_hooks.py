@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from mmengine.config import Config
 
-STANDARD = dict(finite_loss='FiniteLossHook', mean_loss='MeanLossHook')
+STANDARD = dict(
+    finite_loss='FiniteLossHook',
+    mean_loss='MeanLossHook',
+    pretrained_weights='PretrainedWeightsHook',
+)
 
 
 def add_standard_hooks(config: Config) -> None:

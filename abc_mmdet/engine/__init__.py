@@ -4,9 +4,11 @@ from .class_names_hook import ClassNamesHook
 from .event_visualization_hook import EventVisualizationHook
 from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
+from .iter_mode_switch_hook import IterModeSwitchHook
 from .mean_loss_hook import MeanLossHook
 from .multi_task_weight_hook import MultiTaskWeightHook
 from .nwd_constant_hook import NWDConstantHook
+from .pretrained_weights_hook import PretrainedWeightsHook
 from .whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
 
 __all__ = [
@@ -15,9 +17,11 @@ __all__ = [
     'EventVisualizationHook',
     'ExactResumeHook',
     'FiniteLossHook',
+    'IterModeSwitchHook',
     'MeanLossHook',
     'MultiTaskWeightHook',
     'NWDConstantHook',
+    'PretrainedWeightsHook',
     'WholeCheckpointHook',
     'WholeFileBackend',
     'choose_checkpoint',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from itertools import count, islice
@@ -103,6 +104,11 @@ class PlacedSamples:
 
     def __init__(self, dataset: Dataset, seed: int) -> None:
         self.dataset, self.seed = dataset, seed
+        self._skips: tuple[float, tuple[str, ...]] = (math.inf, ())
+
+    def skip_from(self, number: int, skip_type_keys: tuple[str, ...]) -> None:
+        """Leave out transforms of a ``MultiImageMixDataset`` from this sample of the run on."""
+        self._skips = number, skip_type_keys
 
     def __call__(self, places: list) -> list:
         return [self._draw(place) for place in places]
@@ -111,6 +117,10 @@ class PlacedSamples:
         if not isinstance(place, Place):  # of another loader of the same data set
             return self.dataset[place]
         seed_all(self.seed, place.number)
+        first, skip_type_keys = self._skips
+        if skip_type_keys:
+            is_last_part = place.number >= first
+            self.dataset.update_skip_type_keys(skip_type_keys if is_last_part else ())  # type: ignore
         return self.dataset[place.index]
 
 

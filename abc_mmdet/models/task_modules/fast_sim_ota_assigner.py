@@ -80,7 +80,8 @@ class FastSimOTAAssigner(SimOTAAssigner):
         cost = torch.log(ious + EPS).mul_(-self.iou_weight)
         cost = _add_in_place(cost, self.class_cost(pred_instances.scores[valid], gt_labels))
         cost = _add_in_place(torch.where(in_boxes_and_centers, 0.0, INF), cost)
-        matched_ious, matched_gts = self.dynamic_k_matching(cost, ious, num_gt, valid_mask)
+        least = self.least_positives(gt_bboxes)
+        matched_ious, matched_gts = self.dynamic_k_matching(cost, ious, num_gt, valid_mask, least)
 
         # masked_scatter_ rather than a boolean index, which synchronises with the device
         gt_inds = valid.new_zeros(num_priors).masked_scatter_(valid_mask, matched_gts + 1)
@@ -89,6 +90,10 @@ class FastSimOTAAssigner(SimOTAAssigner):
         max_overlaps = torch.full_like(labels, -INF, dtype=torch.float32)
         max_overlaps.masked_scatter_(valid_mask, matched_ious.float())
         return AssignResult(num_gt, gt_inds, max_overlaps, labels=labels)
+
+    def least_positives(self, gt_bboxes: Tensor) -> Tensor | int:
+        """How many priors each box has at least; SimOTA's 1 here, (G,) in children."""
+        return 1
 
     def pairwise_ious(self, bboxes: Tensor, gt_bboxes: Tensor) -> Tensor:
         """IoU of each prediction with each box, (P, G).
@@ -160,7 +165,12 @@ class FastSimOTAAssigner(SimOTAAssigner):
         return valid_mask, in_boxes.logical_and_(in_centers).gather(1, valid).t()
 
     def dynamic_k_matching(
-        self, cost: Tensor, pairwise_ious: Tensor, num_gt: int, valid_mask: Tensor
+        self,
+        cost: Tensor,
+        pairwise_ious: Tensor,
+        num_gt: int,
+        valid_mask: Tensor,
+        least: Tensor | int = 1,
     ) -> tuple[Tensor, Tensor]:
         """Give each box its dynamic k cheapest priors, then each prior its cheapest box.
 
@@ -170,7 +180,8 @@ class FastSimOTAAssigner(SimOTAAssigner):
         candidate_topk = min(self.candidate_topk, pairwise_ious.size(0))
         topk_ious, _ = torch.topk(pairwise_ious, candidate_topk, dim=0)
         # IoUs of predictions that are no numbers may add up to anything
-        dynamic_ks = torch.clamp(topk_ious.sum(0).int(), min=1, max=candidate_topk)
+        dynamic_ks = topk_ious.sum(0).int()
+        dynamic_ks = torch.clamp(torch.clamp(dynamic_ks, min=least), max=candidate_topk)
 
         # which of several equal costs topk returns depends on k, so a call has one k only
         cost_by_gt = cost.t()
