@@ -45,7 +45,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--network',
         choices=list(NETWORKS),
-        help='s for a GPU, narrow for a CPU; default: what there is here',
+        help='YOLOX-s for a GPU, nano for a CPU; default: that of --weights, or what there is here',
+    )
+    parser.add_argument(
+        '--weights',
+        metavar='NAME',
+        help='COCO weights to start from: a network as in --network, a checkpoint file of '
+        "MMDetection's or Megvii's YOLOX, or none to train from scratch; default: those of the "
+        'network, downloaded when training begins',
     )
     parser.add_argument(
         '--iterations', type=int, metavar='N', help='of the training; default: from the data'
@@ -58,6 +65,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     names = args.small_classes
+    network = args.network
+    if network is None and args.weights in NETWORKS:
+        network = args.weights
+    if network is None:
+        network = 's' if torch.cuda.is_available() else 'nano'
     written = write_experiment(
         args.out,
         CONFIGS,
@@ -65,10 +77,11 @@ def main() -> None:
         args.val,
         args.images,
         args.val_images,
-        args.network or ('s' if torch.cuda.is_available() else 'narrow'),
+        network,
         None if names is None else [name.strip() for name in names.split(',')],
         args.small_by_size,
         args.iterations,
+        args.weights,
         command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
         overwrite=args.overwrite,
     )

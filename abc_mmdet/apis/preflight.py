@@ -1,9 +1,12 @@
 """Looks at the files of an experiment before anything slow begins."""
 
+import sys
 from collections.abc import Iterator
 from os.path import join
 from pathlib import Path
+from urllib.parse import urlparse
 
+import torch
 from mmengine.config import Config
 
 from abc_mmdet.datasets.wrapped import walk
@@ -48,11 +51,14 @@ def data_paths(dataset: dict, field: str) -> Iterator[tuple[str, str]]:
 
 
 def check_checkpoint(path: str, argument: str) -> None:
-    """Check that a local checkpoint exists and is whole enough to be opened.
+    """Check that a checkpoint exists and is whole enough to be opened; get it from the web before.
 
     Raises:
-        UserError: no such file, an empty one, or a truncated archive.
+        UserError: no such file, an empty one, a truncated archive, or an address that cannot be
+            reached.
     """
+    if path.startswith(('http://', 'https://')):
+        _download(path, argument)
     if '://' in path:
         return
     if not Path(path).is_file():
@@ -68,3 +74,19 @@ def check_checkpoint(path: str, argument: str) -> None:
             f'{argument}: {path} is no checkpoint, or is damaged (cut off while written?). '
             'Use an older one of the same run.'
         )
+
+
+def _download(address: str, argument: str) -> None:
+    """Put a checkpoint where PyTorch and MMEngine look for it, unless it is there."""
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urlparse(address).path).name
+    if path.is_file():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(address, str(path), progress=sys.stderr.isatty())
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f'{argument}: {address} cannot be downloaded ({error}).\n'
+            f'Without internet put the file at {path}, or give its path as {argument}; '
+            'load_from=None (new_config.py --weights none) trains from scratch.'
+        ) from error

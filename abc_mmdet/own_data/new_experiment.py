@@ -22,6 +22,7 @@ from .copies import shared_parts
 from .finding import PROBLEM, WARNING, Finding
 from .image_check import check_images, look_at_images
 from .image_path import leaves
+from .network_sizes import find_weights
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text
 
@@ -63,6 +64,7 @@ def write_experiment(
     small_classes: Sequence[str] | None = None,
     small_by_size: bool = False,
     iterations: int | None = None,
+    weights: str | None = None,
     command: str = 'tools/new_config.py',
     overwrite: bool = False,
 ) -> NewExperiment:
@@ -75,6 +77,7 @@ def write_experiment(
         images: folders of the images; each split takes the one that has its files.
         val_images: the folder of the validation images.
         network, small_classes, small_by_size, iterations: as in :func:`choose`.
+        weights: that training starts from, as in :func:`find_weights`.
         command: that was given, for the first line of the config.
         overwrite: replace ``out`` if it exists.
 
@@ -87,6 +90,7 @@ def write_experiment(
     if out.exists() and not overwrite:
         raise UserError(f'{out} exists: name another --out, or pass --overwrite.')
     init_default_scope('mmdet')
+    weights = find_weights(network, weights)
     train_file, val_file = CocoFile.read(train), CocoFile.read(val)
     train_folder = _folder_of(train_file, images)
     val_folder = _folder_of(val_file, [val_images] if val_images else images)
@@ -95,7 +99,9 @@ def write_experiment(
     if stops:
         lines = [line for finding in stops for line in finding_lines(finding)]
         raise UserError('\n'.join(['The data is not ready for training.', *lines]))
-    recipe = choose(train_file, val_file, network, small_classes, small_by_size, iterations)
+    recipe = choose(
+        train_file, val_file, network, small_classes, small_by_size, iterations, weights
+    )
     seen_from = os.path.abspath(out.parent)
     base = os.path.abspath(configs)
     if os.path.commonpath([seen_from, os.path.dirname(base)]) == os.path.dirname(base):

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.class_matching import match_classes
 from abc_mmdet.models.small_classes import ALL, SmallClasses
+from mmdet.datasets import CocoDataset
 
 from .advice import MANY, MANY_FINE, percent
 from .box_sizes import BoxSizes, median
@@ -54,7 +56,8 @@ class Recipe:
         max_area: of the objects of the auxiliary task, pixels² of the network input.
         levels: ``finer`` (strides 4, 8, 16, no auxiliary task), ``train_only`` (8, 16, 32, and 4
             in training), ``three`` (8, 16, 32, the auxiliary task on stride 8) or ``plain`` (no
-            auxiliary task).
+            auxiliary task; also what fine-tuning keeps).
+        weights: file or address that the training starts from; None for from scratch.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
         batch, lr, max_iters: of the training.
@@ -68,6 +71,7 @@ class Recipe:
     small_classes: tuple[str, ...] | str | None = None
     max_area: float | None = None
     levels: str = 'plain'
+    weights: str | None = None
     nwd: bool = False
     batch: int = 1
     lr: float = 0.0
@@ -83,6 +87,7 @@ def choose(
     small_classes: Sequence[str] | None = None,
     small_by_size: bool = False,
     iterations: int | None = None,
+    weights: str | None = None,
 ) -> Recipe:
     """Choose everything from the annotation files.
 
@@ -92,6 +97,7 @@ def choose(
         small_classes: names given by the user.
         small_by_size: the auxiliary task is about small boxes of all classes.
         iterations: of the training, given by the user.
+        weights: to start from, as :func:`find_weights` gives them.
 
     Raises:
         UserError: too few iterations, no boxes, classes that do not fit each other, or unknown
@@ -99,8 +105,9 @@ def choose(
     """
     if iterations is not None and iterations < LEAST:
         raise UserError(f'--iterations {iterations}: give {LEAST} or more.')
-    recipe = Recipe(network)
+    recipe = Recipe(network, weights=weights)
     _choose_classes(recipe, train, val)
+    _explain_weights(recipe)
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
     resize = NetworkInput([dict(type='Resize', scale=recipe.img_scale, keep_ratio=True)])
@@ -141,6 +148,19 @@ def _choose_classes(recipe: Recipe, train: CocoFile, val: CocoFile) -> None:
             raise UserError(f'{file.path} has no usable box: there is nothing to learn or measure.')
     unused = [name for name in train.names if name not in used]
     recipe.why['classes'] = f'the categories of the files, in their order{_left_out(unused)}'
+
+
+def _explain_weights(recipe: Recipe) -> None:
+    if recipe.weights is None:
+        recipe.why['weights'] = 'none: from scratch, which needs far more data than fine-tuning'
+        return
+    matched = match_classes(recipe.classes, CocoDataset.METAINFO['classes'])
+    named = ', '.join(f'{name} <- {source}' for name, source in matched.items() if source)
+    recipe.why['weights'] = 'of a detector trained on COCO, if it is not yours. ' + (
+        f'Class rows start from those of the same name ({named}); others from the mean of all'
+        if named
+        else 'No class has a counterpart in COCO: their rows start from the mean of all'
+    )
 
 
 def _left_out(unused: list[str]) -> str:
@@ -212,6 +232,13 @@ def _choose_small(
 
 def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
     share = sizes.share_below(TWO_CELLS)
+    if recipe.weights is not None:
+        recipe.levels = 'plain'
+        recipe.why['levels'] = (
+            'strides 8, 16, 32, those of the pretrained weights: other levels and heads would '
+            'throw more of them away than they gain (docs/results.md)'
+        )
+        return
     two_cells = f'{percent(share)} of the boxes are below {TWO_CELLS:g} px, two cells of stride 8'
     if recipe.small_classes is None:
         recipe.levels = 'plain'
@@ -251,9 +278,10 @@ def _choose_training(recipe: Recipe, num_images: int, iterations: int | None) ->
     width, height = recipe.img_scale
     fitting = [batch for batch in network.batches if batch * width * height <= network.pixels]
     recipe.batch = fitting[0] if fitting else network.batches[-1]
-    recipe.lr = round(network.lr * math.sqrt(recipe.batch / network.batches[0]), 5)
-    fewest, most = network.iterations
-    wanted = network.passes * num_images / recipe.batch
+    share = 1.0 if recipe.weights is None else 0.5
+    recipe.lr = round(share * network.lr * math.sqrt(recipe.batch / network.batches[0]), 5)
+    fewest, most = (int(share * number) for number in network.iterations)
+    wanted = share * network.passes * num_images / recipe.batch
     recipe.max_iters = iterations or int(min(max(round(wanted, -2), fewest), most))
     passes = recipe.max_iters * recipe.batch / num_images
     bound = {fewest: ', the fewest proposed', most: ', the most proposed'}

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .network_sizes import NETWORKS
+from .network_sizes import NETWORKS, Network
 from .recipe import Recipe, task_sizes
 
 _WIDTH = 98
@@ -77,6 +77,14 @@ def _data(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
     yield f'batch_size = {recipe.batch}  # less if memory runs out'
     yield f'lr = {recipe.lr}  # goes with the square root of the batch size'
     yield 'warmup = max_iters // 20'
+    yield from _comment(f'weights: {recipe.why["weights"]}')
+    if recipe.weights is not None:
+        yield f'load_from = {recipe.weights!r}'
+        yield from _comment(
+            'For a class whose name does not say it: '
+            "default_hooks = dict(pretrained_weights=dict(type='PretrainedWeightsHook', "
+            "class_map=dict(drone='bird')))"
+        )
 
 
 def _pipelines(recipe: Recipe) -> Iterator[str]:
@@ -144,24 +152,41 @@ def _model(recipe: Recipe) -> Iterator[str]:
             f'{name}: {recipe.why["nwd"]}. Its constant, the mean size of {boxes} boxes, is '
             f'measured when training begins; it will be about {sizes.mean():.1f} px'
         )
-    narrow = recipe.network == 'narrow'
-    channels = (32, 64, 128, 256) if narrow else (64, 128, 256, 512)
-    three = recipe.levels in ('three', 'plain')
     yield 'model = dict('
-    if narrow or three:
-        width = ['widen_factor=0.25'] if narrow else []
-        yield f'    backbone=dict({", ".join(width + ["out_indices=(2, 3, 4)"] * three)}),'
-    levels = channels[:3] if recipe.levels == 'finer' else channels[three:]
-    neck = [f'in_channels={list(levels)}']
-    neck += ['out_channels=48'] if narrow else []
+    network = NETWORKS[recipe.network]
+    finer, three = recipe.levels == 'finer', recipe.levels in ('three', 'plain')
+    levels = network.levels[:3] if finer else network.levels[three:]
+    backbone = _changed(network, widen_factor=network.width, deepen_factor=network.depth)
+    if backbone or three:
+        indices = ['out_indices=(2, 3, 4)'] if three and recipe.levels != 'plain' else []
+        yield f'    backbone=dict({", ".join(backbone + indices)}),'
+    neck = [f'in_channels={levels}']
+    neck += _changed(network, out_channels=network.channels, num_csp_blocks=network.csp_blocks)
     neck += ['num_aux_levels=1'] if recipe.levels == 'train_only' else []
     yield f'    neck=dict({", ".join(neck)}),'
-    yield from _head_lines(recipe, narrow)
+    yield from _head_lines(recipe, network)
 
 
-def _head_lines(recipe: Recipe, narrow: bool) -> Iterator[str]:
+def _changed(network: Network, **options: float) -> list[str]:
+    """Options in which a network differs from YOLOX-s, which our configs build."""
+    usual = dict(
+        widen_factor=0.5,
+        deepen_factor=0.33,
+        out_channels=128,
+        num_csp_blocks=1,
+        in_channels=128,
+        feat_channels=128,
+    )
+    changed = [f'{key}={value}' for key, value in options.items() if value != usual[key]]
+    return changed + (['use_depthwise=True'] if network.depthwise else [])
+
+
+def _head_lines(recipe: Recipe, network: Network) -> Iterator[str]:
     finer = recipe.levels == 'finer'
-    width = ['in_channels=48', f'feat_channels={24 if finer else 48}'] if narrow else []
+    channels = network.channels
+    width = _changed(
+        network, in_channels=channels, feat_channels=channels // 2 if finer else channels
+    )
     if recipe.levels == 'plain':
         yield f'    bbox_head=dict({", ".join(["num_classes=len(classes)", *width])}))'
         return
@@ -179,7 +204,9 @@ def _head_lines(recipe: Recipe, narrow: bool) -> Iterator[str]:
         yield f'        max_area={recipe.max_area:g},  # pixels² of the network input'
     yield f'        main_head=dict({", ".join(["strides=(8, 16, 32)", *width])}),'
     aux = ['strides=(8,)'] if recipe.levels == 'three' else []
-    aux += ['in_channels=48', 'feat_channels=32', 'use_depthwise=False'] if narrow else []
+    aux += [f'in_channels={channels}'] if channels != 128 else []
+    if channels < 128:
+        aux += [f'feat_channels={2 * channels // 3}', f'use_depthwise={network.depthwise}']
     if recipe.nwd:
         yield '        aux_head=dict('
         yield from (f'            {option},' for option in aux)
@@ -195,6 +222,10 @@ def _head_lines(recipe: Recipe, narrow: bool) -> Iterator[str]:
 
 def _schedule(recipe: Recipe) -> Iterator[str]:
     interval = f'max_iters // {NETWORKS[recipe.network].validations}'
+    l1 = """
+    # YOLOX's L1 loss in the last part
+    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),"""
+    l1 = l1 if recipe.weights is not None else ''
     yield f"""train_cfg = dict(max_iters=max_iters, val_interval={interval})
 optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))
 param_scheduler = [
@@ -214,7 +245,7 @@ custom_hooks = [
         momentum=20 / max_iters,
         gamma=max_iters // 10,  # the average forgets the beginning of a short run
         update_buffers=True,
-        priority=49)
+        priority=49),{l1}
 ]
 default_hooks = dict(checkpoint=dict(interval={interval}))
 auto_scale_lr = dict(base_batch_size=batch_size)"""

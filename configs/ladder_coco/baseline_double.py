@@ -24,6 +24,6 @@ custom_hooks = [
         gamma=max_iters // 10,
         update_buffers=True,
         priority=49),
-    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20),
+    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),
 ]
 default_hooks = dict(checkpoint=dict(interval=max(max_iters // 10, 1)))

@@ -2,7 +2,7 @@
 _base_ = './baseline.py'
 
 rung = dict(order=41, title='flips in three directions')
-tile_pipeline = _base_.train_dataloader.dataset.dataset.pipeline
-tile_pipeline[4].prob = [0.25, 0.25, 0.25]
-tile_pipeline[4].direction = ['horizontal', 'vertical', 'diagonal']
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=tile_pipeline)))
+train_pipeline = _base_.train_dataloader.dataset.pipeline
+train_pipeline[4].prob = [0.25, 0.25, 0.25]
+train_pipeline[4].direction = ['horizontal', 'vertical', 'diagonal']
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -3,14 +3,11 @@ _base_ = './baseline.py'
 
 rung = dict(order=12, title='baseline, input x 1.5')
 scale = tuple(round(side * 1.5 / 32) * 32 for side in _base_.img_scale)
-mosaic = tuple(round(side * 1.5 / 32) * 32 for side in _base_.size.mosaic)
-train_data = _base_.train_dataloader.dataset
-tile_pipeline, mosaic_pipeline = train_data.dataset.pipeline, train_data.pipeline
-tile_pipeline[2].scale, tile_pipeline[3].crop_size = scale, mosaic
-mosaic_pipeline[0].img_scale = mosaic_pipeline[3].size = mosaic
-mosaic_pipeline[1].border = tuple(-side // 2 for side in mosaic)
-train_dataloader = dict(
-    dataset=dict(dataset=dict(pipeline=tile_pipeline), pipeline=mosaic_pipeline))
+crop = tuple(round(side * 1.5 / 32) * 32 for side in _base_.size.crop)
+train_pipeline = _base_.train_dataloader.dataset.pipeline
+train_pipeline[2].scale = scale
+train_pipeline[3].crop_size = train_pipeline[6].size = crop
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 test_pipeline = _base_.val_dataloader.dataset.pipeline
 test_pipeline[1].scale = scale
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -2,6 +2,6 @@
 _base_ = './baseline.py'
 
 rung = dict(order=42, title='sizes from 0.5 to 1.5')
-tile_pipeline = _base_.train_dataloader.dataset.dataset.pipeline
-tile_pipeline[2].ratio_range = (0.5, 1.5)
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=tile_pipeline)))
+train_pipeline = _base_.train_dataloader.dataset.pipeline
+train_pipeline[2].ratio_range = (0.5, 1.5)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

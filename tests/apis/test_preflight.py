@@ -1,3 +1,6 @@
+import threading
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -52,4 +55,35 @@ def test_checkpoints(tmp_path: Path) -> None:
     path.write_bytes(b'')
     with pytest.raises(UserError, match='cut off'):
         check_checkpoint(str(path), 'checkpoint')
-    check_checkpoint('https://example.org/a.pth', 'checkpoint')
+    check_checkpoint('s3://bucket/a.pth', 'checkpoint')
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_checkpoints_of_the_web(tmp_path: Path, monkeypatch) -> None:
+    """Downloaded once, to where PyTorch and MMEngine look for them; a real server on loopback."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    (tmp_path / 'web').mkdir()
+    torch.save(dict(state_dict={'w': torch.ones(3)}), tmp_path / 'web/weights.pth')
+    server = HTTPServer(('127.0.0.1', 0), partial(Quiet, directory=tmp_path / 'web'))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f'http://127.0.0.1:{server.server_port}'
+    try:
+        check_checkpoint(f'{address}/weights.pth', 'load_from')
+        with pytest.raises(UserError, match=r'gone\.pth cannot be downloaded .*404'):
+            check_checkpoint(f'{address}/gone.pth', 'load_from')
+    finally:
+        server.shutdown()
+        server.server_close()
+    check_checkpoint(f'{address}/weights.pth', 'load_from')  # it is there
+    loaded = torch.hub.load_state_dict_from_url(f'{address}/weights.pth')
+    assert torch.equal(loaded['state_dict']['w'], torch.ones(3))
+    with pytest.raises(UserError) as error:
+        check_checkpoint(f'{address}/other.pth', 'load_from')
+    place = tmp_path / 'home/hub/checkpoints/other.pth'
+    assert f'Without internet put the file at {place}' in str(error.value)
+    assert '--weights none' in str(error.value)
+    assert [path.name for path in place.parent.iterdir()] == ['weights.pth']

@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
+import mmdet
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
 from abc_mmdet.models import ABCHead
@@ -26,6 +27,7 @@ def write(data: Path, name: str = 'mine.py', **options: object) -> NewExperiment
         val=str(data / 'val.json'),
         images=[str(data / 'images')],
         network='narrow',
+        weights='none',
     )
     return write_experiment(**(given | options))  # type: ignore[arg-type]
 
@@ -86,6 +88,25 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypa
         words = ' '.join(line.strip('# ') for line in text.splitlines() if line.startswith('#'))
         if reason != written.recipe.why.get('nwd') or written.recipe.nwd:
             assert ' '.join(reason.split()) in ' '.join(words.split())
+
+
+@pytest.mark.parametrize('network', ['nano', 'tiny', 's', 'm'])
+def test_fine_tuning(network: str, data: Path) -> None:
+    """The network is that of the weights: MMDetection's own config has the same tensors."""
+    weights = data / 'mine.pth'
+    weights.touch()
+    written = write(data, network=network, weights=str(weights))
+    config = load_experiment(str(written.path))
+    assert config.load_from == str(weights)
+    assert loss_of(config).isfinite()
+    folder = Path(mmdet.__file__).parent / '.mim/configs/yolox'
+    theirs = Config.fromfile(folder / f'yolox_{network}_8xb8-300e_coco.py').model
+    theirs.bbox_head.num_classes = 3
+    shapes = [
+        {name: value.shape for name, value in MODELS.build(model).state_dict().items()}
+        for model in (config.model, theirs)
+    ]
+    assert shapes[0] == shapes[1]
 
 
 def test_small_by_size(data: Path, monkeypatch) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mmdet
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import NETWORKS, CocoFile, Recipe, choose
+from abc_mmdet.own_data.network_sizes import find_weights
 from abc_mmdet.own_data.recipe import task_sizes
 
 
@@ -164,6 +166,45 @@ def test_files_that_do_not_fit() -> None:
 def test_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'data\.json has no usable box'):
         recipe(data_set({}, names=['a']))
+
+
+def test_fine_tuning_keeps_the_levels_of_the_weights() -> None:
+    file = data_set({'Persons': [10.0] * 50, 'mousebite': [60.0] * 50}, num_images=5000)
+    scratch, made = recipe(file), recipe(file, weights='yolox_s.pth')
+    assert (scratch.levels, scratch.weights) == ('finer', None)
+    assert (made.levels, made.nwd, made.weights) == ('plain', False, 'yolox_s.pth')
+    assert made.small_classes == scratch.small_classes
+    assert made.max_iters == scratch.max_iters / 2 and made.lr == scratch.lr / 2
+    assert '(Persons <- person); others from the mean' in made.why['weights']
+    unknown = recipe(data_set({'spur': [10.0] * 50}), weights='yolox_s.pth')
+    assert 'No class has a counterpart' in unknown.why['weights']
+
+
+@pytest.mark.parametrize('network', NETWORKS)
+def test_weights_of_a_network(network: str, tmp_path: Path) -> None:
+    found = find_weights(network, None)
+    assert found == NETWORKS[network].weights
+    assert found is None or (found.startswith('https://') and f'yolox_{network}' in found)
+    assert find_weights(network, network) == found
+    assert find_weights(network, 'none') is None
+    assert find_weights(network, 'https://a.org/b.pth') == 'https://a.org/b.pth'
+    file = tmp_path / 'mine.pth'
+    with pytest.raises(UserError, match=r'--weights .*mine\.pth: there is no such file'):
+        find_weights(network, str(file))
+    file.touch()
+    assert find_weights(network, str(file)) == str(file)
+    other = 'x' if network != 'x' else 'l'
+    with pytest.raises(UserError, match=f'--weights {other} are those of another network'):
+        find_weights(network, other)
+
+
+def test_links_of_mmdetection_are_its_own() -> None:
+    """They stand in the package's own list of checkpoints."""
+    metafile = Path(mmdet.__file__).parent / '.mim/configs/yolox/metafile.yml'
+    text = metafile.read_text()
+    for network in NETWORKS.values():
+        if network.weights is not None and 'openmmlab' in network.weights:
+            assert network.weights in text
 
 
 def test_iterations_may_be_given() -> None:

@@ -1,6 +1,6 @@
 # Data, schedule and weights of all variants: data set by ABC_LADDER_DATA, size by ABC_LADDER_SIZE.
-# The augmentation that users of YOLOX know, in its form for small objects: the tiles of a mosaic
-# keep their size. In the last part of the training no mosaic, and the L1 loss.
+# Crops of images at 0.8 to 1.25 times their size, flips, changed brightness and contrast, averaged
+# weights, in the last part the L1 loss. No mosaic: in trainings this short it loses (mosaic.py).
 _base_ = [
     '../../_base_/models/yolox_3level.py',
     '../../_base_/datasets/{{$ABC_LADDER_DATA:hituav}}.py',
@@ -29,24 +29,15 @@ model = dict(
         feat_channels=channels,
         use_depthwise=size.depthwise))
 
-tile_pipeline = [
+train_pipeline = [
     dict(type='LoadImageOnce'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='RandomResize', scale=_base_.img_scale, ratio_range=(0.8, 1.25), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=size.mosaic, allow_negative_crop=True),
+    dict(type='RandomCrop', crop_size=size.crop, allow_negative_crop=True),
     dict(type='RandomFlip', prob=0.5),
-]
-mosaic_pipeline = [
-    dict(type='Mosaic', img_scale=size.mosaic, pad_val=114.0),
-    dict(
-        type='RandomAffine',
-        max_rotate_degree=0,  # boxes around turned boxes are loose, which small objects feel
-        max_shear_degree=0,
-        scaling_ratio_range=(0.9, 1.1),
-        border=(-size.mosaic[0] // 2, -size.mosaic[1] // 2)),
     dict(type='PhotoMetricDistortion'),
-    dict(type='Pad', size=size.mosaic, pad_val=dict(img=(114, 114, 114))),
+    dict(type='Pad', size=size.crop, pad_val=dict(img=(114, 114, 114))),
     dict(type='FilterAnnotations', min_gt_bbox_wh=(2, 2), keep_empty=False),
     dict(type='PackDetInputs'),
 ]
@@ -62,18 +53,7 @@ train_dataloader = dict(
     batch_size=size.batch,
     num_workers=size.workers,
     persistent_workers=size.workers > 0,
-    dataset=dict(
-        _delete_=True,
-        type='MultiImageMixDataset',
-        dataset=dict(
-            type='CocoDataset',
-            data_root=_base_.data_root,
-            ann_file='annotations/train.json',
-            data_prefix=dict(img='images/'),
-            metainfo=dict(classes=classes),
-            filter_cfg=dict(filter_empty_gt=False),
-            pipeline=tile_pipeline),
-        pipeline=mosaic_pipeline))
+    dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=size.batch,
     num_workers=size.workers,
@@ -101,6 +81,6 @@ custom_hooks = [
         gamma=max_iters // 10,  # the average forgets the beginning of a short run
         update_buffers=True,
         priority=49),
-    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20),
+    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),
 ]
 default_hooks = dict(checkpoint=dict(interval=max(max_iters // 10, 1), max_keep_ckpts=2))
