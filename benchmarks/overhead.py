@@ -2,7 +2,7 @@
 
 Five models in one run, step by step in turn, so that a busy machine slows all of them alike:
 the 3-level baseline, four levels, ABC as published, ABC with a train-only finest level, and the
-recipe of the ladder; YOLOX-s on frames, or RVT-B on clips of five event representations of which
+finer levels; YOLOX-s on frames, or RVT-B on clips of five event representations of which
 two are labelled.
 
     python benchmarks/overhead.py [--family events] [--batch 6] [--size 640x384] [--json FILE]
@@ -37,14 +37,14 @@ MODELS_COMPARED = {
         '4 levels': 'frames/four_level_100k.py',
         'ABC as published': 'frames/abc_100k.py',
         'ABC, train-only P1': 'frames/abc_train_only_100k.py',
-        'strides 4, 8, 16 (best)': 'frames/abc_best_100k.py',
+        'strides 4, 8, 16': 'frames/finer_levels_100k.py',
     },
     'events': {
         'baseline, 3 levels': 'baseline_3level_100k.py',
         '4 levels': 'four_level_100k.py',
         'ABC as published': 'abc_sod_basic_100k.py',
         'ABC, train-only P1': 'abc_train_only_100k.py',
-        'strides 4, 8, 16 (best)': 'abc_sod_best.py',
+        'strides 4, 8, 16': 'finer_levels_100k.py',
     },
 }
 CLIP_LENGTH, LABELLED = 5, (1, 3)  # steps

@@ -23,6 +23,12 @@ SMALL_CLASS = 32.0
 """Pixels: a class of a larger median size is not small."""
 
 
+KEEP_LEVELS = (
+    'Finer levels are no remedy here: new ones throw away what the pretrained weights know '
+    '(docs/results.md).'
+)
+
+
 def percent(share: float) -> str:
     """``37 %``; less than one with a digit."""
     if 0 < share < 0.0005:
@@ -72,17 +78,25 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
     if share < MANY:
         fine = sizes.share_below(2 * finest)
         if fine >= MANY_FINE and finest > 4 and not checkup.train_only_strides:
-            yield (
+            cells = (
                 f'{percent(fine)} of the boxes are under {2 * finest} px, two cells of the finest '
-                'level: strides 4, 8, 16 with a slim head cost no more at inference '
-                f'({split.finer_levels}).'
+                'level: '
             )
+            if checkup.is_pretrained:
+                yield f'{cells}{remedy}. {KEEP_LEVELS}'
+            else:
+                yield (
+                    f'{cells}strides 4, 8, 16 with a slim head cost no more at inference '
+                    f'({split.finer_levels}).'
+                )
         return
     text = (
         f'{percent(share)} of the boxes are under {finest} px, one cell of the finest level, at '
         f'this input size: {remedy}'
     )
-    if checkup.train_only_strides:
+    if checkup.is_pretrained:
+        yield f'{text}. {KEEP_LEVELS}'
+    elif checkup.train_only_strides:
         yield (
             f'{text} or keep the level of stride {min(checkup.train_only_strides)} at inference as '
             f'well ({split.finer_levels}).'

@@ -50,6 +50,7 @@ class Checkup:
         train_only_strides: of an auxiliary head.
         small_classes: of the config, if it names any.
         findings: everything that was found.
+        is_pretrained: whether training starts from other weights than random ones.
     """
 
     config: str
@@ -59,6 +60,7 @@ class Checkup:
     train_only_strides: list[int] = field(default_factory=list)
     small_classes: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
+    is_pretrained: bool = False
 
     def number_of(self, level: str) -> int:
         """How many findings are of this level."""
@@ -83,6 +85,7 @@ def check_up(config: Config, decode: bool = True, progress: bool = False) -> Che
     """
     init_default_scope(config.get('default_scope') or 'mmdet')
     checkup = Checkup(str(config.filename or 'this config'))
+    checkup.is_pretrained = bool(config.get('load_from'))
     described = [
         (f'{loader}.dataset', options)
         for loader in LOADERS

@@ -40,7 +40,7 @@ class CocoSplit(Split):
     pixels_are = 'the images have'
     without_pixels = 'train and test on slices of the images, enlarged,'
     show_more = 'label more, or show its images more often (ClassBalancedDataset)'
-    finer_levels = 'configs/frames/abc_best_100k.py'
+    finer_levels = 'configs/frames/finer_levels_100k.py'
 
     @classmethod
     def look_at(

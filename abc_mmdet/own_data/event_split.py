@@ -35,7 +35,7 @@ class EventSplit(Split):
     pixels_are = 'the sensor has'
     without_pixels = 'use another lens or come closer,'
     show_more = 'label more'
-    finer_levels = 'configs/abc_sod_best.py'
+    finer_levels = 'configs/finer_levels_100k.py'
 
     @classmethod
     def look_at(

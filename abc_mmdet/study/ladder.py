@@ -1,4 +1,4 @@
-"""A ladder: a folder of configs, one file per rung, at one of several sizes."""
+"""A ladder: a folder of configs, one file per rung, at one of several sizes, on some data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
 
 SIZE_VARIABLE = 'ABC_LADDER_SIZE'
+DATA_VARIABLE = 'ABC_LADDER_DATA'
 BASELINE = 'baseline'
-_WORDS = ('rung', 'data_root', 'data_help')  # say what a run is called and where its data lie
+_WORDS = ('rung', 'data_root', 'data_help', 'size')
+"""What a run is called, where its data lie, and numbers that other fields have their value from."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,40 @@ class Run:
         return f'{self.rung.name}_seed{self.seed}'
 
 
-def use_size(folder: Path, size: str) -> str:
-    """Let the configs of a ladder have this size from now on, in child processes too.
+def use_variables(folder: Path, size: str, data: str | None = None) -> str:
+    """Let the configs of a ladder have this size and data from now on, in child processes too.
+
+    Args:
+        folder: of the ladder; its sizes and data sets are ``_base_/size_*.py`` and
+            ``_base_/data_*.py``.
+        size: name of a size.
+        data: name of a data set; default: the first, where there are several.
 
     Returns:
-        The name of the ladder at this size, such as ``ladder_cpu``.
+        The name of the ladder at this size and on this data, such as ``ladder_coco_hituav_cpu``.
 
     Raises:
-        UserError: the ladder has no such size.
+        UserError: the ladder has no such size or data set.
     """
-    sizes = sorted(path.stem[len('size_') :] for path in folder.glob('_base_/size_*.py'))
-    if sizes and size not in sizes:
-        raise UserError(f'--size {size}: {folder} has {", ".join(sizes)} (_base_/size_*.py).')
-    os.environ[SIZE_VARIABLE] = size
-    return f'{folder.name}_{size}'
+    name = [folder.name]
+    for option, variable, value in (
+        ('data', DATA_VARIABLE, data),
+        ('size', SIZE_VARIABLE, size),
+    ):
+        choices = sorted(
+            path.stem.removeprefix(f'{option}_') for path in folder.glob(f'_base_/{option}_*.py')
+        )
+        if value is None and not choices:
+            continue
+        value = choices[0] if value is None else value
+        if (choices or option == 'data') and value not in choices:
+            raise UserError(
+                f'--{option} {value}: {folder} has {", ".join(choices) or "none to choose"} '
+                f'(_base_/{option}_*.py).'
+            )
+        os.environ[variable] = value
+        name.append(value)
+    return '_'.join(name)
 
 
 def read_ladder(folder: Path, names: Sequence[str] = ()) -> list[Rung]:
@@ -100,6 +122,12 @@ def _config_hash(path: Path, config: Config) -> str:
     if config.get('data_root'):
         config = load_experiment(str(path), dict(data_root='data'))
     kept = {key: value for key, value in config.items() if key not in (*_WORDS, 'work_dir')}
+    if kept.get('load_from'):  # wherever the file lies
+        kept['load_from'] = kept['load_from'].rpartition('/')[2]
+    teacher = kept.get('model', {}).get('teacher')
+    if teacher:
+        names = {key: str(value).rpartition('/')[2] for key, value in teacher.items()}
+        kept['model'] = dict(kept['model'], teacher=names)
     if 'default_hooks' in kept:
         kept['default_hooks'] = _of_the_experiment(kept['default_hooks'])
     return hashlib.sha256(Config(kept).pretty_text.encode()).hexdigest()[:12]

@@ -15,10 +15,14 @@ from PIL import Image
 from abc_mmdet.whole_file import replace_file
 
 from .comparison import Result, Row
-from .ladder import Run
+from .ladder import BASELINE, Run
 from .tables import TITLES
 
 DPI = 100
+LARGER_INPUT = 'input_'
+"""How the names of configs begin that are the baseline at another size of its input."""
+
+YARDSTICK = 'the baseline at other resolutions'
 _COLOURS = mpl.color_sequences['tab20']
 
 
@@ -43,12 +47,24 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
                 color=_COLOURS[i % len(_COLOURS)],
                 label=row.rung.title,
             )
+        curve = _resolution_curve(shown, cost, name)
+        if len(curve) > 1:
+            axes.plot(*zip(*curve, strict=True), '--', color='grey', zorder=0, label=YARDSTICK)
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel(TITLES[name] + ' (bars: standard deviation over seeds)')
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc='outside right center', fontsize=8)
     return figure
+
+
+def _resolution_curve(rows: Sequence[Row], cost: str, name: str) -> list[tuple[float, float]]:
+    """Cost and figure of the baseline at different sizes of its input, the cheapest first."""
+    return sorted(
+        (row.costs[cost], row.figures[name].mean)
+        for row in rows
+        if row.rung.name == BASELINE or row.rung.name.startswith(LARGER_INPUT)
+    )
 
 
 def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | None:

@@ -5,6 +5,6 @@ rung = dict(order=90, title='teacher of twice the input size')
 model = dict(
     type='DistilledYOLOX',
     teacher=dict(
-        config='configs/ladder_coco/input_200.py', checkpoint='{{$ABC_TEACHER:teacher.pth}}'),
+        config='{{fileDirname}}/input_200.py', checkpoint='{{$ABC_TEACHER:teacher.pth}}'),
     cls_weight=1.0,
     box_weight=1.0)

@@ -24,8 +24,9 @@ def split(
     return CocoSplit([field], (), tuple(sides), sizes, True, [], file, '', shapes, filters)
 
 
-def advice(*splits: CocoSplit, strides=(8, 16, 32), extra=(), small=()) -> str:
+def advice(*splits: CocoSplit, strides=(8, 16, 32), extra=(), small=(), is_pretrained=False) -> str:
     checkup = Checkup('a.py', list(splits), NetworkInput(RESIZE), list(strides), list(extra), small)
+    checkup.is_pretrained = is_pretrained
     return '\n'.join(advise(checkup))
 
 
@@ -46,7 +47,7 @@ def test_boxes_below_the_finest_level() -> None:
     assert advice(train) == (
         '37 % of the boxes are under 8 px, one cell of the finest level, at this input size: raise '
         'it (the images have 2.0 times as many pixels each way) or train with a stride-4 level '
-        '(configs/frames/abc_best_100k.py).'
+        '(configs/frames/finer_levels_100k.py).'
     )
     assert 'keep the level of stride 4 at inference as well' in advice(train, extra=[4])
     assert advice(train, strides=(4, 8)) == ''
@@ -59,6 +60,14 @@ def test_boxes_below_two_cells() -> None:
     train = split('train', {'car': [12.0] * 37 + [40.0] * 63})
     assert '37 % of the boxes are under 16 px, two cells' in advice(train)
     assert advice(train, extra=[4]) == advice(train, strides=(4, 8)) == ''
+
+
+def test_pretrained_weights_keep_their_levels() -> None:
+    for side, begins in ((12.0, '37 % of the boxes are under 16 px, two cells'), (6.0, '37 %')):
+        train = split('train', {'car': [side] * 37 + [40.0] * 63}, enlarged=2.0)
+        text = advice(train, is_pretrained=True)
+        assert text.startswith(begins) and 'raise it' in text
+        assert 'Finer levels are no remedy here' in text and 'finer_levels' not in text
 
 
 def test_boxes_that_are_hardly_there() -> None:

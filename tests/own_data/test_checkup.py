@@ -140,7 +140,7 @@ def test_warnings_count_when_strict(data: Path) -> None:
 
 def test_config_of_ours(data: Path, tmp_path: Path) -> None:
     config = load_experiment(
-        str(ROOT / 'configs/ladder/train_only_p1.py'),
+        str(ROOT / 'configs/ladder_coco/aux_p1_p2.py'),
         dict(classes=NAMES, small_classes=('van', 'person')),
     )
     for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):

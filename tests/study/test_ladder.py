@@ -1,10 +1,10 @@
-import json
+import os
 from pathlib import Path
 
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.ladder import _read_rung, read_ladder, use_size
+from abc_mmdet.study.ladder import _of_the_experiment, _read_rung, read_ladder, use_variables
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,16 +42,40 @@ def test_hash_is_that_of_the_experiment(tiny_ladder: Path, tmp_path: Path, monke
     assert hash_of(('batch_size=2', 'batch_size=3')) != same
 
 
-def test_how_a_run_is_kept_is_no_part_of_it(monkeypatch) -> None:
+def test_hash_does_not_know_where_weights_lie(monkeypatch) -> None:
+    def hashes() -> dict[str, str]:
+        ladder = ROOT / 'configs/ladder_coco'
+        return {name: _read_rung(ladder / f'{name}.py').config_hash for name in names}
+
+    names = ('baseline', 'distilled')
+
+    for variable, value in (('ABC_LADDER_SIZE', 'cpu'), ('ABC_LADDER_DATA', 'hituav')):
+        monkeypatch.setenv(variable, value)
+    first = hashes()
+    monkeypatch.setenv('ABC_YOLOX_NANO', '/elsewhere/yolox_nano_coco.pth')
+    monkeypatch.setenv('ABC_TEACHER', '/elsewhere/teacher.pth')
+    assert hashes() == first
+    monkeypatch.setenv('ABC_YOLOX_NANO', '/elsewhere/other.pth')
+    assert all(hashes()[name] != value for name, value in first.items())
+
+
+def test_how_a_run_is_kept_is_no_part_of_it() -> None:
     """Results that were made before runs could be resumed exactly are still those of the config."""
-    monkeypatch.setenv('ABC_LADDER_SIZE', 'cpu')
-    rung = _read_rung(ROOT / 'configs/ladder/baseline.py')
-    result = json.loads((ROOT / 'docs/measurements/ladder_cpu/baseline_seed0.json').read_text())
-    assert rung.config_hash == result['config']
+    hooks = dict(checkpoint=dict(type='WholeCheckpointHook'), resume=dict(type='ExactResumeHook'))
+    assert _of_the_experiment(hooks) == dict(checkpoint=dict(type='CheckpointHook'))
 
 
-def test_sizes(monkeypatch) -> None:
-    monkeypatch.setenv('ABC_LADDER_SIZE', '')
-    assert use_size(ROOT / 'configs/ladder', 'gpu') == 'ladder_gpu'
+def test_sizes_and_data(monkeypatch, tmp_path: Path) -> None:
+    for variable in ('ABC_LADDER_SIZE', 'ABC_LADDER_DATA'):
+        monkeypatch.setenv(variable, '')
+    ladder = ROOT / 'configs/ladder_coco'
+    assert use_variables(ladder, 'gpu', 'hituav') == 'ladder_coco_hituav_gpu'
+    assert (os.environ['ABC_LADDER_SIZE'], os.environ['ABC_LADDER_DATA']) == ('gpu', 'hituav')
+    assert use_variables(ladder, 'cpu') == 'ladder_coco_deeppcb_cpu'
     with pytest.raises(UserError, match=r'--size huge: .* has cpu, gpu'):
-        use_size(ROOT / 'configs/ladder', 'huge')
+        use_variables(ladder, 'huge')
+    with pytest.raises(UserError, match=r'--data coco: .* has deeppcb, hituav'):
+        use_variables(ladder, 'cpu', 'coco')
+    assert use_variables(tmp_path, 'any') == f'{tmp_path.name}_any'
+    with pytest.raises(UserError, match='has none to choose'):
+        use_variables(tmp_path, 'any', 'hituav')

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.comparison import compare
+from abc_mmdet.study.comparison import Row, Spread, compare
 from abc_mmdet.study.ladder import Run, Rung
+from abc_mmdet.study.plots import YARDSTICK, cost_plot
 from abc_mmdet.study.report import fill_section, write_report
 from abc_mmdet.study.result_file import packed, read_json, unpacked, write_json
 from abc_mmdet.study.run_files import RunFiles
@@ -130,6 +131,22 @@ def test_document_readme_summary_and_pictures(files: RunFiles, tmp_path: Path) -
 
     write_report('ladder_x', RUNGS, RUNS, files, document, readme)
     assert (document.read_text(), readme.read_text()) == (text, short), 'again: the same'
+
+
+def test_resolution_curve_is_the_yardstick() -> None:
+    def row(name: str, figure: float, gflops: float) -> Row:
+        figures = {'bbox_mAP_small_classes': Spread(figure, None)}
+        rung = Rung(name, Path(f'{name}.py'), name, 0, '')
+        return Row(rung, (0,), figures, {}, dict(gflops=gflops, train_ratio=1.0), {})
+
+    rows = [row('baseline', 0.2, 1.0), row('better', 0.3, 1.0), row('input_150', 0.25, 2.3)]
+    rows.append(row('input_075', 0.15, 0.6))
+    figure = cost_plot(rows)
+    (line,) = [x for x in figure.axes[1].lines if x.get_label() == YARDSTICK]
+    assert list(line.get_xdata()) == [0.6, 1.0, 2.3]
+    assert list(line.get_ydata()) == [0.15, 0.2, 0.25]
+    alone = cost_plot(rows[:2])
+    assert not [x for x in alone.axes[1].lines if x.get_label() == YARDSTICK]
 
 
 def test_section_is_added_and_broken_marks_are_named(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
     write_data(tmp_path / 'data')
     report, picture = tmp_path / 'out' / 'report.json', tmp_path / 'out' / 'sizes.png'
     result = check(
-        *('configs/ladder/train_only_p1.py', '--json', report, '--plot', picture),
+        *('configs/ladder_coco/aux_p1_p2.py', '--json', report, '--plot', picture),
         *('--cfg-options', f'data_root={tmp_path / "data"}'),
     )
     assert result.returncode == 1, result.stdout + result.stderr
@@ -83,7 +83,7 @@ def test_event_recordings(tmp_path: Path, monkeypatch, capsys) -> None:
 
 def test_a_mistake_ends_in_one_message(tmp_path: Path, monkeypatch, capsys) -> None:
     tool = str(ROOT / 'tools/analysis_tools/check_dataset.py')
-    config = str(ROOT / 'configs/ladder/baseline.py')
+    config = str(ROOT / 'configs/small/baseline_3level_hituav.py')
     for arguments, message in (
         (['--cfg-options', f'data_root={tmp_path}/gone'], 'gone/annotations/train.json does not'),
         (['--plot', 'sizes.jpg'], '--plot sizes.jpg: the file name must end in .png.'),

@@ -37,7 +37,7 @@ TRAIN_ONLY = {
         assigner=dict(type='FastSimOTAAssigner', iou_calculator=dict(type='NWDOverlaps2D'))
     ),
 }
-FINER = {  # the recipe of abc_best_100k.py
+FINER = {  # the recipe of finer_levels_100k.py
     'model.backbone.arch_ovewrite': [[64, 128, 3, True, False], [128, 256, 9, True, False]],
     'model.backbone.out_indices': [1, 2],
     'model.neck.in_channels': [16, 32],

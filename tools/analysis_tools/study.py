@@ -1,4 +1,4 @@
-"""Run the rungs of a ladder with several seeds and compare them: study.py --size cpu.
+"""Run the rungs of a ladder with several seeds and compare them: study.py --data hituav.
 
 Call it again to go on, also after it was killed; finished runs are never repeated.
 """
@@ -17,7 +17,7 @@ from abc_mmdet.apis import user_messages
 from abc_mmdet.errors import UserError
 from abc_mmdet.study.comparison import compare
 from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
-from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_size
+from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_variables
 from abc_mmdet.study.report import write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
 from abc_mmdet.study.run_queue import Outcome, RunQueue
@@ -33,8 +33,9 @@ def parse_args() -> argparse.Namespace:
         epilog=f'Exit code: 0 all done, {SOME_FAILED} all done but some runs failed, 2 mistake, '
         f'{MORE_TO_DO} there is more to do: call it again.',
     )
-    parser.add_argument('--ladder', type=Path, default=Path('configs/ladder'), metavar='DIR')
+    parser.add_argument('--ladder', type=Path, default=Path('configs/ladder_coco'), metavar='DIR')
     parser.add_argument('--size', default=default_size(), help='default here: %(default)s')
+    parser.add_argument('--data', help='one of its data sets; default: its first')
     parser.add_argument(
         '--rungs', nargs='+', default=[], metavar='NAME', help='these and the baseline; default all'
     )
@@ -131,7 +132,7 @@ def main() -> int:
     args = parse_args()
     # Reading a ladder reads dozens of configs, and MMEngine tells of each variable in each of them
     MMLogger.get_current_instance().setLevel('WARNING')
-    ladder = use_size(args.ladder, args.size)
+    ladder = use_variables(args.ladder, args.size, args.data)
     more = [args.against] if args.against and args.rungs else []
     rungs = read_ladder(args.ladder, [*args.rungs, *more])
     files = RunFiles(args.results / ladder, args.work_dir / ladder)

@@ -3,7 +3,7 @@
 # weights, in the last part the L1 loss. No mosaic: in trainings this short it loses (mosaic.py).
 _base_ = [
     '../../_base_/models/yolox_3level.py',
-    '../../_base_/datasets/{{$ABC_LADDER_DATA:hituav}}.py',
+    './data_{{$ABC_LADDER_DATA:hituav}}.py',
     '../../_base_/schedules/small.py',
     './size_{{$ABC_LADDER_SIZE:cpu}}.py',
 ]

@@ -1,0 +1,23 @@
+# YOLOX-Nano fine-tuned from COCO on HIT-UAV, small enough for a CPU: the baseline of
+# configs/ladder_coco on whole images. Three passes are enough for data like this.
+_base_ = [
+    '../_base_/models/yolox_nano_3level.py',
+    '../_base_/datasets/hituav.py',
+    '../_base_/schedules/small.py',
+]
+
+load_from = (
+    'https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.pth')
+max_iters = 800
+
+model = dict(bbox_head=dict(num_classes=len(_base_.classes)))
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR', begin=40, T_max=max_iters - 40, end=max_iters,
+        eta_min=_base_.lr * 0.02, by_epoch=False)]
+custom_hooks = [
+    dict(
+        type='EMAHook', ema_type='ExpMomentumEMA', momentum=20 / max_iters,
+        gamma=max_iters // 10, update_buffers=True, priority=49)]
