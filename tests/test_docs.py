@@ -1,4 +1,4 @@
-"""The configs shown in docs/auxiliary_task.md are configs."""
+"""The configs shown in docs/auxiliary_task.md and docs/pretrained.md are configs."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from abc_mmdet.engine import MultiTaskWeightHook
+from abc_mmdet.engine import MultiTaskWeightHook, PretrainedWeightsHook
+from abc_mmdet.own_data import NETWORKS
 from mmdet.registry import HOOKS, MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -38,3 +39,15 @@ def test_examples_build(example: str, tmp_path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) == 3
+
+
+def test_configs_of_the_page_about_pretrained_weights() -> None:
+    text = (ROOT / 'docs/pretrained.md').read_text()
+    address, options = (block for block in re.findall(r'```python\n(.*?)```', text, re.DOTALL))
+    shown: dict = {}
+    exec(address + options, shown)
+    assert shown['load_from'] == NETWORKS['s'].weights
+    hook = HOOKS.build(shown['default_hooks']['pretrained_weights'])
+    assert isinstance(hook, PretrainedWeightsHook) and hook.class_map['Vehicle'] == 'truck'
+    for tool in re.findall(r'tools/[\w/]+\.py', text):
+        assert (ROOT / tool).is_file()

@@ -58,6 +58,7 @@ class Recipe:
             in training), ``three`` (8, 16, 32, the auxiliary task on stride 8) or ``plain`` (no
             auxiliary task; also what fine-tuning keeps).
         weights: file or address that the training starts from; None for from scratch.
+        slow_backbone: whether the backbone's learning rate is a tenth of that of the rest.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
         batch, lr, max_iters: of the training.
@@ -72,6 +73,7 @@ class Recipe:
     max_area: float | None = None
     levels: str = 'plain'
     weights: str | None = None
+    slow_backbone: bool = False
     nwd: bool = False
     batch: int = 1
     lr: float = 0.0
@@ -156,6 +158,12 @@ def _explain_weights(recipe: Recipe) -> None:
         return
     matched = match_classes(recipe.classes, CocoDataset.METAINFO['classes'])
     named = ', '.join(f'{name} <- {source}' for name, source in matched.items() if source)
+    recipe.slow_backbone = any(matched.values())
+    recipe.why['slow_backbone'] = (
+        'a tenth of the learning rate for the backbone, which knows objects like these: '
+        if recipe.slow_backbone
+        else 'the same learning rate for the backbone, which has seen nothing like this: '
+    ) + 'measured in docs/results.md'
     recipe.why['weights'] = 'of a detector trained on COCO, if it is not yours. ' + (
         f'Class rows start from those of the same name ({named}); others from the mean of all'
         if named

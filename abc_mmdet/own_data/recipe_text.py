@@ -226,9 +226,17 @@ def _schedule(recipe: Recipe) -> Iterator[str]:
     # YOLOX's L1 loss in the last part
     dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),"""
     l1 = l1 if recipe.weights is not None else ''
-    yield f"""train_cfg = dict(max_iters=max_iters, val_interval={interval})
-optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))
-param_scheduler = [
+    yield f'train_cfg = dict(max_iters=max_iters, val_interval={interval})'
+    if recipe.weights is not None:
+        yield from _comment(recipe.why['slow_backbone'])
+    if recipe.slow_backbone:
+        yield """optim_wrapper = dict(
+    type='AmpOnGpuOptimWrapper',
+    optimizer=dict(lr=lr),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))"""
+    else:
+        yield "optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))"
+    yield f"""param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=warmup, by_epoch=False),
     dict(
         type='CosineAnnealingLR',

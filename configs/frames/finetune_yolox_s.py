@@ -15,7 +15,11 @@ lr = 1e-3
 model = dict(bbox_head=dict(num_classes=len(_base_.classes)))
 train_dataloader = dict(batch_size=16)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
-optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))
+optim_wrapper = dict(
+    type='AmpOnGpuOptimWrapper',
+    optimizer=dict(lr=lr),
+    # the backbone, which has seen much more than this data, learns slower: docs/results.md
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, begin=0, end=500, by_epoch=False),
     dict(

@@ -176,8 +176,10 @@ def test_fine_tuning_keeps_the_levels_of_the_weights() -> None:
     assert made.small_classes == scratch.small_classes
     assert made.max_iters == scratch.max_iters / 2 and made.lr == scratch.lr / 2
     assert '(Persons <- person); others from the mean' in made.why['weights']
+    assert made.slow_backbone and not scratch.slow_backbone
     unknown = recipe(data_set({'spur': [10.0] * 50}), weights='yolox_s.pth')
     assert 'No class has a counterpart' in unknown.why['weights']
+    assert not unknown.slow_backbone
 
 
 @pytest.mark.parametrize('network', NETWORKS)
