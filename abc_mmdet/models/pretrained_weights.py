@@ -37,6 +37,7 @@ class Transfer:
         classes: for each class the one whose rows it took, or None; empty if there are no layers
             with a row per class.
         strides: of the levels in the file and in the new detector.
+        rows_as_they_are: the file does not name its classes, and has as many.
     """
 
     state: dict[str, Tensor]
@@ -45,6 +46,7 @@ class Transfer:
     unused: list[str] = field(default_factory=list)
     classes: dict[str, str | None] = field(default_factory=dict)
     strides: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
+    rows_as_they_are: bool = False
 
     def share(self, part: str = '') -> float:
         """Which share of the weights of a part (``backbone``) was taken over; nan without any."""
@@ -67,6 +69,8 @@ class Transfer:
         old, now = self.strides
         if old != now and old:
             lines.append(f'levels: strides {_listed(old)} -> {_listed(now)}')
+        if self.rows_as_they_are:
+            lines.append('classes: rows as they are in the file, which does not name them')
         by_name = [f'{name} <- {source}' for name, source in self.classes.items() if source]
         mean = [name for name, source in self.classes.items() if not source]
         if by_name:
@@ -108,10 +112,10 @@ def transfer(
     Args:
         pretrained: tensors with MMDetection's names (:func:`tensors_of`).
         model: the new detector, with initial weights.
-        main: of its main head; without class names, class layers are taken over where they have
-            the same number of rows.
+        main: of its main head.
         aux: of its auxiliary head, which starts as the pretrained head where it is built alike.
-        pretrained_classes: those of the pretrained detector.
+        pretrained_classes: those of the pretrained detector; where they are not known, class layers
+            of the same number of rows are taken as they are.
         class_map: see :func:`match_classes`.
 
     Raises:
@@ -123,7 +127,10 @@ def transfer(
     rows = _class_rows(theirs, pretrained, pretrained_classes)
     result = Transfer({}, strides=(old_strides, list(main.strides)))
     if rows and main.classes is not None:
-        result.classes = match_classes(main.classes, rows, class_map)
+        if pretrained_classes is None and len(rows) == len(main.classes) and not class_map:
+            result.rows_as_they_are = True  # most likely the same classes
+        else:
+            result.classes = match_classes(main.classes, rows, class_map)
     meaning_of = meanings(own, main.strides, aux.strides if aux else ())
     found: dict[str, Tensor | None] = {}
     for name, meaning in meaning_of.items():

@@ -104,6 +104,14 @@ def test_rows_without_names_all_start_from_the_mean() -> None:
     assert torch.equal(new[0], new[1])
 
 
+def test_as_many_rows_without_names_stay_as_they_are() -> None:
+    source, model = nano(3), nano(3)
+    result = fitted(source, model, pretrained_classes=None)
+    assert not result.new and not result.classes
+    assert 'rows as they are in the file' in result.table()
+    assert all(torch.equal(a, b) for a, b in zip(outputs(source), outputs(model), strict=True))
+
+
 def test_a_head_of_four_levels_takes_each_level_by_its_stride() -> None:
     """An index would put the head of stride 8 on stride 4, and so on."""
     source = nano()
