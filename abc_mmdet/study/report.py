@@ -62,13 +62,18 @@ def write_report(
 
 
 def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dict[str, str]:
-    """Names and descriptions of the pictures that could be drawn, of rungs with several seeds."""
-    rows = repeated(rows)
-    rungs = {row.rung for row in rows}
+    """Names and descriptions of the pictures that could be drawn.
+
+    They show rungs with several seeds, and the resolution curve whatever it has.
+    """
+    yardstick = [row for row in rows if row.rung.name.startswith(plots.LARGER_INPUT)]
+    several = repeated(rows)
+    with_yardstick = [*several, *(row for row in yardstick if row not in several)]
+    rungs = {row.rung for row in several}
     results = {run: result for run, result in results.items() if run.rung in rungs}
     conflicts = plots.logged_names(results, 'conflict')
     wanted = {
-        'cost.png': ('Accuracy against cost', plots.cost_plot(rows)),
+        'cost.png': ('Accuracy against cost', plots.cost_plot(with_yardstick)),
         'losses.png': ('Main losses', plots.curve_plot(results, MAIN_LOSSES)),
         'conflicts.png': ('Conflict of the tasks', plots.curve_plot(results, conflicts)),
     }
