@@ -224,12 +224,17 @@ def test_hooks_can_be_left_out_or_named_in_a_config() -> None:
         custom_hooks=[dict(type='EMAHook')],
     )
     add_standard_hooks(config)
+    weights = dict(type='PretrainedWeightsHook')
     assert config.default_hooks == dict(
-        finite_loss=None, mean_loss=dict(type='MeanLossHook', priority=5)
+        finite_loss=None,
+        mean_loss=dict(type='MeanLossHook', priority=5),
+        pretrained_weights=weights,
     )
     config = ConfigDict(custom_hooks=[dict(type='FiniteLossHook', max_skipped=3)])
     add_standard_hooks(config)
-    assert config.default_hooks == dict(mean_loss=dict(type='MeanLossHook'))
+    assert config.default_hooks == dict(
+        mean_loss=dict(type='MeanLossHook'), pretrained_weights=weights
+    )
 
 
 def test_a_negative_number_is_refused(tmp_path) -> None:

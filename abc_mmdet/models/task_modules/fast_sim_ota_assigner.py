@@ -41,6 +41,8 @@ class FastSimOTAAssigner(SimOTAAssigner):
     Args: those of ``SimOTAAssigner``. Only the default ``iou_calculator`` is accelerated.
     """
 
+    _least: Tensor | int = 1
+
     @torch.no_grad()
     def assign(
         self,
@@ -80,8 +82,9 @@ class FastSimOTAAssigner(SimOTAAssigner):
         cost = torch.log(ious + EPS).mul_(-self.iou_weight)
         cost = _add_in_place(cost, self.class_cost(pred_instances.scores[valid], gt_labels))
         cost = _add_in_place(torch.where(in_boxes_and_centers, 0.0, INF), cost)
-        least = self.least_positives(gt_bboxes)
-        matched_ious, matched_gts = self.dynamic_k_matching(cost, ious, num_gt, valid_mask, least)
+        # Not an argument: dynamic_k_matching has MMDetection's signature
+        self._least = self.least_positives(gt_bboxes)
+        matched_ious, matched_gts = self.dynamic_k_matching(cost, ious, num_gt, valid_mask)
 
         # masked_scatter_ rather than a boolean index, which synchronises with the device
         gt_inds = valid.new_zeros(num_priors).masked_scatter_(valid_mask, matched_gts + 1)
@@ -165,12 +168,7 @@ class FastSimOTAAssigner(SimOTAAssigner):
         return valid_mask, in_boxes.logical_and_(in_centers).gather(1, valid).t()
 
     def dynamic_k_matching(
-        self,
-        cost: Tensor,
-        pairwise_ious: Tensor,
-        num_gt: int,
-        valid_mask: Tensor,
-        least: Tensor | int = 1,
+        self, cost: Tensor, pairwise_ious: Tensor, num_gt: int, valid_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Give each box its dynamic k cheapest priors, then each prior its cheapest box.
 
@@ -181,7 +179,7 @@ class FastSimOTAAssigner(SimOTAAssigner):
         topk_ious, _ = torch.topk(pairwise_ious, candidate_topk, dim=0)
         # IoUs of predictions that are no numbers may add up to anything
         dynamic_ks = topk_ious.sum(0).int()
-        dynamic_ks = torch.clamp(torch.clamp(dynamic_ks, min=least), max=candidate_topk)
+        dynamic_ks = torch.clamp(torch.clamp(dynamic_ks, min=self._least), max=candidate_topk)
 
         # which of several equal costs topk returns depends on k, so a call has one k only
         cost_by_gt = cost.t()
