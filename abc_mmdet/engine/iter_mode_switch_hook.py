@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
@@ -69,18 +70,11 @@ class IterModeSwitchHook(Hook):
                 f'train_dataloader.dataset is a {type(loader.dataset).__name__}. Give '
                 'skip_type_keys=() for the L1 loss alone.'
             )
-        samples.skip_from(
-            (runner.max_iters - self.num_last_iters) * self._samples_per_iter(loader),
-            self.skip_type_keys,
-        )
+        samples_per_iter = loader.batch_sampler.batch_size * get_world_size()
+        first = (runner.max_iters - self.num_last_iters) * samples_per_iter
+        samples.skip_from(first, self.skip_type_keys)
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         if self.use_l1:
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             model.bbox_head.use_l1 = runner.iter >= runner.max_iters - self.num_last_iters
-
-    @staticmethod
-    def _samples_per_iter(loader: Any) -> int:
-        from mmengine.dist import get_world_size
-
-        return loader.batch_sampler.batch_size * get_world_size()

@@ -12,6 +12,7 @@ from torch import nn
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.models.dense_heads.abc_head import head_strides
 from abc_mmdet.models.pretrained_weights import HeadLayout, check_fits, transfer
 from abc_mmdet.models.yolox_names import tensors_of
 from mmdet.datasets import CocoDataset
@@ -90,9 +91,7 @@ def head_layouts(
 
 def _strides(head: Any) -> list[int]:
     """Strides of a head's levels; none for a head without a prior generator."""
-    generator = getattr(head, 'prior_generator', None)
-    strides = getattr(generator, 'strides', ())
-    return [s if isinstance(s, int) else s[0] for s in strides]
+    return head_strides(head) if hasattr(head, 'prior_generator') else []
 
 
 def pretrained_classes(meta: Any, tensors: Mapping[str, Any]) -> Sequence[str] | None:

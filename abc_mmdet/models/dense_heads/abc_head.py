@@ -87,7 +87,7 @@ class ABCHead(BaseModule):
         self.multi_task_loss = MODELS.build(multi_task_loss)
         self.register_buffer('label_table', self.small_classes.label_table(), persistent=False)
 
-        main, aux = _strides(self.main_head), _strides(self.aux_head)
+        main, aux = head_strides(self.main_head), head_strides(self.aux_head)
         self.pyramid_strides = sorted({*main, *aux})
         if self.pyramid_strides[-len(main) :] != main:
             raise UserError(
@@ -161,7 +161,7 @@ class ABCHead(BaseModule):
         return self.main_head(self._main_levels(x))
 
     def _main_levels(self, x: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        strides = _strides(self.main_head)
+        strides = head_strides(self.main_head)
         if len(x) < len(strides):
             raise UserError(
                 f'main_head has strides {strides}, but the pyramid gives {len(x)} levels: give '
@@ -173,7 +173,7 @@ class ABCHead(BaseModule):
         return len(x) < len(self.pyramid_strides)
 
     def _aux_levels(self, x: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        strides = _strides(self.aux_head)
+        strides = head_strides(self.aux_head)
         if self._aux_levels_missing(x):
             raise UserError(
                 f'aux_head needs strides {strides}: the pyramid should have levels at '
@@ -199,6 +199,6 @@ def _build_head(config: ConfigType, names: Sequence[str], field: str) -> BaseMod
     return MODELS.build({**config, 'num_classes': num_classes})
 
 
-def _strides(head: BaseModule) -> list[int]:
+def head_strides(head: BaseModule) -> list[int]:
     """Strides of a head's levels in pixels, from its prior generator (one or two numbers each)."""
     return [s if isinstance(s, int) else s[0] for s in head.prior_generator.strides]

@@ -13,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.dense_heads.abc_head import head_strides
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.models.detectors import YOLOX
 from mmdet.registry import MODELS
@@ -127,7 +128,7 @@ def build_teacher(config: str, checkpoint: str | None) -> Any:
 
 def strides(detector: Any) -> list[int]:
     """Strides of the main head's levels."""
-    return [s if isinstance(s, int) else s[0] for s in detector.bbox_head.prior_generator.strides]
+    return head_strides(detector.bbox_head)
 
 
 class _FirstLayers:

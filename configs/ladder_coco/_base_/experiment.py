@@ -1,6 +1,6 @@
 # Data, schedule and weights of all variants: data set by ABC_LADDER_DATA, size by ABC_LADDER_SIZE.
 # Crops of images at 0.8 to 1.25 times their size, flips, changed brightness and contrast, averaged
-# weights, in the last part the L1 loss. No mosaic: in trainings this short it loses (mosaic.py).
+# weights, in the last part the L1 loss. No mosaic, which loses on DeepPCB (mosaic.py).
 _base_ = [
     '../../_base_/models/yolox_3level.py',
     './data_{{$ABC_LADDER_DATA:hituav}}.py',
