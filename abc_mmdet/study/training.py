@@ -69,6 +69,9 @@ def training_config(config: Config, seed: int, folder: Path) -> Config:
     hooks.checkpoint.type = 'PausableCheckpointHook'
     hooks.checkpoint.max_keep_ckpts = 2  # one is whole while the other is being written
     hooks.pop('visualization', None)
+    # By its own name a run gets a visualizer, and with it a log, of its own, whatever else this
+    # process has trained or drawn: MMEngine has one instance a name.
+    config.get('visualizer', {}).pop('name', None)
     config.log_processor = dict(
         config.log_processor,
         window_size=every,

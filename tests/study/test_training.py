@@ -1,5 +1,6 @@
 """Training and judging of one run, in this process."""
 
+import copy
 import os
 import signal
 from pathlib import Path
@@ -19,7 +20,7 @@ from abc_mmdet.study.judgement import judge
 from abc_mmdet.study.run_hooks import Paused
 from abc_mmdet.study.training import train
 from abc_mmdet.study.weighted_ap import HEADLINE
-from mmdet.registry import HOOKS, MODELS
+from mmdet.registry import HOOKS, MODELS, VISUALIZERS
 
 
 @HOOKS.register_module()
@@ -38,6 +39,7 @@ class PauseAtHook(Hook):
 def trained(tiny_ladder: Path, tmp_path_factory) -> tuple[Path, Path, list[str]]:
     """A run that was paused and finished: its folder, weights, and files while it was paused."""
     config = load_experiment(str(tiny_ladder / 'abc.py'))
+    VISUALIZERS.build(copy.deepcopy(config.visualizer))  # that logs nowhere, and is not that of the run
     config.default_hooks.checkpoint.interval = 4
     folder = tmp_path_factory.mktemp('run')
     former = signal.getsignal(signal.SIGTERM)
