@@ -11,7 +11,7 @@ from .events import (
 )
 from .load_image_once import LoadImageOnce
 from .samplers import SmallObjectSampler
-from .transforms import SmallObjectCopyPaste, SmallObjectSlice
+from .transforms import RandomTranspose, SmallObjectCopyPaste, SmallObjectSlice
 
 __all__ = [
     'EventSequenceDataset',
@@ -19,6 +19,7 @@ __all__ = [
     'LoadImageOnce',
     'PackClipInputs',
     'RandomFlipClip',
+    'RandomTranspose',
     'RandomZoomClip',
     'RecordingSampler',
     'SmallObjectCopyPaste',

@@ -39,7 +39,9 @@ class PauseAtHook(Hook):
 def trained(tiny_ladder: Path, tmp_path_factory) -> tuple[Path, Path, list[str]]:
     """A run that was paused and finished: its folder, weights, and files while it was paused."""
     config = load_experiment(str(tiny_ladder / 'abc.py'))
-    VISUALIZERS.build(copy.deepcopy(config.visualizer))  # that logs nowhere, and is not that of the run
+    VISUALIZERS.build(
+        copy.deepcopy(config.visualizer)
+    )  # that logs nowhere, and is not that of the run
     config.default_hooks.checkpoint.interval = 4
     folder = tmp_path_factory.mktemp('run')
     former = signal.getsignal(signal.SIGTERM)
