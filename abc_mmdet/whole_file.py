@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,23 @@ from pathlib import Path
 from abc_mmdet.errors import UserError
 
 _PARTIAL = '.partial'
+_LONGEST_NAME = 255
+"""Bytes, on every file system in common use."""
+
+
+def partial_path(path: Path, suffix: str = '') -> Path:
+    """Where a file is written before it gets its name: hidden, beside it.
+
+    A name that is too long with what is added to it becomes its hash: the file itself may have it.
+
+    Args:
+        path: of the file that is to be.
+        suffix: what the name has to end in, for programs that look at it.
+    """
+    name = f'.{path.name}{_PARTIAL}{suffix}'
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f'.{hashlib.sha256(os.fsencode(path.name)).hexdigest()}{_PARTIAL}{suffix}'
+    return path.with_name(name)
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -20,7 +38,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: the place cannot be written to. Nothing is left behind.
     """
-    partial = path.with_name(f'.{path.name}{_PARTIAL}')
+    partial = partial_path(path)
     try:
         with partial.open('wb') as file:
             file.write(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from abc_mmdet.apis.detection_files import DetectionFiles
+from abc_mmdet.apis.detections import Detections
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_file import read_picture
-from abc_mmdet.apis.picture_sources import PICTURES, Film, Source
+from abc_mmdet.apis.picture_sources import WRITABLE, Film, Source
+from abc_mmdet.datasets.hdf5_writing import NO_ROOM
 from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import PictureSink
 
@@ -24,12 +27,30 @@ class Outcome:
 
     Attributes:
         pictures, detections: how many are in the lists, those of films included.
-        failures: one message per file that could not be read.
+        best_score: of all that was detected, listed or not; 0 if nothing was.
+        failures: one message per file that was not done, or not to its end.
     """
 
     pictures: int = 0
     detections: int = 0
+    best_score: float = 0.0
     failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def naming(self, source: Source) -> Iterator[None]:
+        """What goes wrong inside is said of this file, and the others are done all the same.
+
+        A full disk is no fault of a file, and stops.
+        """
+        try:
+            yield
+        except Exception as error:
+            if getattr(error.__cause__ or error, 'errno', None) in NO_ROOM:
+                raise
+            text = str(error)
+            if not isinstance(error, UserError):
+                text = f'{type(error).__name__}: {text.strip().partition(chr(10))[0]}'
+            self.failures.append(text if source.shown in text else f'{source.shown}: {text}')
 
 
 def detect_files(
@@ -42,7 +63,8 @@ def detect_files(
     """Draw what is found in pictures and films, and list it (:class:`DetectionFiles`).
 
     Drawn pictures lie below ``out/pictures`` under their own names, films there as ``.mp4``. A
-    file that cannot be read is left out; so every file that is there is whole.
+    file that cannot be read, detected in or drawn is left out, and of a film that is cut off there
+    is what could be read. The lists are written now and then, and when it ends, however it ends.
 
     Args:
         detector: from pictures to detections.
@@ -54,6 +76,24 @@ def detect_files(
     Raises:
         UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
     """
+    _check_places(sources, out)
+    run = _Run(detector, out, score_thr, DetectionFiles(out, detector.classes), advance)
+    try:
+        for is_film, batch in _batches(sources, detector.batch_size):
+            if is_film:
+                run.film(batch[0])
+            else:
+                run.pictures(batch)
+                advance(len(batch))
+            run.files.write_now_and_then()
+    finally:
+        run.files.write()
+    outcome = run.outcome
+    outcome.pictures, outcome.detections = len(run.files.images), len(run.files.annotations)
+    return outcome
+
+
+def _check_places(sources: Sequence[Source], out: Path) -> None:
     originals = {source.path.resolve() for source in sources}
     for source in sources:
         if _drawn(out, source).resolve() in originals:
@@ -61,32 +101,66 @@ def detect_files(
                 f'{_drawn(out, source)} is one of the inputs, and {source.path} drawn would '
                 'replace it: choose another folder for the results.'
             )
-    files = DetectionFiles(out, detector.classes)
-    outcome = Outcome()
-    for is_film, batch in _batches(sources, detector.batch_size):
-        if is_film:
-            try:
-                film = Film(batch[0].path)
-            except UserError as error:
-                outcome.failures.append(str(error))
-                advance(1)
-                continue
-            _detect_film(detector, batch[0], film, out, score_thr, files, advance)
-            continue
+
+
+@dataclass
+class _Run:
+    """What pictures and films have in common."""
+
+    detector: PictureDetector
+    out: Path
+    score_thr: float
+    files: DetectionFiles
+    advance: Callable[[int], Any]
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def pictures(self, sources: list[Source]) -> None:
         read: list[tuple[Source, np.ndarray]] = []
-        for source in batch:
-            try:
+        for source in sources:
+            with self.outcome.naming(source):
+                source.check_name()
                 read.append((source, read_picture(source.path)))
-            except UserError as error:
-                outcome.failures.append(str(error))
-        found = detector([picture for _, picture in read])
+        try:
+            found = self.detector([picture for _, picture in read])
+        except Exception:  # of one of them; each by itself tells of which
+            for source, picture in read:
+                with self.outcome.naming(source):
+                    self._keep(source, self.detector(picture))
+            return
         for (source, _), each in zip(read, found, strict=True):
-            each.save(_drawn(out, source), score_thr)
-            files.add(source.name, each.above(score_thr))
-        advance(len(batch))
-    files.write()
-    outcome.pictures, outcome.detections = len(files.images), len(files.annotations)
-    return outcome
+            with self.outcome.naming(source):
+                self._keep(source, each)
+
+    def _keep(self, source: Source, found: Detections) -> None:
+        found.save(_drawn(self.out, source), self.score_thr)
+        self._list(source.name, found)
+
+    def _list(self, name: str, found: Detections, **fields: Any) -> None:
+        self.files.add(name, found.above(self.score_thr), **fields)
+        self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
+
+    def film(self, source: Source) -> None:
+        film = None
+        with self.outcome.naming(source):
+            source.check_name()
+            film = Film(source.path)
+        if film is None:
+            self.advance(1)
+            return
+        path, number, pictures = PurePosixPath(source.name), 0, iter(film)
+        drawn = _drawn(self.out, source)
+        naming = self.outcome.naming
+        # What goes wrong inside is named inside, so that the film is closed with what was done
+        with naming(source), PictureSink(drawn, film.fps) as sink, naming(source):
+            while batch := list(islice(pictures, self.detector.batch_size)):
+                for found in self.detector(batch):
+                    name = path / f'{number:06d}.jpg'
+                    sink.add(name.name, found.draw(self.score_thr))
+                    self._list(str(name), found, film=source.name, number=number)
+                    number += 1
+                self.advance(len(batch))
+                self.files.write_now_and_then()
+            film.check_end()
 
 
 def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[Source]]]:
@@ -104,31 +178,10 @@ def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[
         yield False, batch
 
 
-def _detect_film(
-    detector: PictureDetector,
-    source: Source,
-    film: Film,
-    out: Path,
-    score_thr: float,
-    files: DetectionFiles,
-    advance: Callable[[int], Any],
-) -> None:
-    path = PurePosixPath(source.name)
-    pictures, number = iter(film), 0
-    with PictureSink(_drawn(out, source), film.fps) as sink:
-        while batch := list(islice(pictures, detector.batch_size)):
-            for found in detector(batch):
-                name = path / f'{number:06d}.jpg'
-                sink.add(name.name, found.draw(score_thr))
-                files.add(str(name), found.above(score_thr), film=source.name, number=number)
-                number += 1
-            advance(len(batch))
-
-
 def _drawn(out: Path, source: Source) -> Path:
-    """Where it is drawn: with another suffix where OpenCV reads this one but may not write it."""
+    """Where it is drawn: with another suffix where OpenCV may not write such a file, in colour."""
     if source.is_film:
         suffix = '' if source.name.endswith('.mp4') else '.mp4'
         return out / 'pictures' / f'{source.name}{suffix}'
-    is_writable = PurePosixPath(source.name).suffix.lower() in PICTURES
+    is_writable = PurePosixPath(source.name).suffix.lower() in WRITABLE
     return out / 'pictures' / (source.name if is_writable else f'{source.name}.jpg')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 from abc_mmdet.apis.detections import Detections
 from abc_mmdet.whole_file import write_whole
 
+FILES = ('detections.json', 'detections.csv')
+_LEAST_PAUSE, _SHARE = 5.0, 0.05
+"""Seconds between two writings, and the share of the time that they may take."""
+
 
 class DetectionFiles:
-    """Collects detections and writes them when all are there.
+    """Collects detections and writes them as they come; both files are whole at any time.
 
     ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
     ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
@@ -31,6 +36,7 @@ class DetectionFiles:
         self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
+        self._next_time = 0.0
 
     def add(self, file_name: str, found: Detections, **fields: Any) -> None:
         """Append a picture; ``fields`` are added to its entry."""
@@ -52,6 +58,14 @@ class DetectionFiles:
                 )
             )
 
+    def write_now_and_then(self) -> None:
+        """:meth:`write` at once the first time, and later if that was a while ago."""
+        begin = time.monotonic()
+        if begin >= self._next_time:
+            self.write()
+            end = time.monotonic()
+            self._next_time = end + max(_LEAST_PAUSE, (end - begin) / _SHARE)
+
     def write(self) -> None:
         """Write ``detections.json`` and ``detections.csv``.
 
@@ -59,7 +73,7 @@ class DetectionFiles:
             UserError: the folder cannot be written to.
         """
         content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
-        write_whole(self.folder / 'detections.json', json.dumps(content).encode())
+        write_whole(self.folder / FILES[0], json.dumps(content).encode())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         writer.writerow(['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2'])
@@ -74,4 +88,4 @@ class DetectionFiles:
                     *corners,
                 ]
             )
-        write_whole(self.folder / 'detections.csv', text.getvalue().encode())
+        write_whole(self.folder / FILES[1], text.getvalue().encode())

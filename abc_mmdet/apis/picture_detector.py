@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, overload
 
+import cv2
 import numpy as np
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
@@ -15,6 +16,7 @@ from mmengine.structures import InstanceData
 
 from abc_mmdet.apis.detections import Detections
 from abc_mmdet.apis.picture_file import as_picture, read_picture
+from abc_mmdet.errors import UserError
 
 Picture = str | Path | np.ndarray
 
@@ -62,10 +64,7 @@ class PictureDetector(ABC):
     def _detect(self, batch: list[Picture]) -> Iterator[Detections]:
         sources = [as_picture(p) if isinstance(p, np.ndarray) else Path(p) for p in batch]
         arrays = [s if isinstance(s, np.ndarray) else read_picture(s) for s in sources]
-        inputs = [
-            self._pipeline(dict(img=a, img_id=i, img_path=None, scale_factor=(1.0, 1.0)))
-            for i, a in enumerate(arrays)
-        ]
+        inputs = [self._prepare(a, i) for i, a in enumerate(arrays)]
         found: list[InstanceData] = []
         for _, alike in groupby(inputs, key=lambda packed: packed['inputs'].shape):
             found += self._predict(pseudo_collate(list(alike)))
@@ -80,6 +79,18 @@ class PictureDetector(ABC):
                 size=(array.shape[1], array.shape[0]),
                 source=source,
             )
+
+    def _prepare(self, picture: np.ndarray, number: int) -> dict[str, Any]:
+        try:
+            return self._pipeline(
+                dict(img=picture, img_id=number, img_path=None, scale_factor=(1.0, 1.0))
+            )
+        except (cv2.error, MemoryError) as error:
+            height, width = picture.shape[:2]
+            raise UserError(
+                f'a picture of {width} x {height} pixels cannot be brought to the size of the '
+                f"network's input, nothing or too much of it would be left ({str(error).strip()})"
+            ) from error
 
     @abstractmethod
     def _predict(self, batch: dict[str, Any]) -> list[InstanceData]:

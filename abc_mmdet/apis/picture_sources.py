@@ -14,6 +14,7 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.jp2', '.pgm', '.ppm')
+WRITABLE = tuple(suffix for suffix in PICTURES if suffix not in ('.pgm', '.jp2'))
 FILMS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 
 
@@ -32,6 +33,22 @@ class Source:
     @property
     def is_film(self) -> bool:
         return self.path.suffix.lower() in FILMS
+
+    @property
+    def shown(self) -> str:
+        """The file as it can be printed; not every name is UTF-8."""
+        return os.fsencode(self.path).decode(errors='backslashreplace')
+
+    def check_name(self) -> None:
+        """Refuse what could not be listed.
+
+        Raises:
+            UserError: the name is not UTF-8, the only encoding of JSON.
+        """
+        if self.shown != str(self.path):
+            raise UserError(
+                f'{self.shown}: the name is not UTF-8, so it cannot be listed; rename the file'
+            )
 
 
 def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[Source]:
@@ -96,34 +113,65 @@ def _free_name(name: PurePosixPath, taken: set[str]) -> str:
     return str(free)
 
 
+_COUNTED = ('.mp4', '.m4v', '.mov', '.avi')
+"""Films that say how many pictures they hold; others say how long they are, sound included."""
+
+_SILENCE = 1.0
+"""Seconds that the sound of a film may go on after its last picture."""
+
+
 class Film:
     """The pictures of a film, in order.
+
+    Attributes:
+        fps: pictures per second.
+        number: how many it says it holds; 0 if it does not say.
 
     Raises:
         UserError: OpenCV cannot read it.
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._capture = cv2.VideoCapture(str(path))
         # Some containers open and hold nothing
         is_read, self._first = self._capture.read()
         if not is_read:
             raise UserError(f'{path} is no film that OpenCV can read')
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
+        self.number = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        self._count, self._seconds = 0, 0.0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         picture = self._first
         while picture is not None:
+            self._count += 1
+            self._seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             yield picture
             _, picture = self._capture.read()
         self._capture.release()
+
+    def check_end(self) -> None:
+        """Compare what was read with what should be there.
+
+        Raises:
+            UserError: the film is cut off, or damaged.
+        """
+        is_counted = self.path.suffix.lower() in _COUNTED
+        rest = (self.number - 1) / self.fps - self._seconds
+        if self._count < self.number and (is_counted or rest > _SILENCE):
+            raise UserError(
+                f'{self.path} is cut off or damaged: {self._count} of its {self.number} pictures '
+                'could be read, and the results have those'
+            )
 
 
 def number_of_pictures(source: Source) -> int:
     """1, or how many a film says it holds."""
     if not source.is_film:
         return 1
-    capture = cv2.VideoCapture(str(source.path))
-    number = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    return max(number, 1)
+    try:
+        source.check_name()
+        return max(Film(source.path).number, 1)
+    except UserError:
+        return 1

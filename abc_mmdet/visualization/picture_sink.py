@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import partial_path
 
 
 class PictureSink:
@@ -26,7 +27,7 @@ class PictureSink:
         self.out, self.fps, self.count = out, fps, 0
         self.is_film = out.suffix.lower() == '.mp4'
         self._film: cv2.VideoWriter | None = None
-        self._partial = out.with_name(f'.{out.stem}.partial.mp4')
+        self._partial = partial_path(out, '.mp4')
 
     def __enter__(self) -> PictureSink:
         return self
@@ -64,7 +65,10 @@ class PictureSink:
     ) -> None:
         if self._film is not None:
             self._film.release()
-            if kind is None:
-                os.replace(self._partial, self.out)
-            else:
+            try:
+                if kind is None:
+                    os.replace(self._partial, self.out)
+            except OSError as problem:
+                raise UserError(f'cannot write {self.out}: {problem.strerror}') from problem
+            finally:
                 self._partial.unlink(missing_ok=True)

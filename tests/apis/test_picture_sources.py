@@ -64,6 +64,27 @@ def test_films(tmp_path: Path) -> None:
     film = Film(path)
     assert film.fps == 5
     assert [round(picture.mean(), -1) for picture in film] == [10, 100, 200]
+    film.check_end()
     (tmp_path / 'cut.mp4').write_bytes(b'0' * 100)
     with pytest.raises(UserError, match=r'cut.mp4 is no film'):
         Film(tmp_path / 'cut.mp4')
+
+
+@pytest.mark.parametrize('suffix', ['avi', 'mkv'])
+@pytest.mark.parametrize('share', [1, 0.5])
+def test_a_film_knows_whether_it_is_whole(suffix: str, share: float, tmp_path: Path) -> None:
+    path = tmp_path / f'film.{suffix}'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (32, 24))
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    for i in range(24):
+        writer.write(np.roll(noise, i, axis=1))
+    writer.release()
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    film = Film(path)
+    count = len(list(film))
+    if share == 1:
+        film.check_end()
+        assert count == 24
+    else:
+        with pytest.raises(UserError, match=f'{count} of its 24 pictures could be read'):
+            film.check_end()

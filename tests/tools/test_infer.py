@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import runpy
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +158,7 @@ def test_fifty_megapixels(infer: Callable[..., int], model, tmp_path: Path) -> N
         ([], 'Give CONFIG, CHECKPOINT and at least one INPUT'),
         (['a.jpg', '--merge', 'wbf'], '--merge is of slices'),
         (['a.jpg', '--slice', '64x64', '--overlap', '2'], 'overlap=2.0: give'),
+        (['a.jpg', '--device', 'meta'], 'device meta cannot be used'),
         (['a.jpg', '--batch', '0'], '--batch 0: give a number from 1 on'),
         (['a.jpg', '--onnx', 'a.onnx', '--slice', '64x64'], '--slice and --cfg-options need'),
     ],
@@ -200,3 +203,66 @@ def test_a_place_that_cannot_be_written_to(
     (tmp_path / 'out').touch()
     assert infer(*model, folder / 'colour.jpg', '--out', tmp_path / 'out') == 2
     assert 'cannot write' in capfd.readouterr().err
+
+
+def write_film(path: Path, codec: str = 'MJPG') -> None:
+    """24 pictures, which have to be told from one another to be found."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (96, 64))
+    for i in range(24):
+        writer.write(np.roll(noise, 8 * i, axis=1))
+    writer.release()
+
+
+def test_an_odd_file_costs_no_other_its_results(
+    infer: Callable[..., int], model, folder: Path, tmp_path: Path, capfd
+) -> None:
+    inputs, out = tmp_path / 'in', tmp_path / 'out'
+    inputs.mkdir()
+    content = (folder / 'colour.jpg').read_bytes()
+    whole = ['a.jpg', 'm.jpg', f'{"n" * 245}.jpg', 'z.jpg']
+    for name in (*whole, os.fsdecode(b'caf\xe9.jpg')):
+        (inputs / name).write_bytes(content)
+    (inputs / f'{"o" * 245}.pgm').write_bytes(content)  # OpenCV writes no colours to such
+    cv2.imwrite(str(inputs / 'b.png'), np.zeros((5000, 1, 3), np.uint8))
+    cv2.imwrite(str(inputs / 'c.png'), np.zeros((1, 5000, 3), np.uint8))
+    write_film(tmp_path / 'film.avi')
+    film = (tmp_path / 'film.avi').read_bytes()
+    (inputs / 'film.avi').write_bytes(film[: len(film) // 2])
+    (inputs / f'{"v" * 250}.avi').write_bytes(film)  # .mp4 does not fit behind it
+    assert infer(*model, inputs, '--out', out, '--score-thr=0.2', '--batch=4') == 1
+    said = capfd.readouterr().err
+    for problem in (
+        'b.png: a picture of 1 x 5000 pixels cannot be brought to the size of',
+        'c.png: a picture of 5000 x 1 pixels cannot be brought to the size of',
+        'caf\\xe9.jpg: the name is not UTF-8',
+        'film.avi is cut off or damaged: 12 of its 24 pictures could be read',
+        'v.avi: cannot write',
+    ):
+        assert problem in said
+    assert 'Traceback' not in said
+    images = json.loads((out / 'detections.json').read_text())['images']
+    names = [image['file_name'] for image in images]
+    alone = [name for name in names if '/' not in name]
+    assert alone == [*whole[:3], f'{"o" * 245}.pgm', 'z.jpg']
+    of_film = [name for name in names if name.startswith('film')]
+    assert of_film == [f'film.avi/{i:06d}.jpg' for i in range(12)]
+    drawn = cv2.VideoCapture(str(out / 'pictures' / 'film.avi.mp4'))
+    assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 12
+    assert all((out / 'pictures' / name).is_file() for name in whole)
+    assert not list(out.rglob('.*')), 'nothing is left half written'
+
+
+def test_results_are_written_as_they_come(model, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    for i in range(400):
+        cv2.imwrite(str(tmp_path / f'{i:03d}.jpg'), np.zeros((64, 64, 3), np.uint8))
+    run = subprocess.Popen(
+        [sys.executable, TOOL, *model, tmp_path, '--out', out], stderr=subprocess.DEVNULL
+    )
+    while not (out / 'detections.csv').exists():
+        assert run.poll() is None
+        time.sleep(0.01)
+    run.kill()
+    assert run.wait() != 0
+    assert json.loads((out / 'detections.json').read_text())['images']
