@@ -18,6 +18,9 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.detect_files import detect_files
+from abc_mmdet.apis.detection_files import FILES
+from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.picture_detector import PictureDetector
 from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
 from abc_mmdet.checkpoint_loading import add_trust_option
@@ -36,10 +39,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', required=True, type=Path, help='folder of the results')
     parser.add_argument('--onnx', help='model of export_onnx.py, in place of CONFIG and CHECKPOINT')
     parser.add_argument(
-        '--score-thr', type=float, default=0.3, help='lowest score to draw and list; default 0.3'
+        '--score-thr',
+        type=real_number,
+        default=0.3,
+        help='lowest score to draw and list; default 0.3',
     )
     parser.add_argument(
-        '--batch', type=int, default=1, help='images of one size that run together; default 1'
+        '--batch',
+        type=whole_number,
+        default=1,
+        help='images of one size that run together; default 1',
     )
     parser.add_argument('--device', help='such as cpu or cuda:0; default: a GPU if there is one')
     parser.add_argument(
@@ -72,6 +81,10 @@ def build_detector(args: argparse.Namespace) -> PictureDetector:
 def main() -> int:
     args = parse_args()
     warnings.filterwarnings('ignore', message='torch.meshgrid')  # of MMDetection's making
+    check_outputs(
+        {f'{name} of --out:': args.out / name for name in FILES},
+        [*args.model, *args.inputs, *([args.onnx] if args.onnx else [])],
+    )
     sources = find_sources(args.inputs, leave_out=args.out)
     detector = build_detector(args)
     with (

@@ -9,6 +9,7 @@ import torch
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
+from abc_mmdet.apis.number_options import whole_number
 from abc_mmdet.own_data import NETWORKS, finding_lines, write_experiment
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -55,7 +56,10 @@ def parse_args() -> argparse.Namespace:
         'network, downloaded when training begins',
     )
     parser.add_argument(
-        '--iterations', type=int, metavar='N', help='of the training; default: from the data'
+        '--iterations',
+        type=whole_number,
+        metavar='N',
+        help='of the training; default: from the data',
     )
     parser.add_argument('--out', type=Path, default=Path('my_data.py'), metavar='FILE')
     parser.add_argument('--overwrite', action='store_true', help='replace FILE if it exists')

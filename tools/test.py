@@ -23,6 +23,8 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.config_parts import common
+from abc_mmdet.apis.number_options import real_number
+from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -60,7 +62,9 @@ def parse_args() -> argparse.Namespace:
         help='write pictures, ground truth beside detections, to this folder below '
         'WORK_DIR/TIMESTAMP',
     )
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown picture')
+    parser.add_argument(
+        '--wait-time', type=real_number, default=2, help='seconds per shown picture'
+    )
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     add_slice_arguments(parser)
     parser.add_argument(
@@ -116,6 +120,13 @@ def use_test_time_augmentation(config: Config) -> None:
             dataset.pipeline = pipeline
 
 
+def results_file(out: str | None) -> str | None:
+    """What :func:`write_detections` writes."""
+    if out is None or out.endswith(('.pkl', '.pickle')):
+        return out
+    return out.removesuffix(COCO_RESULTS) + COCO_RESULTS
+
+
 def write_detections(runner: Runner, path: str) -> None:
     """Let the evaluation write what was detected; the file's name says in which form."""
     metrics = runner.test_evaluator.metrics
@@ -147,6 +158,8 @@ def main() -> None:
     if args.slicing:
         config = sliced(config, **args.slicing)
     apply_options(config, args)
+    check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
+    check_outputs({'--out': results_file(args.out)}, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
     check_annotation_files(config, 'test_dataloader')

@@ -20,6 +20,7 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.engine import choose_checkpoint
 from abc_mmdet.errors import UserError
@@ -115,6 +116,7 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
     apply_options(config, args)
+    check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
     check_data(config, 'train_dataloader', 'val_dataloader')
     check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     choose_checkpoint(config)

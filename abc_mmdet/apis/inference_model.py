@@ -47,15 +47,25 @@ def load_inference_model(
         model = MODELS.build(config.model)
     loaded = read_checkpoint(checkpoint)
     load_weights(model, loaded['state_dict'], checkpoint)
-    try:
-        model = model.to(device).eval()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f'device {device} cannot be used: {reason}') from error
+    check_device(device)
+    model = model.to(device).eval()
     meta = loaded.get('meta') or {}
     of_data = meta.get('dataset_meta') or {}
     of_checkpoint = of_data.get('classes') or of_data.get('CLASSES') or meta.get('CLASSES')
     return model, _names(model, of_checkpoint, config)
+
+
+def check_device(device: str | torch.device) -> None:
+    """Compute something on a device, and read the result.
+
+    Raises:
+        UserError: there is no such device here, or, as on ``meta``, nothing to read.
+    """
+    try:
+        torch.ones(1, device=device).add(1).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f'device {device} cannot be used: {reason}') from error
 
 
 def _names(model: nn.Module, of_checkpoint: Sequence[str] | None, config: Config) -> tuple:

@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any
 
 from abc_mmdet.apis.frame_size import frame_size
+from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.apis.sliced_config import sliced
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.merging import MERGES
@@ -35,7 +36,7 @@ def add_slice_arguments(parser: argparse.ArgumentParser, required: bool = False)
     )
     group.add_argument(
         '--overlap',
-        type=float,
+        type=real_number,
         help=f'of slices, a share of their size ({_default("overlap")})',
     )
     group.add_argument(
@@ -44,12 +45,12 @@ def add_slice_arguments(parser: argparse.ArgumentParser, required: bool = False)
         help='how detections of several slices become one (nms)',
     )
     group.add_argument(
-        '--upscale', type=float, help='enlarge images before they are sliced (not at all)'
+        '--upscale', type=real_number, help='enlarge images before they are sliced (not at all)'
     )
     group.add_argument(
         '--slice-batch',
         dest='batch_size',
-        type=int,
+        type=whole_number,
         metavar='N',
         help=f'slices at a time ({_default("batch_size")})',
     )

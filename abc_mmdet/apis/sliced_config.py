@@ -13,6 +13,7 @@ from abc_mmdet.errors import UserError
 LOADERS = ('val_dataloader', 'test_dataloader')
 RESIZES = ('Resize', 'FixScaleResize', 'FixShapeResize')
 DETECTOR = 'SlicedDetector'
+MOST_UPSCALE = 16
 DIVISOR = 32
 """Of the sides of a slice, for a detector whose pipeline and not whose preprocessor pads."""
 
@@ -48,8 +49,11 @@ def sliced(
         UserError: a detector of event recordings, which come in one piece, or a factor that is
             not positive.
     """
-    if not upscale > 0:
-        raise UserError(f'upscale={upscale}: give a factor above 0, such as 1 or 2.')
+    if not 0 < upscale <= MOST_UPSCALE:
+        raise UserError(
+            f'upscale={upscale}: give a factor above 0, such as 1 or 2, and up to {MOST_UPSCALE}: '
+            'an image has its square as many pixels then.'
+        )
     config = deepcopy(config)
     if 'model' not in config or type_name(config.model) == 'StreamingDetector':
         raise UserError(

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.stock_config import to_stock_config
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
@@ -19,7 +20,7 @@ from abc_mmdet.models.plain_checkpoint import (
     to_plain,
     write_checkpoint,
 )
-from abc_mmdet.whole_file import replace_file
+from abc_mmdet.whole_file import write_whole
 from mmdet.registry import MODELS
 
 SIDE = 128  # pixels; a multiple of every stride in use
@@ -52,9 +53,8 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     """
     name = Path(config.filename or 'config.py').stem
     paths = Path(out_dir, f'{name}.py'), Path(out_dir, f'{Path(checkpoint).stem}.pth')
-    for source in (config.filename, checkpoint):
-        if source and any(path.exists() and path.samefile(source) for path in paths):
-            raise UserError(f'{out_dir} is where {source} is; choose another folder.')
+    outputs = {'the new config': paths[0], 'the new checkpoint': paths[1]}
+    check_outputs(outputs, [checkpoint], config)
     stock, changes = to_stock_config(config)
     loaded = read_checkpoint(checkpoint)
     init_default_scope(config.get('default_scope', 'mmdet'))
@@ -66,9 +66,8 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     _compare(ours.eval(), theirs.eval())
 
     weights = {key: plain[key] for key in theirs.state_dict()}
-    Path(out_dir).mkdir(parents=True, exist_ok=True)
     write_checkpoint(weights, loaded.get('meta', {}), str(paths[1]))
-    replace_file(paths[0], stock.pretty_text.encode())
+    write_whole(paths[0], stock.pretty_text.encode())
     return StockExperiment(*paths, changes, len(weights), len(loaded['state_dict']) - len(weights))
 
 

@@ -1,5 +1,6 @@
 """Turns the mistakes of a user into one message and exit code 2."""
 
+import errno
 import multiprocessing
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ CONFIG_MISTAKES = (
     SyntaxError,
     NameError,
     RuntimeError,
+    OverflowError,
 )
 
 # What mmcv and OpenCV say of images that are damaged or too large, in exceptions of any kind
@@ -52,6 +54,14 @@ def user_messages() -> Iterator[None]:
         if 'Original Traceback' in text and 'UserError: ' in text:
             text = text.rpartition('UserError: ')[2].rstrip()
         _say(f'error: {text}')
+        raise SystemExit(2) from None
+    except OverflowError as error:
+        _say(f'error: A number is too large to be computed with: {error}.')
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _say(f'error: {str(error.filename)[:100]}...: {error.strerror}.')
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         _say('interrupted')

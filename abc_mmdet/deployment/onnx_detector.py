@@ -34,6 +34,8 @@ class OnnxDetector(PictureDetector):
     """
 
     def __init__(self, path: str, device: str = 'cpu', batch_size: int = 1) -> None:
+        if not device.startswith(('cpu', 'cuda')):
+            raise UserError(f'device {device}: an ONNX model runs on cpu or cuda.')
         self.session = open_session(path, device)
         properties = self.session.get_modelmeta().custom_metadata_map
         self.recorded = Recorded.from_properties(properties, path)

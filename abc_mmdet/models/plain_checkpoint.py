@@ -1,7 +1,8 @@
 """Checkpoints of ABC models against those of the plain detector inside them."""
 
-import os
+import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.errors import UserError
+from abc_mmdet.whole_file import write_whole
 
 Value = TypeVar('Value')
 
@@ -100,7 +102,12 @@ def load_weights(model: nn.Module, state: Mapping[str, Any], checkpoint: str) ->
 
 
 def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out: str) -> None:
-    """Write weights, and of a run's meta information what other runs can use."""
+    """Write weights, and of a run's meta information what other runs can use.
+
+    Raises:
+        UserError: a place that cannot be written to.
+    """
     kept = {key: meta.get(key) for key in ('dataset_meta', 'iter', 'epoch') if key in meta}
-    torch.save(dict(meta=kept, state_dict=dict(state_dict)), f'{out}.tmp')
-    os.replace(f'{out}.tmp', out)
+    content = io.BytesIO()
+    torch.save(dict(meta=kept, state_dict=dict(state_dict)), content)
+    write_whole(Path(out), content.getvalue())

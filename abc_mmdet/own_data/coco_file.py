@@ -15,11 +15,16 @@ from mmengine.fileio import get_text
 from abc_mmdet.errors import UserError
 from abc_mmdet.image_bounds import max_pixels
 
+_LARGEST = 1e15
+"""JSON bounds no number, and 10**400 cannot be computed with; no size or area is as large."""
+
 
 def _is_id(value: Any) -> bool:
     # 1.0 is the id 1, as tables with gaps write it; true would be 1, too, without a word
     is_whole = isinstance(value, float) and value.is_integer()
-    return (isinstance(value, (int, str)) and not isinstance(value, bool)) or is_whole
+    # 10**400 is a number in JSON, and none to COCO's API
+    is_id = isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63)
+    return (is_id and not isinstance(value, bool)) or is_whole
 
 
 def _is_name(value: Any) -> bool:
@@ -27,7 +32,8 @@ def _is_name(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= _LARGEST and math.isfinite(value)
 
 
 def _is_side(value: Any) -> bool:

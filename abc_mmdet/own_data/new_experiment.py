@@ -11,6 +11,7 @@ from pathlib import Path
 from mmengine.registry import init_default_scope
 
 from abc_mmdet.apis.experiment import load_experiment
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
@@ -89,6 +90,7 @@ def write_experiment(
         raise UserError(f'--out {out}: the name of a config ends in .py.')
     if out.exists() and not overwrite:
         raise UserError(f'{out} exists: name another --out, or pass --overwrite.')
+    check_outputs({'--out': out}, [train, val, *([weights] if weights else [])])
     init_default_scope('mmdet')
     weights = find_weights(network, weights)
     train_file, val_file = CocoFile.read(train), CocoFile.read(val)

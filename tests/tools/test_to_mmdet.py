@@ -229,7 +229,7 @@ def test_checkpoint_of_another_model_and_own_folder_are_refused(data: Path, tmp_
         assert first in str(error.value)
     assert not (tmp_path / 'out').exists()
     torch.save(dict(state_dict=state), tmp_path / 'weights.pth')
-    with pytest.raises(UserError, match='choose another folder'):
+    with pytest.raises(UserError, match='is read: it would be replaced'):
         write_stock_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path))
 
 

@@ -16,6 +16,9 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
+from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.apis.sliced_config import MOST_UPSCALE
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import PictureSink
@@ -35,17 +38,21 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--labelled', action='store_true', help='only the labelled steps; default: every step'
     )
-    parser.add_argument('--score-thr', type=float, default=0.3, help='of drawn detections')
-    parser.add_argument('--limit', type=int, default=200, help='at most so many pictures')
-    parser.add_argument('--upscale', type=int, default=1, help='pixels per pixel, each way')
-    parser.add_argument('--fps', type=float, default=20.0, help='of a film; 20 is real time')
+    parser.add_argument('--score-thr', type=real_number, default=0.3, help='of drawn detections')
+    parser.add_argument('--limit', type=whole_number, default=200, help='at most so many pictures')
+    parser.add_argument(
+        '--upscale', type=whole_number, default=1, help='pixels per pixel, each way'
+    )
+    parser.add_argument('--fps', type=real_number, default=20.0, help='of a film; 20 is real time')
     parser.add_argument(
         '--size',
         type=frame_size,
         metavar='WxH',
         help='of the sensor, where a recording does not tell',
     )
-    parser.add_argument('--window-ms', type=int, default=50, help='per picture of a recording')
+    parser.add_argument(
+        '--window-ms', type=whole_number, default=50, help='per picture of a recording'
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/train.py'
     )
@@ -84,6 +91,10 @@ def main() -> None:
         raise UserError('--upscale, --limit and --window-ms are 1 or more.')
     if args.fps <= 0 or (args.size and min(args.size) < 1):
         raise UserError('--fps and both sides of --size are more than 0.')
+    if args.out.suffix.lower() == '.mp4':
+        check_outputs({'--out': args.out}, [args.source])
+    if args.upscale > MOST_UPSCALE:
+        raise UserError(f'--upscale {args.upscale}: up to {MOST_UPSCALE}.')
     with PictureSink(args.out, args.fps) as sink:
         for name, picture in pictures(args):
             sink.add(name, picture)

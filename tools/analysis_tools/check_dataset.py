@@ -6,6 +6,7 @@ from pathlib import Path
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import file_mistakes, load_experiment, user_messages
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import as_dict, as_text, check_up, size_plot
 from abc_mmdet.study.plots import save
@@ -41,6 +42,7 @@ def main() -> int:
     if args.plot and args.plot.suffix != '.png':
         raise UserError(f'--plot {args.plot}: the file name must end in .png.')
     config = load_experiment(args.config, args.cfg_options)
+    check_outputs({'--json': args.json, '--plot': args.plot}, [args.config], config)
     checkup = check_up(config, decode=not args.no_decode, progress=True)
     print(as_text(checkup))
     with file_mistakes():

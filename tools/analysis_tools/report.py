@@ -9,6 +9,8 @@ from pathlib import Path
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_messages
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import (
     Curve,
@@ -71,7 +73,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--gallery',
-        type=int,
+        type=whole_number,
         default=12,
         help='misses and false alarms to show per result; 0 for none (needs no pictures then)',
     )
@@ -110,6 +112,9 @@ def main() -> None:
     args = parse_args()
     check_names(args)
     config = load_experiment(args.config, args.cfg_options)
+    logs = [log for _, path in args.logs for log in path.glob('*/vis_data/*')]
+    results_read = [path for _, path in args.results]
+    check_outputs({'--out': args.out}, [args.config, *results_read, *logs], config)
     if args.gallery:
         check_data(config, 'test_dataloader')
     with file_mistakes():

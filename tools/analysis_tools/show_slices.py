@@ -11,6 +11,8 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.number_options import real_number
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.picture_file import read_picture, write_picture
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.visualization import draw_slices
@@ -25,12 +27,13 @@ def main() -> None:
     parser.add_argument('image', help='image file')
     parser.add_argument('out', help='picture to write (.png, .jpg)')
     add_slice_arguments(parser, required=True)
-    parser.add_argument('--score-thr', type=float, default=0.3)
+    parser.add_argument('--score-thr', type=real_number, default=0.3)
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='overrides')
     add_trust_option(parser)
     args = parser.parse_args()
-    picture = read_picture(args.image)
     config = load_experiment(args.config, args.cfg_options)
+    check_outputs({'OUT': args.out}, [args.config, args.checkpoint, args.image], config)
+    picture = read_picture(args.image)
     detector = Detector(config, args.checkpoint, slicing=slicing_of(args))
     upscale = getattr(args, 'upscale', 1.0)
     drawn = detector(picture).draw(args.score_thr)

@@ -14,6 +14,7 @@ from mmengine.logging import MMLogger
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
+from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.errors import UserError
 from abc_mmdet.study.comparison import compare
 from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
@@ -39,12 +40,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--rungs', nargs='+', default=[], metavar='NAME', help='these and the baseline; default all'
     )
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='N')
+    parser.add_argument('--seeds', nargs='+', type=whole_number, default=[0, 1, 2], metavar='N')
     parser.add_argument(
-        '--jobs', type=int, default=default_jobs(), help='runs at a time; default here: %(default)s'
+        '--jobs',
+        type=whole_number,
+        default=default_jobs(),
+        help='runs at a time; default here: %(default)s',
     )
     parser.add_argument(
-        '--time-limit', type=float, metavar='SECONDS', help='pause all runs in time to end by then'
+        '--time-limit',
+        type=real_number,
+        metavar='SECONDS',
+        help='pause all runs in time to end by then',
     )
     parser.add_argument(
         '--work-dir', type=Path, default=Path('work_dirs'), help='logs and checkpoints go below it'

@@ -17,6 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from abc_mmdet.apis import frame_size, user_messages
+from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.datasets.events.boxes import BOX_FILTERS
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.datasets.events.conversion import (
@@ -52,10 +54,12 @@ def parse_args() -> argparse.Namespace:
         '--dataset', choices=list(CATALOGUE), required=True,
         help='whose classes, sensor and rules they have',
     )  # fmt: skip
-    parser.add_argument('--bins', type=int, default=10, help='time bins per window')
-    parser.add_argument('--window-ms', type=int, default=50, help='length of a window')
-    parser.add_argument('--step-ms', type=int, default=50, help='from window to window')
-    parser.add_argument('--count-cutoff', type=int, default=10, help='counts are cut to this')
+    parser.add_argument('--bins', type=whole_number, default=10, help='time bins per window')
+    parser.add_argument('--window-ms', type=whole_number, default=50, help='length of a window')
+    parser.add_argument('--step-ms', type=whole_number, default=50, help='from window to window')
+    parser.add_argument(
+        '--count-cutoff', type=whole_number, default=10, help='counts are cut to this'
+    )
     parser.add_argument(
         '--downsample', choices=DOWNSAMPLE, default='sum',
         help='half resolution by adding up four pixels (default) or, as RVT, by taking one of '
@@ -70,7 +74,10 @@ def parse_args() -> argparse.Namespace:
         '--size', type=frame_size, metavar='WxH', help='of the sensor, where files tell wrong'
     )
     parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1, help='processes, default: all cores'
+        '--workers',
+        type=whole_number,
+        default=os.cpu_count() or 1,
+        help='processes, default: all cores',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace recordings of other settings'
@@ -115,6 +122,7 @@ def to_convert(
     todo, found = [], {}
     for source in sources:
         folder = args.out_dir / source.split / source.name
+        check_outputs({'OUT_DIR:': folder}, [source.events, *filter(None, [source.boxes])])
         if is_converted(folder, settings):
             found[source.split, source.name] = read_settings(folder)['found']
         elif folder.exists() and not args.overwrite:

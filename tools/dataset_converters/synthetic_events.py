@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from abc_mmdet.apis import frame_size, user_messages
+from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.datasets.synthetic.event_export import EventRecipe, prepare
 
 
@@ -17,10 +18,10 @@ def parse_args() -> argparse.Namespace:
         'kept. prophesee.py converts them for training.'
     )
     parser.add_argument('out_dir', type=Path, help='folder of the recordings')
-    parser.add_argument('--train', type=int, default=EventRecipe.train, help='recordings')
-    parser.add_argument('--val', type=int, default=EventRecipe.val, help='recordings')
+    parser.add_argument('--train', type=whole_number, default=EventRecipe.train, help='recordings')
+    parser.add_argument('--val', type=whole_number, default=EventRecipe.val, help='recordings')
     parser.add_argument(
-        '--seconds', type=float, default=EventRecipe.seconds, help='length of each recording'
+        '--seconds', type=real_number, default=EventRecipe.seconds, help='length of each recording'
     )
     parser.add_argument(
         '--size',
@@ -29,9 +30,14 @@ def parse_args() -> argparse.Namespace:
         metavar='WxH',
         help=f'pixels of the sensor, default {EventRecipe.width}x{EventRecipe.height}',
     )
-    parser.add_argument('--seed', type=int, default=EventRecipe.seed, help='equal: equal events')
     parser.add_argument(
-        '--workers', type=int, default=os.cpu_count() or 1, help='processes, default: all cores'
+        '--seed', type=whole_number, default=EventRecipe.seed, help='equal: equal events'
+    )
+    parser.add_argument(
+        '--workers',
+        type=whole_number,
+        default=os.cpu_count() or 1,
+        help='processes, default: all cores',
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace synthetic recordings of other arguments'

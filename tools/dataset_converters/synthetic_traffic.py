@@ -5,7 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-from abc_mmdet.apis import frame_size
+from abc_mmdet.apis import frame_size, user_messages
+from abc_mmdet.apis.number_options import whole_number
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.errors import UserError
 
@@ -16,8 +17,12 @@ def parse_args() -> argparse.Namespace:
         'and OUT_DIR/annotations/{train,val}.json. A complete one with the same arguments is kept.'
     )
     parser.add_argument('out_dir', type=Path, help='folder of the data set')
-    parser.add_argument('--train', type=int, default=Recipe.train, help='number of training images')
-    parser.add_argument('--val', type=int, default=Recipe.val, help='number of validation images')
+    parser.add_argument(
+        '--train', type=whole_number, default=Recipe.train, help='number of training images'
+    )
+    parser.add_argument(
+        '--val', type=whole_number, default=Recipe.val, help='number of validation images'
+    )
     parser.add_argument(
         '--size',
         type=frame_size,
@@ -25,7 +30,9 @@ def parse_args() -> argparse.Namespace:
         metavar='WxH',
         help=f'pixels, default {Recipe.width}x{Recipe.height}',
     )
-    parser.add_argument('--seed', type=int, default=Recipe.seed, help='equal seeds: equal pictures')
+    parser.add_argument(
+        '--seed', type=whole_number, default=Recipe.seed, help='equal seeds: equal pictures'
+    )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace a synthetic data set of other arguments'
     )
@@ -50,4 +57,5 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    with user_messages():
+        sys.exit(main())

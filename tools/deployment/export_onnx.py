@@ -8,6 +8,8 @@ from pathlib import Path
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, frame_size, load_experiment, user_messages
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.picture_sources import find_sources
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.deployment import Exported, export_onnx, write_onnx
@@ -35,7 +37,9 @@ def parse_args() -> argparse.Namespace:
         help='size to export and compare at; default: that of the test pipeline',
     )
     parser.add_argument('--fixed-size', action='store_true', help='take inputs of that size alone')
-    parser.add_argument('--opset', type=int, default=18, help="version of ONNX's operators")
+    parser.add_argument(
+        '--opset', type=whole_number, default=18, help="version of ONNX's operators"
+    )
     parser.add_argument(
         '--images', help='file, folder or pattern to compare on; default: generated'
     )
@@ -83,6 +87,7 @@ def main() -> int:
         raise UserError(f'{args.out}: the name must end in .onnx.')
     warnings.filterwarnings('ignore')  # of PyTorch about its exporter, and of the exporter
     config = load_experiment(args.config, args.cfg_options)
+    check_outputs({'OUT': args.out}, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
     pictures = [source.path for source in find_sources([args.images])] if args.images else []
     exported = export_onnx(

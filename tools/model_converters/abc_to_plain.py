@@ -3,6 +3,7 @@
 import argparse
 
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.models.plain_checkpoint import write_plain_checkpoint
 
@@ -17,6 +18,7 @@ def main() -> None:
     add_trust_option(parser)
     args = parser.parse_args()
     check_checkpoint(args.checkpoint, 'checkpoint')
+    check_outputs({'OUT': args.out}, [args.checkpoint])
     with file_mistakes():
         kept, left_out = write_plain_checkpoint(args.checkpoint, args.out)
     print(f'{args.out}: {kept} tensors, {left_out} of the auxiliary task left out')

@@ -4,6 +4,7 @@ import argparse
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.models.averaged_checkpoint import write_average
 
@@ -19,6 +20,7 @@ def main() -> None:
     args = parser.parse_args()
     for checkpoint in args.checkpoints:
         check_checkpoint(checkpoint, 'CHECKPOINT')
+    check_outputs({'--out': args.out}, args.checkpoints)
     with file_mistakes():
         count = write_average(args.checkpoints, args.out)
     print(f'{args.out}: {count} tensors, the mean of {len(args.checkpoints)} checkpoints')

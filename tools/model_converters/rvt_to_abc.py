@@ -1,11 +1,8 @@
 """Write a checkpoint of RVT as one of ours: rvt_to_abc.py CKPT OUT --config CONFIG."""
 
 import argparse
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -18,8 +15,10 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_parts import common
+from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
+from abc_mmdet.models.plain_checkpoint import write_checkpoint
 from abc_mmdet.models.rvt_checkpoint import convert_rvt, read_rvt_state
 from mmdet.registry import MODELS
 
@@ -47,6 +46,7 @@ def main() -> None:
     args = parser.parse_args()
     check_checkpoint(args.checkpoint, 'checkpoint')
     config = load_experiment(args.config)
+    check_outputs({'OUT': args.out}, [args.checkpoint, args.config], config)
     classes = config_classes(config)
     state = read_rvt_state(args.checkpoint)
     with config_mistakes(args.config):
@@ -65,9 +65,7 @@ def main() -> None:
     converted, unused = convert_rvt(state, model, classes, rvt_classes)
     meta = dict(dataset_meta=dict(classes=tuple(classes))) if classes else {}
     with file_mistakes():
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(meta=meta, state_dict=converted), f'{args.out}.tmp')
-        os.replace(f'{args.out}.tmp', args.out)
+        write_checkpoint(converted, meta, args.out)
 
     split = config.model.backbone.get('partition_split', 2)
     print(
