@@ -109,10 +109,11 @@ def use_test_time_augmentation(config: Config) -> None:
     pipeline = config.get('tta_pipeline')
     if pipeline is None:
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
-        pack = dict(type='PackDetInputs', meta_keys=FLIP_META_KEYS)
         pipeline = deepcopy(common(config, 'test_dataloader', 'pipeline'))
         if not pipeline:
             raise UserError('--tta: test_dataloader.dataset has no pipeline to vary.')
+        more = [key for key in pipeline[-1].get('meta_keys', ()) if key not in FLIP_META_KEYS]
+        pack = dict(type='PackDetInputs', meta_keys=(*FLIP_META_KEYS, *more))
         pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pack]])
     config.model = ConfigDict(**tta_model, module=config.model)
     for _, dataset in walk(config.test_dataloader.dataset):

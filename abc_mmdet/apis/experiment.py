@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from abc_mmdet.apis.sample_truth import carry_ground_truth
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import ALL
@@ -48,6 +49,7 @@ def load_experiment(
         for option in options:
             _check_is_read(config, option)
         config.merge_from_dict(options)
+        carry_ground_truth(config)
     if work_dir is not None:
         config.work_dir = work_dir
     elif config.get('work_dir') is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +38,7 @@ class CocoFigures:
         areas: names of the areas.
         max_dets: detections per image and class that are looked at, increasing.
         num_boxes: ground truth that counts, ``(classes, areas)``.
+        recall: the highest, ``(thresholds, classes, areas, max detections)``, -1 for none.
     """
 
     precision: np.ndarray
@@ -45,6 +46,7 @@ class CocoFigures:
     areas: tuple[str, ...]
     max_dets: tuple[int, ...]
     num_boxes: np.ndarray
+    recall: np.ndarray
 
     def ap(
         self,
@@ -67,6 +69,13 @@ class CocoFigures:
             values = values[np.isclose(self.thresholds, iou)]
         if label is not None:
             values = values[:, :, label]
+        values = values[values > -1]
+        return float(values.mean()) if values.size else float('nan')
+
+    def ar(self, area: str = 'all', max_dets: int | None = None) -> float:
+        """Mean of the highest recall over thresholds and classes; arguments as of :meth:`ap`."""
+        dets = -1 if max_dets is None else self.max_dets.index(max_dets)
+        values = self.recall[..., self.areas.index(area), dets]
         values = values[values > -1]
         return float(values.mean()) if values.size else float('nan')
 
@@ -102,8 +111,8 @@ def backend_of(name: str) -> tuple[Any, Callable]:
 
 
 def coco_figures(
-    images: Sequence[int],
-    category_ids: Sequence[int],
+    images: Sequence[int | str],
+    category_ids: Sequence[int | str],
     annotations: Sequence[dict],
     detections: Sequence[dict],
     thresholds: np.ndarray,
@@ -114,7 +123,7 @@ def coco_figures(
     """Evaluate boxes as COCO does.
 
     Args:
-        images: ids.
+        images: ids, numbers or text; what is of no image and category of these is left out.
         category_ids: in the order of the classes.
         annotations: COCO annotations: ``image_id``, ``category_id``, ``bbox`` (x, y, w, h),
             ``area``, and ``iscrowd`` (or ``ignore``) for those that count neither way.
@@ -125,18 +134,30 @@ def coco_figures(
         backend: see :data:`BACKENDS`.
     """
     coco, evaluator = backend_of(backend)
+    # Ids may be text, and the backends take numbers alone; the order decides between equal scores
+    in_order = sorted(images, key=lambda image: (isinstance(image, str), image))
+    image_number = {image: i for i, image in enumerate(in_order)}
+    label = {category: i for i, category in enumerate(category_ids)}
     base = dict(
         info={},
-        images=[dict(id=i) for i in images],
-        categories=[dict(id=i, name=str(i)) for i in category_ids],
+        images=[dict(id=i) for i in range(len(images))],
+        categories=[dict(id=i, name=str(i)) for i in range(len(category_ids))],
     )
+
+    def numbered_records(records: Sequence[dict]) -> Iterator[dict]:
+        for record in records:
+            image, category = record['image_id'], record['category_id']
+            if image in image_number and category in label:
+                ids = dict(image_id=image_number[image], category_id=label[category])
+                yield {**record, **ids}
+
     numbered = [
         {**annotation, 'id': i, 'iscrowd': int(bool(annotation.get('iscrowd')))}  # of any kind
-        for i, annotation in enumerate(annotations, 1)
+        for i, annotation in enumerate(numbered_records(annotations), 1)
     ]
     numbered_results = [
         {**found, 'id': i, 'iscrowd': 0, 'area': found['bbox'][2] * found['bbox'][3]}
-        for i, found in enumerate(detections, 1)
+        for i, found in enumerate(numbered_records(detections), 1)
     ]
     with redirect_stdout(io.StringIO()):
         truth, results = coco(), coco()
@@ -145,25 +166,22 @@ def coco_figures(
         truth.createIndex()
         results.createIndex()
         run = evaluator(truth, results, 'bbox')
-        run.params.imgIds = list(images)
-        run.params.catIds = list(category_ids)
+        run.params.imgIds = list(range(len(images)))
+        run.params.catIds = list(range(len(category_ids)))
         run.params.iouThrs = np.asarray(thresholds)
         run.params.maxDets = list(max_dets)
         run.params.areaRng = [list(AREAS[name]) for name in areas]
         run.params.areaRngLbl = list(areas)
         run.evaluate()
         run.accumulate()
-    # both sort the categories by id
-    order = np.searchsorted(np.unique(category_ids), category_ids)
-    precision = np.asarray(run.eval['precision']).reshape(
-        len(run.params.iouThrs), -1, len(category_ids), len(areas), len(max_dets)
-    )
+    shape = (len(category_ids), len(areas), len(max_dets))
     return CocoFigures(
-        precision[:, :, order],
+        np.asarray(run.eval['precision']).reshape(len(run.params.iouThrs), -1, *shape),
         np.asarray(thresholds),
         tuple(areas),
         tuple(sorted(max_dets)),
-        count_by_area(numbered, category_ids, areas),
+        count_by_area(numbered, range(len(category_ids)), areas),
+        np.asarray(run.eval['recall']).reshape(len(run.params.iouThrs), *shape),
     )
 
 

@@ -15,8 +15,9 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
 from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
+from .evaluated_truth import check_unique, image_ids, image_key, of_file, of_samples
 from .metric_table import counts_table, figures_table
-from .named_figures import named_figures, rounded
+from .named_figures import check_items, named_figures, rounded
 from .prophesee_protocol import PropheseeProtocol
 
 PROTOCOLS = ('coco', 'prophesee')
@@ -33,8 +34,9 @@ class SmallObjectMetric(CocoMetric):
     truth has AP ``nan`` and is left out of all means; a size without any has no figure.
 
     Ground truth comes from ``ann_file``, or without one from the samples (``instances`` in their
-    meta information), and so from any data set. Areas are those of the annotation file, or of
-    boxes in pixels of the original frame.
+    meta information), and so from any data set, also from several that number their images alike.
+    Only images that were evaluated count. Areas are those of the annotation file, or of boxes in
+    pixels of the original frame.
 
     Args:
         small_classes: names of the classes to average, or ``'all'``.
@@ -46,16 +48,19 @@ class SmallObjectMetric(CocoMetric):
             under this name, such as ``still``; the others count neither way. Keys
             ``bbox_mAP_NAME`` and ``bbox_mAP_50_NAME``.
         backend: ``auto`` takes faster-coco-eval if it is installed.
-        **kwargs: as in :class:`CocoMetric`.
+        **kwargs: as in :class:`CocoMetric`; ``classwise=False`` leaves out ``NAME_precision``,
+            ``metric_items`` says which of the ``bbox_*`` figures are wanted (``mAP_small_classes``,
+            ``AR@100``, ...).
 
     Raises:
         UserError: a small class that the data set does not have, when the two first meet; an
-            unknown protocol or backend; no ground truth at all.
+            unknown protocol, backend or item; no ground truth at all; an ``ann_file`` that is not
+            that of the evaluated images; samples without ground truth.
     """
 
     def __init__(
         self,
-        small_classes: Sequence[str] | str,
+        small_classes: Sequence[str] | str = 'all',
         protocol: str | Sequence[str] = 'coco',
         prophesee_min_side: float | None = None,
         prophesee_min_diagonal: float | None = None,
@@ -64,7 +69,9 @@ class SmallObjectMetric(CocoMetric):
         backend: str = 'auto',
         **kwargs: object,
     ) -> None:
-        super().__init__(classwise=True, **kwargs)
+        super().__init__(**{'classwise': True, **kwargs})
+        self.ann_file = str(kwargs.get('ann_file'))
+        check_items(self.metric_items, self.proposal_nums)
         self.small_classes = small_classes  # names once the data set is known
         self.protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
         if not self.protocols or set(self.protocols) - set(PROTOCOLS):
@@ -88,11 +95,22 @@ class SmallObjectMetric(CocoMetric):
         self._names: Sequence[str] = dataset_meta['classes']
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep detections and ground truth of these samples, and the time of recordings."""
+        """Keep detections and ground truth of these samples, and the time of recordings.
+
+        Raises:
+            UserError: no ground truth in a sample, and no ``ann_file`` either.
+        """
+        if self._coco_api is None and any('instances' not in sample for sample in data_samples):
+            raise UserError(
+                'SmallObjectMetric has no ann_file, and the samples have no ground truth: give it '
+                "ann_file, or add 'instances' to the meta_keys of PackDetInputs in the pipeline of "
+                'the evaluated data set.'
+            )
         before = len(self.results)
         super().process(data_batch, data_samples)
         for (truth, _), sample in zip(self.results[before:], data_samples, strict=True):
             truth['timestamp_us'] = sample.get('timestamp_us')
+            truth['img_path'] = sample.get('img_path')
 
     def evaluate(self, size: int) -> dict:
         """Figures over the frames of all processes, each of them once.
@@ -107,7 +125,7 @@ class SmallObjectMetric(CocoMetric):
         self.results.clear()
         metrics: list = [None]
         if is_main_process():
-            frames = {truth['img_id']: (truth, found) for truth, found in gathered}
+            frames = {image_key(truth): (truth, found) for truth, found in gathered}
             metrics = [
                 {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in figures.items()}
                 for figures in [self.compute_metrics(list(frames.values()))]
@@ -116,15 +134,19 @@ class SmallObjectMetric(CocoMetric):
         return metrics[0]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
+        truths = [truth for truth, _ in results]
         if self.metrics != ['bbox'] or self.format_only:
+            check_unique(truths, 'CocoMetric cannot tell them apart.')
+            self.img_ids = [truth['img_id'] for truth in truths]
             return super().compute_metrics(results)
         images, annotations, category_ids = self._ground_truth(results)
-        if self.outfile_prefix is not None:
-            self.cat_ids = category_ids  # of each label; what the base class writes
-            self.results2json([found for _, found in results], self.outfile_prefix)
         detections = self._detections(results, category_ids)
         metrics, by_protocol = self.figures(images, annotations, detections, category_ids)
         self._show(by_protocol)
+        if self.outfile_prefix is not None:
+            check_unique(truths, 'COCO results cannot tell them apart; NAME.pkl can.')
+            self.cat_ids = category_ids  # of each label; what the base class writes
+            self.results2json([found for _, found in results], self.outfile_prefix)
         return metrics
 
     @property
@@ -200,7 +222,8 @@ class SmallObjectMetric(CocoMetric):
 
     def _named(self, figures: CocoFigures) -> dict[str, float]:
         small = [self._names.index(name) for name in self.small_classes]
-        return named_figures(figures, self._names, small, self._first)
+        named = self._names if self.classwise else ()
+        return named_figures(figures, named, small, self._first, self.metric_items)
 
     def _ground_truth(self, results: list) -> tuple[list[dict], list[dict], list[int]]:
         """Images, COCO annotations, and the category of each label."""
@@ -208,52 +231,28 @@ class SmallObjectMetric(CocoMetric):
             coco = self._coco_api
             by_name = {c['name']: c['id'] for c in coco.dataset['categories']}
             category_ids = [by_name[name] for name in self._names]
-            return coco.dataset['images'], coco.dataset.get('annotations', []), category_ids
+            truths = [truth for truth, _ in results]
+            return *of_file(coco, truths, self.ann_file), category_ids
         images, annotations = self.records(truth for truth, _ in results)
         return images, annotations, list(range(len(self._names)))
 
     def records(self, truths: Iterable[dict]) -> tuple[list[dict], list[dict]]:
-        """COCO images and annotations of ground truth as samples have it.
-
-        Args:
-            truths: ``img_id``, ``width``, ``height``, ``timestamp_us`` and ``anns`` of each frame;
-                these with ``bbox`` (xyxy), ``bbox_label`` and ``ignore_flag``. Categories are
-                labels.
-        """
-        images, annotations = [], []
-        for truth in truths:
-            images.append(
-                dict(
-                    id=truth['img_id'],
-                    width=truth['width'],
-                    height=truth['height'],
-                    timestamp_us=truth['timestamp_us'],
-                )
-            )
-            for instance in truth['anns']:
-                x1, y1, x2, y2 = instance['bbox']
-                annotations.append(
-                    dict(
-                        {key: instance[key] for key in self.subsets if key in instance},
-                        image_id=truth['img_id'],
-                        category_id=instance['bbox_label'],
-                        bbox=[x1, y1, x2 - x1, y2 - y1],
-                        area=(x2 - x1) * (y2 - y1),
-                        iscrowd=instance.get('ignore_flag', 0),
-                    )
-                )
-        return images, annotations
+        """As :func:`of_samples`, with the names of the subsets."""
+        truths = list(truths)
+        return of_samples(truths, image_ids(truths), self.subsets)
 
     @staticmethod
     def _detections(results: list, category_ids: list[int]) -> list[dict]:
         return [
             dict(
-                image_id=found['img_id'],
+                image_id=image_id,
                 category_id=category_ids[label],
                 bbox=[x1, y1, x2 - x1, y2 - y1],
                 score=score,
             )
-            for _, found in results
+            for image_id, (_, found) in zip(
+                image_ids([truth for truth, _ in results]), results, strict=True
+            )
             for (x1, y1, x2, y2), label, score in zip(
                 *(np.asarray(found[key]).tolist() for key in ('bboxes', 'labels', 'scores')),
                 strict=True,

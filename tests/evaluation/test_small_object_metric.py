@@ -244,3 +244,97 @@ def test_processes_count_every_frame_once() -> None:
         process.join()
     # one of three boxes is found: precision 1 at the 34 of 101 recall points up to a third
     assert figures[0] == figures[1] == pytest.approx(34 / 101, abs=1e-3)
+
+
+def two_files() -> list[dict]:
+    """Images of two data sets that number theirs from 0; objects of the first are found."""
+    return [
+        dict(sample(i, [instance(40 * i, 0, 40, 1)], detections), img_path=f'{name}/{i}.png')
+        for name, is_found in (('day', True), ('night', False))
+        for i in range(2)
+        for detections in ([((40 * i, 0, 40 * i + 40, 40), 1, 0.9)] if is_found else [],)
+    ]
+
+
+def test_images_of_two_files_with_the_same_ids_all_count() -> None:
+    renumbered = [dict(s, img_id=i) for i, s in enumerate(two_files())]
+    figures = run(two_files())
+    # two of four boxes, all of them right: precision 1 at the 51 of 101 recall points up to 0.5
+    assert figures['bbox_mAP'] == pytest.approx(51 / 101, abs=1e-4)
+    assert figures == pytest.approx(run(renumbered), nan_ok=True)
+    twice = [*two_files(), *two_files()[:1]]  # as samplers fill up the last batch
+    assert run(twice) == pytest.approx(figures, nan_ok=True)
+
+
+def test_results_of_images_with_the_same_id_are_not_written(tmp_path) -> None:
+    with pytest.raises(UserError, match=r'the id 0: day/0\.png and night/0\.png.*NAME\.pkl'):
+        run(two_files(), outfile_prefix=str(tmp_path / 'found'))
+    with pytest.raises(UserError, match='the id 0'):
+        run(two_files(), outfile_prefix=str(tmp_path / 'found'), format_only=True)
+    assert not list(tmp_path.iterdir())
+
+
+def write(path, images: list[dict], annotations: list[dict]) -> str:
+    categories = [dict(id=f'c{i}', name=name) for i, name in enumerate(CLASSES)]
+    path.write_text(json.dumps(dict(images=images, annotations=annotations, categories=categories)))
+    return str(path)
+
+
+def of_three_images(tmp_path) -> str:
+    """A person in each of three images; ids are text, as in ``frame_000000``."""
+    return write(
+        tmp_path / 'three.json',
+        [dict(id=f'frame_{i}', file_name=f'{i}.png', width=128, height=128) for i in range(3)],
+        [
+            dict(id=i, image_id=f'frame_{i}', category_id='c1', bbox=[0, 0, 40, 40], area=1600)
+            for i in range(3)
+        ],
+    )
+
+
+def test_images_that_were_not_evaluated_are_not_missed(tmp_path) -> None:
+    found = [((0, 0, 40, 40), 1, 0.9)]
+    first = dict(sample('frame_0', [], found), img_path='there/0.png')
+    second = dict(sample('frame_1', [], []), img_path='there/1.png')
+    ann_file = of_three_images(tmp_path)
+    assert run([first], ann_file=ann_file)['bbox_mAP'] == 1
+    figures = run([first, second], ann_file=ann_file, metric_items=('mAP', 'AR@100', 'AR_m@1000'))
+    half = pytest.approx(51 / 101, abs=1e-4)
+    wanted = {'bbox_mAP': half, 'bbox_AR@100': 0.5, 'bbox_AR_m@1000': 0.5}
+    assert {k: v for k, v in figures.items() if k.startswith('bbox')} == wanted
+
+
+def test_annotation_file_of_other_images(tmp_path) -> None:
+    ann_file = of_three_images(tmp_path)
+    for img_id, path, message in (
+        ('frame_7', 'there/7.png', "has no image 'frame_7'"),
+        ('frame_1', 'there/7.png', r'1\.png in .*three\.json, .* but there/7\.png'),
+    ):
+        with pytest.raises(UserError, match=message):
+            run([dict(sample(img_id, [], []), img_path=path)], ann_file=ann_file)
+    both = [dict(sample('frame_0', [], []), img_path=f'{name}/0.png') for name in 'ab']
+    with pytest.raises(UserError, match='Leave out ann_file'):
+        run(both, ann_file=ann_file)
+
+
+def test_samples_without_ground_truth() -> None:
+    with pytest.raises(UserError, match="'instances' to the meta_keys"):
+        run([{k: v for k, v in sample(0, [], []).items() if k != 'instances'}])
+
+
+def test_in_place_of_coco_metric() -> None:
+    """With all options of its own, and their effect."""
+    box = instance(0, 0, 40, 1)
+    samples = [sample(i, [box], [((0, 0, 40, 40), 1, 0.9)] if i else []) for i in range(2)]
+    options: dict = dict(classwise=True, metric_items=['mAP', 'AR@300', 'AR_m@1000'])
+    figures = []
+    for kind in (CocoMetric, SmallObjectMetric):
+        metric = kind(**options)
+        metric.dataset_meta = dict(classes=CLASSES)
+        metric.process({}, samples)
+        figures.append(metric.evaluate(size=2))
+    assert list(figures[0]) == list(figures[1])
+    assert figures[0] == pytest.approx(figures[1], abs=6e-4, nan_ok=True)
+    assert not any(key.endswith('precision') for key in run(samples, classwise=False))
+    with pytest.raises(UserError, match=r"metric_items=\['mAR'\]: known are \['mAP', .*'AR@100'"):
+        SmallObjectMetric(metric_items=('mAP', 'mAR'))

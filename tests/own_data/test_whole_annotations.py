@@ -55,9 +55,46 @@ def test_files_of_all_parts_of_a_config(data: Path) -> None:
     loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
     with pytest.raises(UserError, match=r'no annotation file .*other\.json'):
         check_annotation_files(config, *loaders)
-    (data / 'other.json').write_text(json.dumps(content()))
+    (data / 'other.json').write_text(json.dumps(content(first=10)))
     check_annotation_files(config, *loaders)
     for name in ('other', 'val', 'train'):  # the last one is looked at first
         change(data / f'{name}.json', lambda c: c['annotations'][0].pop('bbox'))
         with pytest.raises(UserError, match=rf'{name}\.json is not ready'):
             check_annotation_files(config, *loaders)
+
+
+def test_evaluator_with_the_file_of_other_images(data: Path) -> None:
+    """Found before the first iteration, not at the first validation."""
+
+    def dataset(split: str, **more: object) -> dict:
+        return dict(
+            type='CocoDataset',
+            data_root=str(data),
+            ann_file=f'{split}.json',
+            data_prefix=dict(img='images/'),
+            metainfo=dict(classes=NAMES),
+            **more,
+        )
+
+    def check(evaluator: str, *datasets: dict) -> None:
+        joined = dict(type='ConcatDataset', datasets=list(datasets))
+        config = Config(
+            dict(
+                val_dataloader=dict(dataset=joined if len(datasets) > 1 else datasets[0]),
+                val_evaluator=dict(type='SmallObjectMetric', ann_file=str(data / evaluator)),
+            )
+        )
+        check_annotation_files(config, 'val_dataloader')
+
+    with pytest.raises(UserError, match=r'val\.json, the ann_file .*has no image 0, which is im'):
+        check('val.json', dataset('train'))
+    (data / 'again.json').write_text(json.dumps(content(first=0, prefix='other')))
+    with pytest.raises(UserError, match=r'other0\.png .* but image0\.png'):
+        check('again.json', dataset('train'))
+    with pytest.raises(UserError, match='both have an image with id 0.*Leave out val_evaluator'):
+        check('train.json', dataset('train'), dataset('again'))
+    check('train.json', dataset('train', indices=2))
+    merged = [json.loads((data / f'{split}.json').read_text()) for split in ('train', 'val')]
+    merged[0]['images'] += merged[1]['images']
+    (data / 'merged.json').write_text(json.dumps(merged[0]))
+    check('merged.json', dataset('train'), dataset('val'))
