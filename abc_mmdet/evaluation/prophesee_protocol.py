@@ -10,7 +10,10 @@ from abc_mmdet.errors import UserError
 
 @dataclass(frozen=True)
 class PropheseeProtocol:
-    """Leaves out small boxes, of the ground truth and of the detections, and early frames.
+    """Leaves out small boxes, of ground truth and detections, early frames, and empty ones.
+
+    A frame in which no box of the ground truth is left is not evaluated: what is detected there is
+    no mistake. So do Prophesee's toolkit and RVT, which look at the times of the boxes left.
 
     Args:
         min_side: least side, pixels; None: 20, or 10 in frames of up to 640 pixels' width (Gen1,
@@ -23,12 +26,32 @@ class PropheseeProtocol:
     min_diagonal: float | None = None
     skip_us: int = 500_000
 
-    def frames(self, images: Sequence[dict]) -> list[dict]:
-        """The images that count.
+    def ground_truth(
+        self, images: Sequence[dict], annotations: Sequence[dict], category_ids: Sequence[int]
+    ) -> tuple[list[dict], list[dict]]:
+        """The images that count, and the annotations in them that do.
+
+        Args:
+            images: COCO records with ``timestamp_us``.
+            annotations: of these.
+            category_ids: of the classes that are evaluated. Boxes of others, and crowds, leave no
+                frame to evaluate.
 
         Raises:
             UserError: an image without ``timestamp_us``.
         """
+        late = self._late(images)
+        boxes = self.boxes(annotations, late)
+        wanted = set(category_ids)
+        counted = {
+            box['image_id']
+            for box in boxes
+            if box['category_id'] in wanted and not box.get('iscrowd')
+        }
+        left = [image for image in late if image['id'] in counted]
+        return left, [box for box in boxes if box['image_id'] in counted]
+
+    def _late(self, images: Sequence[dict]) -> list[dict]:
         untimed = [image['id'] for image in images if image.get('timestamp_us') is None]
         if untimed:
             raise UserError(

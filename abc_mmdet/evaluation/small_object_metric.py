@@ -186,8 +186,7 @@ class SmallObjectMetric(CocoMetric):
             suffix = '' if protocol == self.main_protocol else '_prophesee'
             seen, truth, found = images, annotations, detections
             if protocol == 'prophesee':
-                seen = self.prophesee.frames(images)
-                truth = self.prophesee.boxes(annotations, seen)
+                seen, truth = self.prophesee.ground_truth(images, annotations, category_ids)
                 found = self.prophesee.boxes(detections, seen)
             figures = self._figures(seen, category_ids, truth, found)
             by_protocol[protocol] = figures

@@ -127,8 +127,9 @@ def load_test_set(config: Config) -> TestSet:
     images, annotations, unfiltered = truth.images, truth.annotations, None
     if is_ours and evaluator.main_protocol == 'prophesee':
         unfiltered = images, annotations
-        images = evaluator.prophesee.frames(images)
-        annotations = evaluator.prophesee.boxes(annotations, images)
+        images, annotations = evaluator.prophesee.ground_truth(
+            images, annotations, truth.category_ids
+        )
     if not any(not a.get('iscrowd') for a in annotations):
         raise UserError(f'{truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(

@@ -181,6 +181,52 @@ def test_prophesee_protocol_leaves_out_small_boxes_and_early_frames() -> None:
         run([sample(0, [instance(0, 0, 80, 0)], [], timestamp_us=None)], protocol='prophesee')
 
 
+def test_prophesee_protocol_leaves_out_frames_without_a_counted_box() -> None:
+    """As Prophesee's toolkit and RVT, which evaluate at the times of the boxes that are left."""
+    perfect = sample(0, [instance(0, 0, 80, 0)], [((0, 0, 80, 80), 0, 0.5)])
+    false_alarm = ((200, 200, 280, 280), 0, 0.9)
+    crowd = instance(0, 0, 80, 0) | dict(ignore_flag=1)
+    for number, uncounted in enumerate(([instance(0, 0, 10, 0)], [], [crowd]), 1):
+        samples = [perfect, sample(number, uncounted, [false_alarm])]
+        both = run(samples, protocol=('coco', 'prophesee'))
+        assert both['bbox_mAP_prophesee'] == run(samples, protocol='prophesee')['bbox_mAP'] == 1.0
+        assert both['bbox_mAP'] < 0.51, 'COCO counts every frame'
+    other_class = [perfect, sample(1, [instance(0, 0, 80, 1)], [false_alarm])]
+    assert run(other_class, protocol='prophesee')['car_precision'] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_prophesee_protocol_on_random_frames() -> None:
+    """Against COCO's figures of what a plain loop over the frames leaves."""
+    rng = np.random.default_rng(7)
+    samples, left = [], []
+    for i in range(60):
+        size, time = ((360, 640), (720, 1280))[i % 2], int(rng.integers(0, 3)) * 500_000
+        side, diagonal = (10, 30) if i % 2 == 0 else (20, 60)
+        instances, detections = [], []
+        for _ in range(int(rng.integers(0, 3))):
+            x, y, w, h = (*rng.uniform(0, 200, 2), *rng.uniform(5, 70, 2))
+            box, label = [x, y, x + w, y + h], int(rng.integers(0, 3))
+            instances.append(dict(bbox=box, bbox_label=label, ignore_flag=0))
+            moved = tuple(np.add(box, rng.uniform(0, 6, 4)).astype(np.float32).tolist())
+            detections.append((moved, label, float(rng.random())))
+        x, y = rng.uniform(0, 300, 2)
+        detections.append(((x, y, x + 60, y + 60), 0, float(rng.random())))
+        samples.append(sample(i, instances, detections, size, time))
+
+        def is_large(box: list[float], side: float = side, diagonal: float = diagonal) -> bool:
+            w, h = box[2] - box[0], box[3] - box[1]
+            return min(w, h) >= side and (w * w + h * h) ** 0.5 >= diagonal
+
+        large = [one for one in instances if is_large(one['bbox'])]
+        if time > 500_000 and large:
+            found = [one for one in detections if is_large(one[0])]
+            left.append(sample(i, large, found, size, time))
+    assert 5 < len(left) < 30
+    ours, expected = run(samples, protocol='prophesee'), run(left)
+    assert 0.1 < ours['bbox_mAP'] < 0.9
+    assert ours == pytest.approx(expected, nan_ok=True)
+
+
 def test_table_counts_what_each_protocol_counts(monkeypatch) -> None:
     printed: list[str] = []
     logger = SimpleNamespace(get_current_instance=lambda: SimpleNamespace(info=printed.append))
