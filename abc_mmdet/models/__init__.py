@@ -1,6 +1,6 @@
 from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
-from .dense_heads import ABCHead, AuxSmallObjectHead
+from .dense_heads import ABCHead, AuxSmallObjectHead, ClassScoreYOLOXHead
 from .detectors import SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
@@ -12,6 +12,7 @@ __all__ = [
     'ABCHead',
     'ABCMultiTaskLoss',
     'AuxSmallObjectHead',
+    'ClassScoreYOLOXHead',
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
     'GradientArbiter',

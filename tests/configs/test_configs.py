@@ -8,7 +8,7 @@ from abc_mmdet.datasets.events.catalogue import ETRAM
 from abc_mmdet.models import ABCPAFPN, ABCHead
 from abc_mmdet.models.task_modules import FastSimOTAAssigner
 from abc_mmdet.models.wasserstein import nwd_constants
-from mmdet.registry import MODELS
+from mmdet.registry import METRICS, MODELS
 from mmdet.structures import TrackDataSample
 from mmdet.testing import demo_mm_inputs
 
@@ -128,6 +128,16 @@ def test_one_cycle_of_the_published_experiment() -> None:
     assert rates[-1] == pytest.approx(config.lr / 10_000)
     middle = (rates[4] + rates[-1]) / 2
     assert rates[502] == pytest.approx(middle, rel=0.01), 'falls in a straight line'
+
+
+def test_evaluation_of_the_published_figures_of_rvt() -> None:
+    config, baseline = load('configs/rvt_evaluation.py'), load('configs/baseline_3level_100k.py')
+    metric = METRICS.build(config.test_evaluator)
+    assert (metric.protocols, metric.proposal_nums) == (('prophesee',), [100])
+    post = config.model.test_cfg
+    assert (post.score_thr, post.nms.iou_threshold, post.nms.max_num) == (0.001, 0.45, -1)
+    ours, theirs = (MODELS.build(c.model).state_dict() for c in (config, baseline))
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
 
 
 @pytest.mark.parametrize(('name', 'downsample'), [('1280x720', 'none'), ('sum_downsample', 'sum')])

@@ -1,4 +1,5 @@
 from .abc_head import ABCHead
 from .aux_small_object_head import AuxSmallObjectHead
+from .class_score_yolox_head import ClassScoreYOLOXHead
 
-__all__ = ['ABCHead', 'AuxSmallObjectHead']
+__all__ = ['ABCHead', 'AuxSmallObjectHead', 'ClassScoreYOLOXHead']
