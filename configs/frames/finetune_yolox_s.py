@@ -20,10 +20,14 @@ optim_wrapper = dict(
     optimizer=dict(lr=lr),
     # the backbone, which has seen much more than this data, learns slower: docs/results.md
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=500, by_epoch=False),
+# A constant learning rate, and the mean of the weights of the second half
+param_scheduler = [dict(type='LinearLR', start_factor=0.01, begin=0, end=500, by_epoch=False)]
+custom_hooks = [
     dict(
-        type='CosineAnnealingLR', begin=500, T_max=max_iters - 500, end=max_iters,
-        eta_min=lr * 0.02, by_epoch=False)]
+        type='EMAHook',
+        ema_type='StochasticWeightAverage',
+        begin_iter=max_iters // 2,
+        update_buffers=True,
+        priority=49)]
 default_hooks = dict(checkpoint=dict(interval=max_iters // 10))
 auto_scale_lr = dict(base_batch_size=16)
