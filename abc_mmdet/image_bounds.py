@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -31,8 +32,11 @@ def max_pixels() -> int:
         return _DEFAULT
 
 
-def open_image(content: bytes) -> Image.Image:
+def open_image(content: bytes | BinaryIO) -> Image.Image:
     """An image of PIL's that is not decoded yet.
+
+    Args:
+        content: of a file, or the open file, of which only the head is read then.
 
     Raises:
         ValueError: it has more than :func:`max_pixels` pixels.
@@ -44,7 +48,8 @@ def open_image(content: bytes) -> Image.Image:
     with _lock:  # PIL's own bound is a global, and smaller than OpenCV's
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            image = Image.open(io.BytesIO(content), formats=kinds)
+            file = io.BytesIO(content) if isinstance(content, bytes) else content
+            image = Image.open(file, formats=kinds)
         finally:
             Image.MAX_IMAGE_PIXELS = bound
     check_pixels(*image.size)

@@ -24,7 +24,7 @@ from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.engine import choose_checkpoint
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import check_annotation_files
+from abc_mmdet.own_data import check_annotation_files, finding_lines
 from mmdet.registry import RUNNERS
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 
@@ -118,12 +118,14 @@ def main() -> None:
     apply_options(config, args)
     check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
     check_data(config, 'train_dataloader', 'val_dataloader')
-    check_annotation_files(config, 'train_dataloader', 'val_dataloader')
+    findings = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     choose_checkpoint(config)
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')
     join_processes(config)
     runner = build_runner(config, args.config)
+    for line in (line for finding in findings for line in finding_lines(finding)):
+        runner.logger.warning(line.strip())
     with file_mistakes():
         runner.train()
 

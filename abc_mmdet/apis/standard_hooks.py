@@ -6,6 +6,7 @@ from mmengine.config import Config
 
 STANDARD = dict(
     finite_loss='FiniteLossHook',
+    kept_boxes='KeptBoxesHook',
     mean_loss='MeanLossHook',
     pretrained_weights='PretrainedWeightsHook',
 )

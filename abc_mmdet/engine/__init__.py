@@ -5,6 +5,7 @@ from .event_visualization_hook import EventVisualizationHook
 from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .iter_mode_switch_hook import IterModeSwitchHook
+from .kept_boxes_hook import KeptBoxesHook
 from .mean_loss_hook import MeanLossHook
 from .multi_task_weight_hook import MultiTaskWeightHook
 from .nwd_constant_hook import NWDConstantHook
@@ -18,6 +19,7 @@ __all__ = [
     'ExactResumeHook',
     'FiniteLossHook',
     'IterModeSwitchHook',
+    'KeptBoxesHook',
     'MeanLossHook',
     'MultiTaskWeightHook',
     'NWDConstantHook',

@@ -10,6 +10,7 @@ import numpy as np
 
 from .coco_file import BoxTable, CocoFile
 from .finding import NOTE, PROBLEM, WARNING, Finding, several
+from .use_check import check_ignored
 
 
 class Labels(Protocol):
@@ -40,6 +41,7 @@ def check_annotations(file: CocoFile) -> Iterator[Finding]:
     yield from _references(file)
     yield from check_geometry(file)
     yield from check_duplicates(file)
+    yield from check_ignored(file)
     yield from _empty_images(file)
 
 

@@ -17,6 +17,7 @@ from .finding import PROBLEM, Finding
 from .image_check import ImageFile, check_images, look_at_images
 from .network_input import NetworkInput
 from .split import Split
+from .use_check import check_nothing_kept
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,9 @@ class CocoSplit(Split):
         if not self.file.images:
             yield Finding('no_images', PROBLEM, self.file.path, 'there are no images in it')
         yield from check_annotations(self.file)
+        if self.file.images:
+            minimum = self.filter_cfg.get('min_size', 0)
+            yield from check_nothing_kept(self.file, self.classes, minimum)
         yield from check_classes(self.file, self.classes, f'{self.fields[0]}.metainfo.classes')
         yield from check_images(self.file, self.parts, self.folder)
 

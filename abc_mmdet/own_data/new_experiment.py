@@ -26,6 +26,7 @@ from .image_path import leaves
 from .network_sizes import find_weights
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text
+from .use_check import check_nothing_kept
 
 STOPS = (
     'malformed_entries',
@@ -35,8 +36,10 @@ STOPS = (
     'duplicate_category_names',
     'missing_files',
     'outside_folder',
+    'turned_images',
+    'no_usable_box',
 )
-"""Findings with which training could not even begin, or would learn shifted labels."""
+"""Findings with which training could not begin, or would learn shifted labels or nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,10 @@ def _findings(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str
     val_images = look_at_images(val, val_folder, decode=False)
     found = [
         *check_annotations(train),
+        *check_nothing_kept(train),
         *check_images(train, train_images, train_folder),
         *check_annotations(val),
+        *check_nothing_kept(val),
         *check_images(val, val_images, val_folder),
         *shared_parts(train_images, val_images, f'{train.path} / {val.path}'),
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,20 @@ from mmdet.datasets import CocoDataset
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 
-from .annotation_check import check_entries
+from .annotation_check import check_annotations, check_entries
 from .checkup_report import finding_lines
+from .class_check import check_use
 from .coco_file import CocoFile
+from .finding import PROBLEM, WARNING, Finding
+from .image_check import check_images, look_at_images
 from .image_path import image_path
+from .use_check import check_nothing_kept
+
+MOST_HEADS = 20_000
+"""Image files of a data set whose heads are read before a training, evenly spread: seconds."""
+
+STOPS = ('missing_files', 'turned_images')
+"""Findings about images with which training would stop later, or learn shifted boxes."""
 
 
 def read_whole(path: str, folder: str | None = None) -> CocoFile:
@@ -49,34 +60,82 @@ def read_whole(path: str, folder: str | None = None) -> CocoFile:
     return file
 
 
-def check_annotation_files(config: Config, *loaders: str) -> None:
-    """:func:`read_whole` for the COCO files of data loaders and of the evaluators beside them.
+def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:
+    """The cheap checks of the COCO files of data loaders and of the evaluators beside them.
 
     Args:
         config: the experiment.
         *loaders: fields such as ``train_dataloader``; ``None`` or missing ones are passed over.
 
+    Returns:
+        What is wrong but lets training begin: boxes that are left out, categories without a class,
+        ... The heads of image files are read, too.
+
     Raises:
         UserError: of :func:`read_whole`; a data set that cannot be built; an evaluator with the
-            annotation file of other images.
+            annotation file of other images; images that are missing or turned against their
+            boxes; a loader none of whose images keeps a box.
     """
     init_default_scope(config.get('default_scope') or 'mmdet')
     names: dict[str, dict[Any, str]] = {}  # of the images of each file, by id
     seen: set[tuple[str, str | None]] = set()
+    findings: list[Finding] = []
     for loader in loaders:
         if config.get(loader) is None:
             continue
         with config_mistakes(str(config.filename)):
-            of_loader, of_evaluator = _of_loader(config, loader), _of_evaluator(config, loader)
-        for path, folder in (*of_loader, *((path, None) for path in of_evaluator)):
-            is_known = any(p == path and folder in (None, f) for p, f in seen)
-            if not is_known and '://' not in path:
-                file = read_whole(path, folder)
-                names[path] = {image['id']: image['file_name'] for image in file.images}
+            datasets, of_evaluator = _of_loader(config, loader), _of_evaluator(config, loader)
+        nothing: list[list[Finding]] = []
+        for dataset in datasets:
+            path, folder = str(dataset.ann_file), str(dataset.data_prefix.get('img') or '')
+            if '://' in path:
+                nothing.append([])
+                continue
+            file = read_whole(path, folder)
+            nothing.append(_nothing_kept(file, dataset))
+            if (path, folder) not in seen:
                 seen.add((path, folder))
+                names[path] = {image['id']: image['file_name'] for image in file.images}
+                findings += _of_file(file, dataset, loader)
+                _stop_for([f for f in findings if f.kind in STOPS], loader)
+        for path in of_evaluator:
+            if path not in names and '://' not in path:
+                file = read_whole(path)
+                names[path] = {image['id']: image['file_name'] for image in file.images}
+        needs_boxes = loader.startswith('train') or _judges_all(config, loader)
+        is_all = len(nothing) == len(leaves(config[loader].dataset))
+        if needs_boxes and is_all and all(nothing):
+            _stop_for([finding for found in nothing for finding in found], loader)
         if not any('indices' in options for options in leaves(config[loader].dataset)):
             for path in of_evaluator:
-                _check_same_images(names, [p for p, _ in of_loader], path, loader)
+                _check_same_images(names, [str(d.ann_file) for d in datasets], path, loader)
+    return findings
+
+
+def _of_file(file: CocoFile, dataset: CocoDataset, loader: str) -> list[Finding]:
+    """Problems and warnings about a file, its classes in this data set and its images."""
+    folder = str(dataset.data_prefix.get('img') or '')
+    found = [
+        *check_annotations(file),
+        *check_use(file, dataset.metainfo['classes'], f'{loader}.dataset.metainfo.classes'),
+    ]
+    if Path(folder or '.').is_dir() and not dataset.backend_args:
+        step = -(-len(file.images) // MOST_HEADS)
+        some = replace(file, images=file.images[::step])
+        images = look_at_images(some, folder, decode=False)
+        found += [f for f in check_images(some, images, folder) if f.kind != 'duplicate_pictures']
+    return [finding for finding in found if finding.level in (PROBLEM, WARNING)]
+
+
+def _nothing_kept(file: CocoFile, dataset: CocoDataset) -> list[Finding]:
+    filters = {} if dataset.test_mode else dataset.filter_cfg or {}
+    return list(check_nothing_kept(file, dataset.metainfo['classes'], filters.get('min_size', 0)))
+
+
+def _stop_for(findings: Sequence[Finding], loader: str) -> None:
+    if findings:
+        lines = [line for finding in findings for line in finding_lines(finding)]
+        raise UserError('\n'.join([f'The data of {loader} is not ready.', *lines]))
 
 
 def _check_same_images(
@@ -112,26 +171,36 @@ def _check_same_images(
             check_name(dict(id=image, file_name=known[image]), name, of_evaluator, remedy)
 
 
-def _of_loader(config: Config, loader: str) -> list[tuple[str, str]]:
-    files = []
+def _of_loader(config: Config, loader: str) -> list[CocoDataset]:
+    """The COCO data sets of a loader, as they join paths and find classes; nothing is read yet."""
+    datasets = []
     for options in leaves(config[loader].dataset):
         kind = options['type']
         kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         # Subclasses with a reader of their own have other fields in their files
         if getattr(kind, 'load_data_list', None) is CocoDataset.load_data_list:
-            # As the data set itself joins paths; nothing is read yet
-            dataset = DATASETS.build({**options, 'lazy_init': True, 'pipeline': []})
-            files.append((str(dataset.ann_file), str(dataset.data_prefix.get('img') or '')))
-    return files
+            datasets.append(DATASETS.build({**options, 'lazy_init': True, 'pipeline': []}))
+    return datasets
 
 
 def _of_evaluator(config: Config, loader: str) -> list[str]:
-    evaluators = config.get(loader.replace('dataloader', 'evaluator')) or []
     files = []
-    for options in [evaluators] if isinstance(evaluators, dict) else evaluators:
-        kind = METRICS.get(options['type']) if isinstance(options['type'], str) else options['type']
-        if options.get('ann_file') and isinstance(kind, type) and issubclass(kind, CocoMetric):
+    for options in _coco_metrics(config, loader):
+        if options.get('ann_file'):
             if not Path(options['ann_file']).is_file():
                 raise UserError(f'There is no annotation file {options["ann_file"]}.')
             files.append(str(options['ann_file']))
     return files
+
+
+def _judges_all(config: Config, loader: str) -> bool:
+    metrics = list(_coco_metrics(config, loader))
+    return bool(metrics) and not any(options.get('format_only') for options in metrics)
+
+
+def _coco_metrics(config: Config, loader: str) -> Iterator[dict]:
+    evaluators = config.get(loader.replace('dataloader', 'evaluator')) or []
+    for options in [evaluators] if isinstance(evaluators, dict) else evaluators:
+        kind = METRICS.get(options['type']) if isinstance(options['type'], str) else options['type']
+        if isinstance(kind, type) and issubclass(kind, CocoMetric):
+            yield options

@@ -62,10 +62,9 @@ def test_wrong_size_and_turned_pictures(coco, folder: Path) -> None:
     entries['images'][1]['file_name'] = 'image1.jpg'
     assert cv2.imread(str(folder / 'image1.jpg')).shape == (96, 64, 3), 'as training sees it'
     found = found_in(coco, folder, entries)
-    assert list(found) == ['wrong_size']
-    first, second = found['wrong_size'].examples
-    assert first.endswith('image0.png: 96x64, not 97x64')
-    assert second.endswith('64x96, not 96x64 (turned by its EXIF orientation)')
+    assert list(found) == ['turned_images', 'wrong_size']
+    assert found['wrong_size'].examples[0].endswith('image0.png: 96x64, not 97x64')
+    assert found['turned_images'].examples == [f'{folder}/image1.jpg: read as 64x96']
 
 
 def test_formats_of_all_kinds_are_read(coco, folder: Path) -> None:

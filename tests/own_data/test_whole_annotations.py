@@ -9,7 +9,7 @@ from mmengine.config import Config
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, read_whole
 
-from .conftest import NAMES, change, content
+from .conftest import NAMES, change, content, draw
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,10 @@ def test_evaluator_with_the_file_of_other_images(data: Path) -> None:
     with pytest.raises(UserError, match=r'val\.json, the ann_file .*has no image 0, which is im'):
         check('val.json', dataset('train'))
     (data / 'again.json').write_text(json.dumps(content(first=0, prefix='other')))
+    draw(data / 'images', content(first=0, prefix='other'))
     with pytest.raises(UserError, match=r'other0\.png .* but image0\.png'):
         check('again.json', dataset('train'))
-    with pytest.raises(UserError, match='both have an image with id 0.*Leave out val_evaluator'):
+    with pytest.raises(UserError, match=r'both have an image with id 0.*Leave out val_evaluator'):
         check('train.json', dataset('train'), dataset('again'))
     check('train.json', dataset('train', indices=2))
     merged = [json.loads((data / f'{split}.json').read_text()) for split in ('train', 'val')]
