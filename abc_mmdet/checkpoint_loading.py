@@ -27,6 +27,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler import OneCycleParamScheduler
 
+from abc_mmdet.checkpoint_archive import check_archive
 from abc_mmdet.errors import UserError
 
 _METHODS: dict[Any, tuple[str, ...]] = {
@@ -34,8 +35,6 @@ _METHODS: dict[Any, tuple[str, ...]] = {
     OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
 }
 """Functions of a class that MMEngine writes into checkpoints."""
-_COMPRESSED = 10
-"""How many times larger than the file its content may be; ``torch.save`` does not compress."""
 
 _plain_load = torch.load
 _trusts: ContextVar[bool | None] = ContextVar('trusts', default=None)
@@ -100,6 +99,7 @@ def problem_of(path: str | Path) -> str | None:
     All of it is read and compared with its check sums, so this takes as long as reading.
     """
     try:
+        check_archive(path, str(path))
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
@@ -158,7 +158,7 @@ def _load(f: Any, *args: Any, **options: Any) -> Any:
         options.pop(name, None)
     name = str(f) if isinstance(f, (str, Path)) else str(getattr(f, 'name', 'a checkpoint'))
     if not trust:
-        _check_archive(f, name)
+        check_archive(f, name)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', message='Detected pickle protocol')
@@ -186,34 +186,6 @@ def _message(name: str, error: Exception) -> str:
     return (
         f'{name} cannot be read as a checkpoint: it is damaged, or holds something else ({reason}).'
     )
-
-
-def _check_archive(f: Any, name: str) -> None:
-    """Refuse archives that PyTorch would take for programs, or that fill the memory."""
-    if not zipfile.is_zipfile(f):
-        _rewind(f)
-        return
-    with zipfile.ZipFile(f) as archive:
-        entries = archive.infolist()
-    _rewind(f)
-    if any(entry.filename.endswith('/constants.pkl') for entry in entries):
-        raise UserError(
-            f'{name} is a TorchScript program, which brings its own code: give a checkpoint with '
-            'a state_dict.'
-        )
-    packed, unpacked = (
-        sum(getattr(entry, field) for entry in entries) for field in ('compress_size', 'file_size')
-    )
-    if unpacked > _COMPRESSED * packed + 2**20:
-        raise UserError(
-            f'{name} would become {unpacked / 2**30:.1f} GiB when it is unpacked, from '
-            f'{packed / 2**20:.1f} MiB: no checkpoint is compressed like this.'
-        )
-
-
-def _rewind(f: Any) -> None:
-    if not isinstance(f, (str, Path)):
-        f.seek(0)
 
 
 def _load_weights(f: Any, *args: Any, **options: Any) -> Any:

@@ -26,13 +26,14 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 
 import abc_mmdet  # noqa: F401
 from abc_mmdet.apis import load_experiment, sliced
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.frame_size import frame_size
+from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 
@@ -132,7 +133,7 @@ CASES = (
 
 def build(config: dict, args: argparse.Namespace) -> torch.nn.Module:
     model = MODELS.build(config).eval()
-    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    load_fitting(read(args.checkpoint), Target(model, args.config), args.checkpoint)
     return model.to(args.device)
 
 

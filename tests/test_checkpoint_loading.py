@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import time
 import zipfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import CheckpointLoader
 
 from abc_mmdet import checkpoint_loading
+from abc_mmdet.apis import check_checkpoint
+from abc_mmdet.checkpoint_archive import is_whole
 from abc_mmdet.checkpoint_loading import add_trust_option, problem_of, read, weights_only
 from abc_mmdet.errors import UserError
 
@@ -177,6 +180,24 @@ def test_programs_and_packed_archives_are_refused(tmp_path: Path) -> None:
         read(tmp_path / 'bomb.pth')
     with pytest.raises(UserError, match='There is no checkpoint'):
         read(tmp_path / 'none.pth')
+
+
+def test_an_entry_that_is_listed_a_thousand_times(tmp_path: Path) -> None:
+    """580 kB that would be unpacked to 580 MB, by checksums too, without being compressed."""
+    bomb = tmp_path / 'bomb.pth'
+    with zipfile.ZipFile(bomb, 'w') as archive:
+        archive.writestr('bomb/data.pkl', pickle.dumps({}, 2))
+        archive.writestr('bomb/data/0', bytes(580_000))
+        archive.filelist += archive.filelist[-1:] * 999
+    began = time.process_time()
+    message = r'0\.5 GiB when it is unpacked, from 0\.6 MiB'
+    with pytest.raises(UserError, match=message):
+        read(bomb)
+    with pytest.raises(UserError, match=message):
+        check_checkpoint(str(bomb), 'checkpoint')
+    assert not is_whole(bomb)
+    assert '0.5 GiB' in problem_of(bomb)
+    assert time.process_time() - began < 1
 
 
 CONTENT = dict(

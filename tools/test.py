@@ -10,7 +10,9 @@ from mmengine.runner import Runner
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
+    IN_TESTS,
     add_slice_arguments,
+    add_standard_hooks,
     check_checkpoint,
     check_data,
     config_mistakes,
@@ -165,6 +167,7 @@ def main() -> None:
     check_data(config, 'test_dataloader')
     check_annotation_files(config, 'test_dataloader')
     join_processes(config)
+    add_standard_hooks(config, IN_TESTS)
     with config_mistakes(args.config):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         _ = runner.test_loop  # a property that builds data set and evaluator when first read

@@ -6,12 +6,13 @@ from .join_processes import join_processes
 from .preflight import check_checkpoint, check_data
 from .slice_arguments import add_slice_arguments, slicing_of
 from .sliced_config import sliced
-from .standard_hooks import add_standard_hooks
+from .standard_hooks import IN_TESTS, add_standard_hooks, keep_best_checkpoint
 from .stock_config import to_stock_config
 from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
 
 __all__ = [
+    'IN_TESTS',
     'Detections',
     'Detector',
     'add_slice_arguments',
@@ -22,6 +23,7 @@ __all__ = [
     'file_mistakes',
     'frame_size',
     'join_processes',
+    'keep_best_checkpoint',
     'load_experiment',
     'sliced',
     'slicing_of',

@@ -10,15 +10,15 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.checkpoint_loading import read, weights_only
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.frame_times import even_windows
 from abc_mmdet.datasets.events.recording import Recording
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from abc_mmdet.visualization import draw_events, draw_sample, with_caption
 from mmdet.registry import DATASETS, MODELS
 
@@ -70,7 +70,8 @@ def browse_experiment(
         with weights_only():
             with config_mistakes(str(config.filename)):
                 model = MODELS.build(config.model).eval()
-            load_checkpoint(model, checkpoint, map_location='cpu')
+            target = Target(model, str(config.filename), dataset.metainfo['classes'])
+            load_fitting(read(checkpoint), target, checkpoint)
         model.to('cuda' if torch.cuda.is_available() else 'cpu')
     number = 0 if recording is None else names.index(recording)
     labelled = set(dataset.sequences[number].frame_steps.tolist())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
@@ -12,10 +11,14 @@ from torch import nn
 
 from abc_mmdet.apis.config_parts import common, type_name
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.plain_checkpoint import load_weights, read_checkpoint
+from abc_mmdet.models.checkpoint_content import classes_of, meta_of
+from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from mmdet.registry import DATASETS, MODELS
+
+LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 
 
 def without_auxiliary(config: Config) -> Config:
@@ -35,24 +38,21 @@ def load_inference_model(
 ) -> tuple[nn.Module, tuple[str, ...]]:
     """The detector in evaluation mode, and its class names.
 
-    Names are those of the checkpoint; of the config where it has none; of the data set's type (80
-    for COCO) where the config has none.
+    Config and checkpoint have to have the same names. Where one of them has none, the other's
+    count; of the config those of the data set's type (80 for COCO) where it names none itself.
 
     Raises:
-        UserError: a config that cannot be built, a checkpoint of another model or that cannot be
-            read, a device that is not there.
+        UserError: a config that cannot be built, a checkpoint of another model or other classes or
+            that cannot be read, a device that is not there.
     """
     init_default_scope(config.get('default_scope', 'mmdet'))
     with config_mistakes(str(config.filename)):
         model = MODELS.build(config.model)
-    loaded = read_checkpoint(checkpoint)
-    load_weights(model, loaded['state_dict'], checkpoint)
+    loaded = read(checkpoint)
+    names = _names(model, classes_of(meta_of(loaded, checkpoint)), config)
+    load_fitting(loaded, Target(model, str(config.filename), names), checkpoint)
     check_device(device)
-    model = model.to(device).eval()
-    meta = loaded.get('meta') or {}
-    of_data = meta.get('dataset_meta') or {}
-    of_checkpoint = of_data.get('classes') or of_data.get('CLASSES') or meta.get('CLASSES')
-    return model, _names(model, of_checkpoint, config)
+    return model.to(device).eval(), names
 
 
 def check_device(device: str | torch.device) -> None:
@@ -68,32 +68,49 @@ def check_device(device: str | torch.device) -> None:
         raise UserError(f'device {device} cannot be used: {reason}') from error
 
 
-def _names(model: nn.Module, of_checkpoint: Sequence[str] | None, config: Config) -> tuple:
+def _names(
+    model: nn.Module, of_checkpoint: tuple[str, ...] | None, config: Config
+) -> tuple[str, ...]:
+    """Those of the config, or of the checkpoint where the config has none for its detector."""
     number = getattr(getattr(model, 'bbox_head', None), 'num_classes', None)
-    for names in (of_checkpoint, _names_of_config(config)):
-        if names is not None:
-            names = (names,) if isinstance(names, str) else tuple(names)
-            if number is not None and len(names) != number:
-                raise UserError(
-                    f'The detector has {number} classes, but {len(names)} names: {list(names)}. '
-                    'Give the config the checkpoint was trained with.'
-                )
-            return names
-    raise UserError(
-        f'Neither the checkpoint nor {config.filename} names the classes: set '
-        'test_dataloader.dataset.metainfo=dict(classes=(...)).'
-    )
+    given = named_in_config(config)
+    of_type = _named_by_type(config)
+    if given is None and of_type is not None and number in (None, len(of_type)):
+        given = of_type
+    names = given or of_checkpoint
+    if names is None:
+        raise UserError(
+            f'Neither the checkpoint nor {config.filename} names the classes: set '
+            'test_dataloader.dataset.metainfo=dict(classes=(...)).'
+        )
+    if number not in (None, len(names)):
+        raise UserError(
+            f'The detector of {config.filename} has {number} classes, but there are {len(names)} '
+            f'names: {list(names)}. Give the config the checkpoint was trained with.'
+        )
+    return names
 
 
-def _names_of_config(config: Config) -> Sequence[str] | None:
-    for loader in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
+def named_in_config(config: Config) -> tuple[str, ...] | None:
+    """Class names that an experiment gives its data sets; None where it leaves that to their type.
+
+    Raises:
+        UserError: data sets side by side have different ones.
+    """
+    for loader in LOADERS:
         names = common(config, loader, 'metainfo', 'classes')
         if names:
-            return names
+            return (names,) if isinstance(names, str) else tuple(names)
+    return None
+
+
+def _named_by_type(config: Config) -> tuple[str, ...] | None:
+    """Names that a type of data set has by itself, as the 80 of ``CocoDataset``."""
+    for loader in LOADERS:
         for dataset in leaves(config[loader]['dataset']) if config.get(loader) else []:
             kind = dataset['type']
             kind = DATASETS.get(kind) if isinstance(kind, str) else kind
             names = getattr(kind, 'METAINFO', {}).get('classes')
             if names:
-                return names
+                return tuple(names)
     return None

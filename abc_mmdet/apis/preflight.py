@@ -9,8 +9,8 @@ from urllib.parse import urlparse
 import torch
 from mmengine.config import Config
 
+from abc_mmdet.checkpoint_archive import check_archive, is_whole
 from abc_mmdet.datasets.wrapped import walk
-from abc_mmdet.engine.checkpoint_files import is_whole
 from abc_mmdet.errors import UserError
 
 
@@ -54,8 +54,8 @@ def check_checkpoint(path: str, argument: str) -> None:
     """Check that a checkpoint exists and is whole enough to be opened; get it from the web before.
 
     Raises:
-        UserError: no such file, an empty one, a truncated archive, or an address that cannot be
-            reached.
+        UserError: no such file, an empty one, a truncated or packed archive, or an address that
+            cannot be reached.
     """
     if path.startswith(('http://', 'https://')):
         _download(path, argument)
@@ -66,6 +66,7 @@ def check_checkpoint(path: str, argument: str) -> None:
             f'{argument}: there is no checkpoint {path}. Training writes them to its work_dir '
             '(iter_*.pth or epoch_*.pth; the newest is named in the file last_checkpoint there).'
         )
+    check_archive(path, f'{argument}: {path}')
     with open(path, 'rb') as file:
         start = file.read(4)
     # torch.save writes a zip archive; old files are bare pickles and begin with byte 0x80

@@ -10,16 +10,14 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
+from abc_mmdet.apis.inference_model import named_in_config
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.stock_config import to_stock_config
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.plain_checkpoint import (
-    load_weights,
-    read_checkpoint,
-    to_plain,
-    write_checkpoint,
-)
+from abc_mmdet.models.checkpoint_content import read_checkpoint
+from abc_mmdet.models.checkpoint_fit import Target, load_fitting
+from abc_mmdet.models.plain_checkpoint import to_plain, write_checkpoint
 from abc_mmdet.whole_file import write_whole
 from mmdet.registry import MODELS
 
@@ -60,15 +58,18 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
     init_default_scope(config.get('default_scope', 'mmdet'))
     with config_mistakes(str(config.filename)):
         ours, theirs = MODELS.build(config.model), MODELS.build(stock.model)
-    load_weights(ours, loaded['state_dict'], checkpoint)
+    classes = named_in_config(config)
+    load_fitting(loaded, Target(ours, str(config.filename), classes), checkpoint)
     plain = to_plain(loaded['state_dict'])
-    load_weights(theirs, plain, checkpoint)
+    # What ours has beside it is for training; whether it does without is seen in the outputs
+    kept = {name: plain[name] for name in theirs.state_dict() if name in plain}
+    stock_config = f'the plain detector of {config.filename}'
+    load_fitting(dict(state_dict=kept), Target(theirs, stock_config), checkpoint)
     _compare(ours.eval(), theirs.eval())
 
-    weights = {key: plain[key] for key in theirs.state_dict()}
-    write_checkpoint(weights, loaded.get('meta', {}), str(paths[1]))
+    write_checkpoint(kept, loaded['meta'], str(paths[1]))
     write_whole(paths[0], stock.pretty_text.encode())
-    return StockExperiment(*paths, changes, len(weights), len(loaded['state_dict']) - len(weights))
+    return StockExperiment(*paths, changes, len(kept), len(loaded['state_dict']) - len(kept))
 
 
 def _compare(ours: nn.Module, theirs: nn.Module) -> None:

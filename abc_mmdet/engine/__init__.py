@@ -1,5 +1,6 @@
 from .amp_on_gpu import AmpOnGpuOptimWrapper
 from .checkpoint_files import choose_checkpoint, newest_checkpoint
+from .checkpoint_fit_hook import CheckpointFitHook
 from .class_names_hook import ClassNamesHook
 from .event_visualization_hook import EventVisualizationHook
 from .exact_resume_hook import ExactResumeHook
@@ -14,6 +15,7 @@ from .whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
 
 __all__ = [
     'AmpOnGpuOptimWrapper',
+    'CheckpointFitHook',
     'ClassNamesHook',
     'EventVisualizationHook',
     'ExactResumeHook',

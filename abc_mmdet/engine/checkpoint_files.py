@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-import zipfile
 from pathlib import Path
 
 from mmengine.config import Config
 
+from abc_mmdet.checkpoint_archive import is_whole
 from abc_mmdet.errors import UserError
+from abc_mmdet.first_process import say
 
 POINTER = 'last_checkpoint'
 """File in a work dir that names the newest checkpoint, as MMEngine writes it."""
 
 _NUMBERED = re.compile(r'(.*?)(\d+)\.pth')
 _USUAL = ('iter_', 'epoch_')
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is as it was written: reads all of it and compares its checksums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError):
-        return False
 
 
 def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
@@ -72,9 +62,9 @@ def choose_checkpoint(config: Config) -> None:
         return
     checkpoint, damaged = newest_checkpoint(Path(config.work_dir))
     for path in damaged:
-        _say(f'warning: the checkpoint {path} is damaged and passed over')
+        say(f'warning: the checkpoint {path} is damaged and passed over')
     if checkpoint is not None:
-        _say(f'resuming from {checkpoint}')
+        say(f'resuming from {checkpoint}')
         config.load_from = str(checkpoint)
     elif damaged:
         raise UserError(
@@ -82,11 +72,5 @@ def choose_checkpoint(config: Config) -> None:
             'leave --resume out and train from the beginning.'
         )
     else:
-        _say(f'{config.work_dir} has no checkpoint yet: training begins anew')
+        say(f'{config.work_dir} has no checkpoint yet: training begins anew')
         config.resume = False
-
-
-def _say(line: str) -> None:
-    # Of the first process alone; they are not connected yet
-    if int(os.environ.get('RANK') or os.environ.get('SLURM_PROCID') or 0) == 0:
-        print(line, file=sys.stderr, flush=True)

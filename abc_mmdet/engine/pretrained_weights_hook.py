@@ -10,7 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
-from abc_mmdet.errors import UserError
+from abc_mmdet.models.checkpoint_content import classes_of, meta_of, weights_of
 from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.dense_heads.abc_head import head_strides
 from abc_mmdet.models.pretrained_weights import HeadLayout, check_fits, transfer
@@ -39,7 +39,7 @@ class PretrainedWeightsHook(Hook):
             are not COCO's 80.
 
     Raises:
-        UserError: the file holds no weights, or less than half of the backbone fits.
+        UserError: the file holds no finite weights, or less than half of the backbone fits.
 
     Example:
         >>> config = dict(
@@ -47,7 +47,7 @@ class PretrainedWeightsHook(Hook):
         ...     default_hooks=dict(pretrained_weights=dict(class_map=dict(Vehicle='car'))))
     """
 
-    priority = 'VERY_HIGH'  # before EMAHook, which takes what it finds in the checkpoint
+    priority = 'HIGHEST'  # before hooks that take something out of the checkpoint
 
     def __init__(
         self, class_map: Mapping[str, str] | None = None, classes: Sequence[str] | None = None
@@ -55,16 +55,15 @@ class PretrainedWeightsHook(Hook):
         self.class_map = class_map
         self.classes = classes
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: Any) -> None:
         # Private, but all there is to tell fine-tuning from resuming and testing
         if runner._resume or not isinstance(runner._train_loop, BaseLoop):
             return
         file = str(runner._load_from)
+        weights_of(checkpoint, f'load_from: {file}')
         tensors = tensors_of(checkpoint)
-        if not tensors:
-            raise UserError(f'load_from: {file} holds no weights. Give a checkpoint of a detector.')
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        meta = checkpoint.get('meta')
+        meta = meta_of(checkpoint, file)
         result = transfer(
             tensors,
             model,
@@ -74,7 +73,7 @@ class PretrainedWeightsHook(Hook):
         )
         check_fits(result, f'load_from: {file}')
         checkpoint.clear()
-        checkpoint.update(meta=meta or {}, state_dict=result.state)
+        checkpoint.update(meta=meta, state_dict=result.state)
         runner.logger.info(f'weights from {file}\n{result.table()}')
 
 
@@ -94,13 +93,11 @@ def _strides(head: Any) -> list[int]:
     return head_strides(head) if hasattr(head, 'prior_generator') else []
 
 
-def pretrained_classes(meta: Any, tensors: Mapping[str, Any]) -> Sequence[str] | None:
+def pretrained_classes(meta: Mapping[str, Any], tensors: Mapping[str, Any]) -> Sequence[str] | None:
     """Class names of a checkpoint: its own, or COCO's where there are 80."""
-    dataset_meta = meta.get('dataset_meta') if isinstance(meta, Mapping) else None
-    for place in (dataset_meta, meta):
-        for key in ('classes', 'CLASSES'):
-            if isinstance(place, Mapping) and place.get(key):
-                return tuple(place[key])
+    named = classes_of(meta)
+    if named is not None:
+        return named
     rows = {len(v) for n, v in tensors.items() if 'multi_level_conv_cls.' in n}
     coco = CocoDataset.METAINFO['classes']
     return coco if rows == {len(coco)} else None

@@ -9,7 +9,8 @@ import torch
 
 from abc_mmdet.errors import UserError
 
-from .plain_checkpoint import read_checkpoint, write_checkpoint
+from .checkpoint_content import classes_of, read_checkpoint
+from .plain_checkpoint import write_checkpoint
 
 
 def write_average(checkpoints: Sequence[str | Path], out: str | Path) -> int:
@@ -31,7 +32,8 @@ def write_average(checkpoints: Sequence[str | Path], out: str | Path) -> int:
         How many tensors were averaged.
 
     Raises:
-        UserError: fewer than two files, one that cannot be read, or weights of different networks.
+        UserError: fewer than two files, one that cannot be read, or weights of different networks
+            or classes.
 
     Example:
         >>> files = ['seed0/iter_400.pth', 'seed1/iter_400.pth']
@@ -53,10 +55,17 @@ def write_average(checkpoints: Sequence[str | Path], out: str | Path) -> int:
                 f'{path} is of another network than {checkpoints[0]}: {len(differing)} tensors are '
                 f'in one of them only or of another shape, such as {differing[0]}.'
             )
+    named = {str(p): classes_of(c['meta']) for p, c in zip(checkpoints, loaded, strict=True)}
+    lists = {path: names for path, names in named.items() if names is not None}
+    if len(set(lists.values())) > 1:
+        raise UserError(
+            'These are trainings with other classes, or with them in another order:\n'
+            + '\n'.join(f'  {path}: {list(names)}' for path, names in lists.items())
+        )
     names = [name for name, value in first.items() if value.dtype.is_floating_point]
     mean = dict(first)
     for name in names:
         total = torch.stack([state[name].double() for state in states]).mean(0)
         mean[name] = total.to(first[name].dtype)
-    write_checkpoint(mean, loaded[0].get('meta', {}), str(out))
+    write_checkpoint(mean, loaded[0]['meta'], str(out))
     return len(names)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from abc_mmdet.checkpoint_loading import read
-from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import write_whole
+
+from .checkpoint_content import read_checkpoint
 
 Value = TypeVar('Value')
 
@@ -58,47 +58,12 @@ def write_plain_checkpoint(checkpoint: str, out: str) -> tuple[int, int]:
         Numbers of tensors kept and left out.
 
     Raises:
-        UserError: ``checkpoint`` holds no ``state_dict``.
+        UserError: ``checkpoint`` holds no finite weights.
     """
     loaded = read_checkpoint(checkpoint)
     plain = to_plain(loaded['state_dict'])
-    write_checkpoint(plain, loaded.get('meta', {}), out)
+    write_checkpoint(plain, loaded['meta'], out)
     return len(plain), len(loaded['state_dict']) - len(plain)
-
-
-def read_checkpoint(path: str) -> dict[str, Any]:
-    """A checkpoint of MMEngine, on the CPU.
-
-    Raises:
-        UserError: it cannot be read, would run code, or holds no ``state_dict``.
-    """
-    loaded = read(path)
-    if not isinstance(loaded, dict) or not isinstance(loaded.get('state_dict'), dict):
-        raise UserError(f'{path} holds no state_dict; give a checkpoint of a training run.')
-    return loaded
-
-
-def load_weights(model: nn.Module, state: Mapping[str, Any], checkpoint: str) -> None:
-    """Load weights that may be more than the model has, but neither fewer nor others.
-
-    Args:
-        model: takes the weights.
-        state: the weights.
-        checkpoint: their file, for the message.
-
-    Raises:
-        UserError: tensors are missing or of another shape.
-    """
-    try:
-        missing = model.load_state_dict(dict(state), strict=False).missing_keys
-    except RuntimeError as error:  # of another shape; PyTorch names them line by line
-        missing = [line.strip() for line in str(error).splitlines()[1:]]
-    if missing:
-        raise UserError(
-            f'{checkpoint} does not fit the config: {len(missing)} tensors are missing or of '
-            f'another shape, such as\n  {missing[0]}\n'
-            'Give the config it was trained with; it lies beside it, in the work_dir.'
-        )
 
 
 def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out: str) -> None:

@@ -56,9 +56,13 @@ class Transfer:
         total = sum(size for name, size in sizes.items() if name.startswith(prefix))
         return taken / total if total else math.nan
 
-    def table(self) -> str:
-        """A line per part of the detector, and one for the classes."""
-        lines = [f'{"":<12}{"tensors":>15}{"weights":>9}  new']
+    def table(self, others: str = 'new') -> str:
+        """A line per part of the detector, and one for the classes.
+
+        Args:
+            others: heading of the column with what was not taken over.
+        """
+        lines = [f'{"":<12}{"tensors":>15}{"weights":>9}  {others}']
         for part in dict.fromkeys(name.split('.')[0] for name in self.state):
             taken = [name for name in self.taken if name.startswith(f'{part}.')]
             new = [name for name in self.new if name.startswith(f'{part}.')]

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones.maxvit_rnn import ARCHS
+from abc_mmdet.models.checkpoint_content import check_finite
 from abc_mmdet.models.plain_checkpoint import TRAINING_ONLY, to_plain
 
 BATCH_NORM_EPS = 1e-5
@@ -46,7 +47,8 @@ def read_rvt_state(path: str) -> dict[str, Tensor]:
         path: the ``.ckpt``.
 
     Raises:
-        UserError: a file that cannot be read, would run code, or is not of an RVT.
+        UserError: a file that cannot be read, would run code, is not of an RVT or has weights that
+            are not finite.
     """
     loaded = read(path)
     state = loaded.get('state_dict', {}) if isinstance(loaded, dict) else {}
@@ -56,7 +58,9 @@ def read_rvt_state(path: str) -> dict[str, Tensor]:
             f'{path} is no checkpoint of RVT: it has no {missing[0]} in its state_dict. Give the '
             ".ckpt that RVT's training wrote."
         )
-    return {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    weights = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    check_finite(weights, path)
+    return weights
 
 
 def plain_name(key: str) -> str | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from .checkpoint_content import named_tensors
 from .plain_checkpoint import to_plain
 
 AUX_HEAD = 'bbox_head.aux_head.'
-_WRAPPERS = ('state_dict', 'ema', 'model', 'model_state_dict', 'module')
 _MEGVII = (
     (r'^backbone\.backbone\.stem\.', 'backbone.stem.'),
     (r'^backbone\.backbone\.dark(\d)\.', lambda m: f'backbone.stage{int(m[1]) - 1}.'),
@@ -44,27 +44,20 @@ _LEVELED = re.compile(
 def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a checkpoint, below whatever wrapper it has, with MMDetection's names.
 
-    Known are checkpoints of MMEngine (``state_dict``) and of Megvii's YOLOX (``model``, and
-    ``ema`` where averaged weights have a place of their own), a bare state dict, and names that
-    begin with ``module.``. Megvii's names become MMDetection's. Averages that MMDetection 2 kept
-    beside the weights (``ema_*``) are left out: its checkpoints have them under the usual names.
+    As :func:`named_tensors`; Megvii's names become MMDetection's.
 
     Returns:
         Tensors by name; none if the file holds none.
     """
-    found: Any = checkpoint
-    while isinstance(found, Mapping) and not any(isinstance(v, Tensor) for v in found.values()):
-        found = next((found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)), None)
-    if found is None:
-        return {}
-    state = {
-        name.removeprefix('module.'): value
-        for name, value in found.items()
-        if isinstance(value, Tensor) and not name.startswith('ema_')
-    }
-    if any(name.startswith('backbone.backbone.') for name in state):
+    state = named_tensors(checkpoint)
+    if has_megvii_names(state):
         state = {_from_megvii(name): value for name, value in state.items()}
     return state
+
+
+def has_megvii_names(names: Iterable[str]) -> bool:
+    """Whether these are the tensors of a checkpoint of Megvii's YOLOX, with its names."""
+    return any(name.startswith('backbone.backbone.') for name in names)
 
 
 def _from_megvii(name: str) -> str:
@@ -84,7 +77,7 @@ def strides_of(names: Iterable[str], coarsest: int = 32) -> list[int]:
         names: of the tensors, MMDetection's.
         coarsest: stride of the last level where the backbone has no such stages.
     """
-    names = [_plain(name) for name in names]
+    names = [plain_name(name) for name in names]
     stages = [int(match[1]) for name in names if (match := _STAGE.match(name))]
     levels = [int(match[1]) + 1 for name in names if (match := _LEVEL.match(name))]
     last = 2 ** (max(stages) + 1) if stages else coarsest
@@ -111,13 +104,13 @@ def meanings(
     return {name: _meaning(name, strides, aux_strides) for name in names}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """The name in a plain detector; of what exists in training only its own."""
     return next(iter(to_plain({name: None})), name)
 
 
 def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int]) -> str:
-    plain = _plain(name)
+    plain = plain_name(name)
     if plain.startswith(AUX_HEAD):
         strides = aux_strides
         plain = plain.replace(AUX_HEAD, 'bbox_head.', 1)

@@ -84,7 +84,6 @@ def experiment(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tupl
     path = tmp_path_factory.mktemp('run') / 'weights.pth'
     random_weights(config, path)
     loaded = torch.load(path)
-    loaded['meta']['dataset_meta']['classes'] = [f'class {i}' for i in range(8)]
     loaded['message_hub'] = dict(loss=HistoryBuffer([1.0], [1]))  # not read without its code
     torch.save(loaded, path)
     return config, path
@@ -130,8 +129,8 @@ def test_files_arrays_and_batches_give_the_same(
 def test_what_is_known_of_detections(detector: Detector, pictures: list[Path], tmp_path) -> None:
     found = detector(pictures[1])
     assert found.size == (60, 90)
-    assert found.classes[3] == 'class 3'
-    assert found.names == [f'class {label}' for label in found.labels]
+    assert found.classes[3] == 'bus'
+    assert found.names == [found.classes[label] for label in found.labels]
     assert (np.diff(found.scores) <= 0).all()
     threshold = float(found.scores[4])
     assert len(found.above(threshold)) == int((found.scores >= threshold).sum()) < len(found)
@@ -186,10 +185,12 @@ def test_mistakes(experiment: tuple[Config, Path], detector: Detector, tmp_path:
     with pytest.raises(UserError, match='is no picture here'):
         detector(np.zeros((5, 5), np.float32))
     loaded = torch.load(checkpoint, weights_only=False)
-    loaded['meta']['dataset_meta']['classes'] = ['a', 'b']
-    torch.save(loaded, tmp_path / 'other.pth')
-    with pytest.raises(UserError, match='8 classes, but 2 names'):
-        Detector(config, tmp_path / 'other.pth', device='cpu')
+    classes = loaded['meta']['dataset_meta']['classes']
+    for other, message in ((classes[::-1], 'same classes in another order'), ('ab', 'other class')):
+        loaded['meta']['dataset_meta']['classes'] = other
+        torch.save(loaded, tmp_path / 'other.pth')
+        with pytest.raises(UserError, match=message):
+            Detector(config, tmp_path / 'other.pth', device='cpu')
 
 
 def test_names_of_the_config_where_the_checkpoint_has_none(

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from abc_mmdet import whole_file
+from abc_mmdet.checkpoint_archive import is_whole
 from abc_mmdet.engine import WholeCheckpointHook
-from abc_mmdet.engine.checkpoint_files import is_whole
 from abc_mmdet.errors import UserError
 
 

@@ -53,6 +53,12 @@ def test_mistakes(tmp_path: Path) -> None:
         two = write(tmp_path, 'two.pth', **tensors)
         with pytest.raises(UserError, match=r'two\.pth is of another network than .*one\.pth'):
             write_average([one, two], tmp_path / 'out.pth')
+    loaded = torch.load(one, weights_only=False)
+    for name, classes in (('a', ('car', 'bus')), ('b', ('bus', 'car'))):
+        loaded['meta']['dataset_meta'] = dict(classes=classes)
+        torch.save(loaded, tmp_path / f'{name}.pth')
+    with pytest.raises(UserError, match='other classes, or with them in another order'):
+        write_average([tmp_path / 'a.pth', tmp_path / 'b.pth'], tmp_path / 'out.pth')
     assert not (tmp_path / 'out.pth').exists()
 
 

@@ -66,6 +66,6 @@ def test_way_to_plain_yolox_and_back_through_files(tmp_path: Path) -> None:
 
 def test_file_without_weights_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / 'list.pth')
-    with pytest.raises(UserError, match='holds no state_dict'):
+    with pytest.raises(UserError, match='holds no weights: it is a list'):
         write_plain_checkpoint(str(tmp_path / 'list.pth'), str(tmp_path / 'out.pth'))
     assert not (tmp_path / 'out.pth').exists()

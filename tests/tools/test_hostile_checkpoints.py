@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / 'data' / 'annotations' / f'{split}.json').write_text(json.dumps(content))
         cv2.imwrite(str(folder / 'data' / split / 'a.jpg'), np.zeros((64, 96, 3), np.uint8))
     program = Program(folder / 'trace')
-    torch.save(dict(state_dict={}, meta={}, extra=program), folder / 'evil.pth')
+    torch.save(dict(state_dict=dict(w=torch.ones(1)), meta={}, extra=program), folder / 'evil.pth')
     return folder
 
 

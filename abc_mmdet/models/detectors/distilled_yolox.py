@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from mmcv.cnn.utils import fuse_conv_bn
 from mmengine.config import Config
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from abc_mmdet.models.dense_heads.abc_head import head_strides
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.models.detectors import YOLOX
@@ -111,7 +112,7 @@ def build_teacher(config: str, checkpoint: str | None) -> Any:
     """The teacher with its weights, frozen, batch norms folded into the convolutions.
 
     Raises:
-        UserError: no such config or checkpoint.
+        UserError: no such config or checkpoint, or one that is not the other's.
     """
     for field, path in (('config', config), ('checkpoint', checkpoint)):
         if path is not None and '://' not in path and not Path(path).is_file():
@@ -121,7 +122,8 @@ def build_teacher(config: str, checkpoint: str | None) -> Any:
             )
     teacher = MODELS.build(Config.fromfile(config).model)
     if checkpoint is not None:
-        load_checkpoint(teacher, checkpoint, map_location='cpu')
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+        load_fitting(loaded, Target(teacher, config), f'model.teacher.checkpoint: {checkpoint}')
     teacher = fuse_conv_bn(teacher).eval()
     return teacher.requires_grad_(False).to(memory_format=torch.channels_last)
 
