@@ -16,6 +16,7 @@ from abc_mmdet.apis import (
     config_mistakes,
     file_mistakes,
     join_processes,
+    keep_best_checkpoint,
     load_experiment,
     user_messages,
 )
@@ -93,6 +94,7 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
 def build_runner(config: Config, path: str) -> Runner:
     """The runner with its data sets: all that a wrong config can break, before training."""
     add_standard_hooks(config)
+    keep_best_checkpoint(config)
     with config_mistakes(path):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         # Properties that build what they stand for when they are first read

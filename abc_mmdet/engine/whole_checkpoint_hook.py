@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.figure_names import possible_names
 from abc_mmdet.whole_file import remove_partial_files, replace_file
 from mmdet.registry import HOOKS
 
+from .best_key import best_key, no_such_key
 from .checkpoint_files import POINTER
 
 BACKEND = 'whole_file'
@@ -44,6 +47,9 @@ class WholeCheckpointHook(CheckpointHook):
     - Checkpoints are written before the validation of their iteration. A run that is resumed from
       one does that validation first: the killed one may not have come to its end.
     - What a killed run has left half-written is removed when the next one begins.
+    - ``save_best`` names a figure with or without its prefix (``coco/bbox_mAP``, ``bbox_mAP``), and
+      one that the validation cannot have is refused before the first iteration; ``'auto'`` is the
+      mean average precision.
 
     All processes call the hooks' ``before_checkpoint`` before a checkpoint is written, for what
     has to be gathered from them.
@@ -66,6 +72,10 @@ class WholeCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
+        self._possible_keys = self._known_keys(runner)
+        self._said: set[str] = set()
+        if self._possible_keys:
+            self._find_best_keys(runner, self._possible_keys)
         super().before_train(runner)
         if is_main_process():
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
@@ -110,6 +120,16 @@ class WholeCheckpointHook(CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best:
             return
+        self._find_best_keys(runner, [*metrics, *(self._possible_keys or [])])
+        for key in self.key_indicators:
+            value = metrics.get(key)
+            if (value is None or not math.isfinite(value)) and key not in self._said:
+                self._said.add(key)
+                runner.logger.warning(
+                    f'The validation has no number for {key} (no ground truth of it?), by which '
+                    'default_hooks.checkpoint.save_best keeps the best checkpoint: none is kept.'
+                )
+        metrics = {**dict.fromkeys(self.key_indicators), **metrics}
         former = self._best_paths()
         self._set_best_paths(dict.fromkeys(former))  # which MMEngine would remove first
         with self._failure_is_named(runner, 'the best checkpoint'):
@@ -120,6 +140,35 @@ class WholeCheckpointHook(CheckpointHook):
             if path and new.get(key) not in (None, path):
                 self._remove(path)
                 runner.logger.info(f'The previous best checkpoint {path} is removed')
+
+    @staticmethod
+    def _known_keys(runner: Runner) -> list[str] | None:
+        """Keys that the validation can have; None if there is none, or they are not known."""
+        if runner.val_loop is None:
+            return None
+        classes = getattr(runner.val_dataloader.dataset, 'metainfo', {}).get('classes') or ()
+        return possible_names(runner.val_evaluator.metrics, classes)
+
+    def _find_best_keys(self, runner: Runner, keys: list[str]) -> None:
+        """Put keys that there are in place of the names in ``save_best``."""
+        if not self.save_best:
+            return
+        found = []
+        for name in self.key_indicators:
+            key = best_key(name, keys)
+            if key is None:
+                raise no_such_key(name, keys)
+            found.append(key)
+        if found == list(self.key_indicators):
+            return
+        self._init_rule(self.rules, found)
+        if len(found) > 1:
+            info = runner.message_hub.runtime_info
+            self.best_ckpt_path_dict = {key: info.get(f'best_ckpt_{key}') for key in found}
+
+    def _here(self, path: str | None) -> str | None:
+        """The file of this name in the folder of this run."""
+        return path and self.file_backend.join_path(self.out_dir, Path(path).name)
 
     def _best_paths(self) -> dict[str, str | None]:
         if len(self.key_indicators) == 1:

@@ -13,6 +13,12 @@ _BY_SIZE = {
     **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),
     **dict(s='s', m='medium', l='large'),  # CocoMetric's names
 }
+TOTALS = (
+    *('mAP', 'mAP_50', 'mAP_75'),
+    *(f'mAP_{key}' for key in _BY_SIZE),
+    *('mAP_small_classes', 'mAP_50_small_classes'),
+)
+"""Figures over all classes, which :func:`named_figures` calls ``bbox_*``."""
 
 
 _TOTALS = (

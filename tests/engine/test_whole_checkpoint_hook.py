@@ -137,6 +137,44 @@ def test_several_best_ones(tmp_path: Path) -> None:
     assert hook.best_ckpt_path_dict == dict(a_mAP='c', b_mAP=None)
 
 
+class Figures(Scores):
+    """A class without ground truth comes first, as in :class:`SmallObjectMetric`."""
+
+    default_prefix = 'coco'
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        score = super().compute_metrics(results)['mAP']
+        return dict(tram_precision=float('nan'), bbox_mAP=score, bbox_mAP_50=1 - score)
+
+
+@pytest.mark.parametrize('name', ['auto', 'bbox_mAP', 'coco/bbox_mAP'])
+def test_best_by_name(name: str, tmp_path: Path) -> None:
+    make(tmp_path, Figures(0.1, 0.3, 0.2), 6, max_keep_ckpts=1, save_best=name).train()
+    assert names(tmp_path)[0] == 'best_coco_bbox_mAP_iter_4.pth'
+
+
+def test_best_by_two_names_and_resumed(tmp_path: Path) -> None:
+    both = dict(max_keep_ckpts=1, save_best=['bbox_mAP', 'coco/bbox_mAP_50'])
+    make(tmp_path, Figures(0.1, 0.3, 0.2), 6, **both).train()
+    best = ['best_coco_bbox_mAP_50_iter_2.pth', 'best_coco_bbox_mAP_iter_4.pth']
+    assert names(tmp_path)[:2] == best
+    make(tmp_path, Figures(0.2, 0.5), 8, resume=True, **both).train()
+    assert names(tmp_path)[:2] == [best[0], 'best_coco_bbox_mAP_iter_8.pth']
+
+
+def test_best_by_what_there_is_not(tmp_path: Path) -> None:
+    message = r"save_best='mAP': .*coco/tram_precision, coco/bbox_mAP, coco/bbox_mAP_50"
+    with pytest.raises(UserError, match=message):
+        make(tmp_path, Figures(0.1), 2, save_best='mAP').train()
+    runner = make(
+        tmp_path / 'nan', Figures(0.1, 0.3), 4, save_best='tram_precision', rule='greater'
+    )
+    runner.train()
+    log = next(tmp_path.glob('nan/*/*.log')).read_text()
+    assert log.count('has no number for coco/tram_precision') == 1
+    assert not list(tmp_path.glob('nan/best*'))
+
+
 def test_storage_that_is_named_is_used() -> None:
     assert WholeCheckpointHook().backend_args == dict(backend='whole_file')
     assert WholeCheckpointHook(out_dir='s3://bucket').backend_args is None

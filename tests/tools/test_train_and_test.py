@@ -91,6 +91,7 @@ def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) 
     assert 'bbox_mAP' in output, 'it evaluates at the end'
     assert Path((work_dir / 'last_checkpoint').read_text()) == work_dir / 'iter_4.pth'
     assert list(work_dir.rglob('events.out.tfevents*'))
+    assert (work_dir / 'best_coco_bbox_mAP_iter_4.pth').exists()
 
 
 def test_evaluation_prints_metrics_and_draws(

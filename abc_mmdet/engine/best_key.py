@@ -1,0 +1,54 @@
+"""Which figure of a validation says what the best checkpoint is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from abc_mmdet.errors import UserError
+
+AUTO = 'auto'
+_MAIN = ('bbox_mAP', 'segm_mAP', 'mAP')
+"""What ``auto`` means, the first that there is."""
+
+
+def best_key(wanted: str, keys: Iterable[str]) -> str | None:
+    """The key that is meant by a name, which may lack its prefix.
+
+    ``auto`` is the mean average precision, whatever comes first in the validation; without any it
+    is the first key, as in MMEngine.
+
+    Args:
+        wanted: a key (``coco/bbox_mAP``), one without its prefix (``bbox_mAP``), or ``auto``.
+        keys: of the figures that there are.
+
+    Returns:
+        The key; None if none is meant.
+
+    Raises:
+        UserError: several metrics report a figure of this name.
+
+    Example:
+        >>> best_key('bbox_mAP', ['coco/car_precision', 'coco/bbox_mAP'])
+        'coco/bbox_mAP'
+    """
+    keys = list(dict.fromkeys(keys))
+    if wanted == AUTO:
+        found = [key for name in _MAIN for key in keys if key.rpartition('/')[2] == name]
+        return next(iter(found or keys), None)
+    if wanted in keys:
+        return wanted
+    found = [key for key in keys if key.endswith(f'/{wanted}')]
+    if len(found) > 1:
+        raise UserError(
+            f'default_hooks.checkpoint.save_best={wanted!r} is the name of several figures: give '
+            f'one of {", ".join(found)}.'
+        )
+    return found[0] if found else None
+
+
+def no_such_key(wanted: str, keys: Iterable[str]) -> UserError:
+    """The error for a name that no figure has."""
+    return UserError(
+        f'default_hooks.checkpoint.save_best={wanted!r}: the validation has no figure of this '
+        f'name. It has {", ".join(keys)}.'
+    )
