@@ -22,8 +22,9 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
+from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.checkpoint_loading import add_trust_option
-from abc_mmdet.engine import choose_checkpoint
+from abc_mmdet.engine import choose_checkpoint, scale_schedules
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, finding_lines
 from mmdet.registry import RUNNERS
@@ -107,6 +108,7 @@ def build_runner(config: Config, path: str) -> Runner:
 def build_optimizer(runner: Runner) -> None:
     """Build optimizer and schedules, which ``Runner.train`` would do, and takes as they are."""
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    scale_schedules(runner)
     runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
     runner.auto_scale_lr = None  # or ``train`` would scale it once more
     if runner.param_schedulers is not None:
@@ -121,6 +123,7 @@ def main() -> None:
     check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
     check_data(config, 'train_dataloader', 'val_dataloader')
     findings = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
+    check_length(config)
     choose_checkpoint(config)
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')

@@ -8,9 +8,11 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from abc_mmdet.apis.run_length import LENGTHS, stretch
 from abc_mmdet.apis.sample_truth import carry_ground_truth
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.errors import UserError
+from abc_mmdet.first_process import say
 from abc_mmdet.models.small_classes import ALL
 
 # Variables of our configs that other fields were computed from when the file was read.
@@ -31,7 +33,8 @@ def load_experiment(
     A config's variables are plain values by the time it is loaded: overriding ``data_root`` alone
     would leave the data sets where they were. Therefore ``data_root``, ``classes`` and
     ``small_classes`` among the overrides also change the fields that had their value from them, and
-    other variables are refused.
+    other variables are refused. With ``train_cfg.max_iters`` or ``max_epochs`` goes what depends on
+    the length (:func:`abc_mmdet.apis.run_length.stretch`), but for what is overridden too.
 
     Raises:
         UserError: no such file, one that is no valid config, or an override without effect.
@@ -48,6 +51,12 @@ def load_experiment(
                 _use_names(config, variable, options.pop(variable))
         for option in options:
             _check_is_read(config, option)
+        for field in LENGTHS:
+            if f'train_cfg.{field}' in options:
+                changes = stretch(config, field, options[f'train_cfg.{field}'])
+                if changes:
+                    lines = '\n  '.join(changes)
+                    say(f'train_cfg.{field} is changed; with it go\n  {lines}')
         config.merge_from_dict(options)
         carry_ground_truth(config)
     if work_dir is not None:

@@ -14,6 +14,7 @@ STANDARD = dict(
     kept_boxes='KeptBoxesHook',
     mean_loss='MeanLossHook',
     pretrained_weights='PretrainedWeightsHook',
+    resumed_schedule='ResumedScheduleHook',
 )
 IN_TESTS = dict(checkpoint_fit='CheckpointFitHook')
 

@@ -7,10 +7,12 @@ from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
 from .iter_mode_switch_hook import IterModeSwitchHook
 from .kept_boxes_hook import KeptBoxesHook
+from .lr_scaling import scale_schedules
 from .mean_loss_hook import MeanLossHook
 from .multi_task_weight_hook import MultiTaskWeightHook
 from .nwd_constant_hook import NWDConstantHook
 from .pretrained_weights_hook import PretrainedWeightsHook
+from .resumed_schedule_hook import ResumedScheduleHook
 from .whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     'MultiTaskWeightHook',
     'NWDConstantHook',
     'PretrainedWeightsHook',
+    'ResumedScheduleHook',
     'WholeCheckpointHook',
     'WholeFileBackend',
     'choose_checkpoint',
     'newest_checkpoint',
+    'scale_schedules',
 ]

@@ -221,12 +221,14 @@ def _head_lines(recipe: Recipe, network: Network) -> Iterator[str]:
 
 
 def _schedule(recipe: Recipe) -> Iterator[str]:
-    interval = f'max_iters // {NETWORKS[recipe.network].validations}'
+    validations = NETWORKS[recipe.network].validations
     l1 = """
     # YOLOX's L1 loss in the last part
     dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),"""
     l1 = l1 if recipe.weights is not None else ''
-    yield f'train_cfg = dict(max_iters=max_iters, val_interval={interval})'
+    # Rounded up: rounded down there would be one more, a few iterations before the end
+    yield f'interval = -(-max_iters // {validations})  # {validations} validations, one at the end'
+    yield 'train_cfg = dict(max_iters=max_iters, val_interval=interval)'
     if recipe.weights is not None:
         yield from _comment(recipe.why['slow_backbone'])
     if recipe.slow_backbone:
@@ -250,12 +252,12 @@ custom_hooks = [
     dict(
         type='EMAHook',
         ema_type='ExpMomentumEMA',
-        momentum=20 / max_iters,
+        momentum=min(20 / max_iters, 0.5),
         gamma=max_iters // 10,  # the average forgets the beginning of a short run
         update_buffers=True,
         priority=49),{l1}
 ]
-default_hooks = dict(checkpoint=dict(interval={interval}))
+default_hooks = dict(checkpoint=dict(interval=interval))
 auto_scale_lr = dict(base_batch_size=batch_size)"""
 
 

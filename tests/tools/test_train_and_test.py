@@ -151,7 +151,11 @@ def test_time_augmentation_runs(trained: tuple[Path, str], data: str, tmp_path) 
         (['train.py', CONFIG, '--amp'], '--amp needs a GPU'),
         (['train.py', CONFIG, '--cfg-options', 'data_root=/nowhere'], 'data_root=DIR'),
         (['train.py', CONFIG, '--cfg-options', 'model.neck.typo=1'], 'typo'),
-        (['train.py', CONFIG, '--cfg-options', 'param_scheduler.1.end=10'], 'end should be larger'),
+        (['train.py', CONFIG, '--cfg-options', 'param_scheduler.1.end=1'], 'end should be larger'),
+        (
+            ['train.py', CONFIG, '--cfg-options', 'default_hooks.checkpoint.save_best=mAP'],
+            'It has coco/bbox_mAP, ',
+        ),
         (['train.py', CONFIG, '--cfg-options', 'small_classes=[2,3,4]'], "'bicycle', 'bus'"),
         (['train.py', CONFIG, '--cfg-options', 'classes=(car,)'], 'small_classes names'),
         (
