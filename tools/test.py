@@ -19,6 +19,7 @@ from abc_mmdet.apis import (
     file_mistakes,
     join_processes,
     load_experiment,
+    make_work_dir,
     sliced,
     slicing_of,
     user_messages,
@@ -166,6 +167,7 @@ def main() -> None:
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
     check_annotation_files(config, 'test_dataloader')
+    make_work_dir(config.work_dir)
     join_processes(config)
     add_standard_hooks(config, IN_TESTS)
     with config_mistakes(args.config):

@@ -13,6 +13,7 @@ from abc_mmdet.apis import (
     add_standard_hooks,
     check_checkpoint,
     check_data,
+    claim_work_dir,
     config_mistakes,
     file_mistakes,
     join_processes,
@@ -83,6 +84,16 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
                 'auto_scale_lr=dict(base_batch_size=N), N being the batch size its lr is for.'
             )
         config.auto_scale_lr.enable = True
+    if args.resume == '':
+        raise UserError(
+            "--resume '' names no checkpoint (a variable of the shell without a value?). --resume "
+            'alone goes on from the newest of the work dir; without it training begins anew.'
+        )
+    if config.get('load_from') == '':
+        raise UserError(
+            "load_from '' names no checkpoint (a variable of the shell without a value?). None "
+            'trains from scratch.'
+        )
     if args.resume:
         config.resume = True
         config.load_from = None if args.resume == 'auto' else args.resume
@@ -124,6 +135,7 @@ def main() -> None:
     check_data(config, 'train_dataloader', 'val_dataloader')
     findings = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     check_length(config)
+    claim_work_dir(config.work_dir)
     choose_checkpoint(config)
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')

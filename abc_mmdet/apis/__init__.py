@@ -10,6 +10,7 @@ from .standard_hooks import IN_TESTS, add_standard_hooks, keep_best_checkpoint
 from .stock_config import to_stock_config
 from .stock_experiment import write_stock_experiment
 from .user_messages import config_mistakes, file_mistakes, user_messages
+from .work_dir import claim_work_dir, make_work_dir
 
 __all__ = [
     'IN_TESTS',
@@ -19,12 +20,14 @@ __all__ = [
     'add_standard_hooks',
     'check_checkpoint',
     'check_data',
+    'claim_work_dir',
     'config_mistakes',
     'file_mistakes',
     'frame_size',
     'join_processes',
     'keep_best_checkpoint',
     'load_experiment',
+    'make_work_dir',
     'sliced',
     'slicing_of',
     'to_stock_config',

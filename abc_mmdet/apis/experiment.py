@@ -59,6 +59,8 @@ def load_experiment(
                     say(f'train_cfg.{field} is changed; with it go\n  {lines}')
         config.merge_from_dict(options)
         carry_ground_truth(config)
+    if work_dir == '':
+        raise UserError("--work-dir '' names no folder (a variable of the shell without a value?).")
     if work_dir is not None:
         config.work_dir = work_dir
     elif config.get('work_dir') is None:

@@ -22,11 +22,13 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
     """The newest whole checkpoint of a run, and the newer ones that are damaged.
 
     It begins with the one that ``last_checkpoint`` names: files with higher numbers are those of
-    an earlier run in the same folder. They may be in another folder (``out_dir`` of the hook), and
-    a work dir may have been moved.
+    an earlier run in the same folder. They may be in another folder (``out_dir`` of the hook). That
+    is where they are looked for only if the work dir has none of this name: it may have been moved,
+    or copied.
     """
     named = _named(work_dir)
-    folder = work_dir if named is None or not named.exists() else named.parent
+    here = named is None or (work_dir / named.name).exists() or not named.exists()
+    folder = work_dir if named is None or here else named.parent
     parts = None if named is None else _NUMBERED.fullmatch(named.name)
     prefixes, last = (_USUAL, None) if parts is None else ((parts[1],), int(parts[2]))
     found = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from mmengine.dist import all_gather_object, all_reduce, broadcast_object_list, 
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 
-from abc_mmdet.engine.finite_checkpoint import newest_finite_checkpoint
+from abc_mmdet.engine.finite_checkpoint import newest_finite_checkpoint, numbered_checkpoints
 from abc_mmdet.engine.sample_names import sample_names
 from abc_mmdet.errors import UserError
 from mmdet.registry import HOOKS
@@ -62,6 +63,14 @@ class FiniteLossHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Stand between the model and its optimizer."""
         self._runner = runner
+        done = runner.epoch if isinstance(runner.train_loop, EpochBasedTrainLoop) else runner.iter
+        if not runner._resume:
+            done = 0
+        self._others = {  # of earlier runs in the same folder, not of the one that is resumed
+            path: path.stat().st_mtime_ns
+            for number, path in numbered_checkpoints(_folder(runner))
+            if number > done
+        }
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._model: nn.Module = model
         self._losses: dict[str, Any] = {}
@@ -137,7 +146,11 @@ class FiniteLossHook(Hook):
         skipped = runner.message_hub.get_info(SKIPPED, 0)
         report = _report(problem, parts, f'{runner.iter + 1} of {runner.max_iters}')
         if skipped >= self.max_skipped:
-            message = [report + _advice(runner, self.max_skipped) if is_main_process() else None]
+            message = [
+                report + _advice(runner, self.max_skipped, self._others)
+                if is_main_process()
+                else None
+            ]
             broadcast_object_list(message)
             raise UserError(message[0])
         runner.message_hub.update_info(SKIPPED, skipped + 1)
@@ -181,9 +194,19 @@ def _report(problem: str, parts: list[tuple[list[str], list[str]]], iteration: s
     return ''.join(lines)
 
 
-def _advice(runner: Runner, max_skipped: int) -> str:
-    folders = [hook.out_dir for hook in runner.hooks if isinstance(hook, CheckpointHook)]
-    checkpoint = newest_finite_checkpoint(folders[0] if folders else runner.work_dir)
+def _folder(runner: Runner) -> Path:
+    """Where the run's checkpoints are."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+    out_dir = hooks[0].out_dir if hooks else None
+    if out_dir in (None, runner.work_dir):
+        return Path(runner.work_dir)
+    # MMEngine appends the name of the work dir when training begins, after this hook
+    name = Path(runner.work_dir).name
+    return Path(out_dir) if Path(out_dir).name == name else Path(out_dir, name)
+
+
+def _advice(runner: Runner, max_skipped: int, others: Mapping[Path, int]) -> str:
+    checkpoint = newest_finite_checkpoint(_folder(runner), others)
     kept = (
         f'The newest checkpoint whose weights are finite: {checkpoint}\n'
         if checkpoint

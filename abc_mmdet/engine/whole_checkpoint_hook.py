@@ -60,7 +60,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     Raises:
         UserError: a checkpoint cannot be written, say, because the disk is full. The one before
-            is whole.
+            is whole. Or ``save_best`` names a figure that there is not.
     """
 
     keep_ckpt_ids: deque[int]
@@ -77,6 +77,8 @@ class WholeCheckpointHook(CheckpointHook):
         if self._possible_keys:
             self._find_best_keys(runner, self._possible_keys)
         super().before_train(runner)
+        if self.save_best:  # a work dir that was copied names those of the original
+            self._set_best_paths({k: self._here(p) for k, p in self._best_paths().items()})
         if is_main_process():
             for folder in {Path(self.out_dir), Path(runner.work_dir)}:
                 for path in remove_partial_files(folder):

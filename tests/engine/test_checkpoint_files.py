@@ -1,5 +1,6 @@
 """Which checkpoint a run goes on from."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,12 @@ def test_a_config_is_pointed_at_it(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / 'iter_1.pth').write_bytes(b'')
     with pytest.raises(UserError, match=r'every checkpoint in .* is damaged'):
         chosen(resume=True)
+
+
+def test_a_copy_goes_on_from_its_own_checkpoints(tmp_path: Path) -> None:
+    write(tmp_path / 'original', 'iter_1.pth', 'iter_2.pth', last='iter_2.pth')
+    shutil.copytree(tmp_path / 'original', tmp_path / 'copy')
+    copied = tmp_path / 'copy/iter_2.pth'
+    assert newest_checkpoint(tmp_path / 'copy') == (copied, [])
+    copied.write_bytes(b'cut off')
+    assert newest_checkpoint(tmp_path / 'copy') == (tmp_path / 'copy/iter_1.pth', [copied])

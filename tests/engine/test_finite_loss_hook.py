@@ -123,6 +123,19 @@ def logged(folder: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_checkpoints_of_an_earlier_run_are_not_recommended(tmp_path: Path) -> None:
+    build(tmp_path, {}).train()
+    assert (tmp_path / 'iter_10.pth').exists()
+    with pytest.raises(UserError, match='No checkpoint had been written'):
+        build(tmp_path, {1: float('nan')}).train()
+    with pytest.raises(UserError, match=r'weights are finite: .*iter_2\.pth\n'):
+        build(tmp_path, {3: float('nan')}).train()
+    resumed = build(tmp_path, {5: float('nan')})
+    resumed._resume, resumed._load_from = True, str(tmp_path / 'iter_4.pth')
+    with pytest.raises(UserError, match=r'weights are finite: .*iter_4\.pth\n'):
+        resumed.train()
+
+
 @pytest.mark.parametrize('number', [float('nan'), float('inf')])
 def test_stops_at_once_and_says_where(tmp_path, number: float, recwarn) -> None:
     schedule = dict(type='LinearLR', start_factor=0.5, end=10, by_epoch=False)
@@ -224,17 +237,19 @@ def test_hooks_can_be_left_out_or_named_in_a_config() -> None:
         custom_hooks=[dict(type='EMAHook')],
     )
     add_standard_hooks(config)
-    weights = dict(type='PretrainedWeightsHook')
+    others = dict(
+        checkpoint_fit=dict(type='CheckpointFitHook'),
+        pretrained_weights=dict(type='PretrainedWeightsHook'),
+        resumed_schedule=dict(type='ResumedScheduleHook'),
+    )
     assert config.default_hooks == dict(
         finite_loss=None,
         mean_loss=dict(type='MeanLossHook', priority=5),
-        pretrained_weights=weights,
+        **others,
     )
     config = ConfigDict(custom_hooks=[dict(type='FiniteLossHook', max_skipped=3)])
     add_standard_hooks(config)
-    assert config.default_hooks == dict(
-        mean_loss=dict(type='MeanLossHook'), pretrained_weights=weights
-    )
+    assert config.default_hooks == dict(mean_loss=dict(type='MeanLossHook'), **others)
 
 
 def test_a_negative_number_is_refused(tmp_path) -> None:
