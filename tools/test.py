@@ -5,10 +5,12 @@ import os
 from copy import deepcopy
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     IN_TESTS,
     add_slice_arguments,

@@ -4,11 +4,13 @@ import argparse
 import importlib.util
 import os
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     add_standard_hooks,
     check_checkpoint,

@@ -31,8 +31,14 @@ CONFIG_MISTAKES = (
     OverflowError,
 )
 
+# Of a disk that is full or read-only, which no config can help
+PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 # What mmcv and OpenCV say of images that are damaged or too large, in exceptions of any kind
 UNREADABLE = ('failed to load image: ', 'CV_IO_MAX_IMAGE')
+
+# What PyTorch says of a process of a data loader that is gone
+LOST_LOADER = 'DataLoader worker (pid'
 
 
 @contextmanager
@@ -116,6 +122,11 @@ def config_mistakes(config: str) -> Iterator[None]:
     except CONFIG_MISTAKES as error:
         if has_lost_another(error):
             raise
+        if isinstance(error, OSError) and error.errno in PLACES:
+            raise UserError(
+                f'{error.filename or "A file"} cannot be written: {error.strerror}. Make room '
+                'there, or give another folder: --work-dir DIR.'
+            ) from error
         raise UserError(
             f'{config} does not describe something that can be built.\n'
             f'  {type(error).__name__}: {_text(error)}\n'
@@ -127,7 +138,8 @@ def config_mistakes(config: str) -> Iterator[None]:
 def file_mistakes() -> Iterator[None]:
     """While a run reads data: a file that is missing or unreadable becomes a :class:`UserError`.
 
-    So does an image that cannot be decoded; other exceptions stay what they are.
+    So does an image that cannot be decoded, and a loader process that was killed; other exceptions
+    stay what they are.
     """
     try:
         yield
@@ -140,7 +152,15 @@ def file_mistakes() -> Iterator[None]:
             'from the annotation file and data_prefix of the data set.'
         ) from error
     except Exception as error:
-        found = [line for line in _text(error).splitlines() if any(t in line for t in UNREADABLE)]
+        lines = _text(error).splitlines()
+        lost = [line for line in lines if LOST_LOADER in line]
+        if lost:
+            raise UserError(
+                f'A process that loads data has ended.\n  {lost[0].strip()}\n'
+                'Something has killed it, as the system does when memory runs out: lower '
+                'num_workers or batch_size of the data loader (a training goes on with --resume).'
+            ) from error
+        found = [line for line in lines if any(t in line for t in UNREADABLE)]
         if not found:
             raise
         raise UserError(

@@ -1,4 +1,7 @@
+import errno
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +120,35 @@ def test_a_message_out_of_a_worker_is_the_message(capsys) -> None:
     with pytest.raises(SystemExit), user_messages():
         list(torch.utils.data.DataLoader(pictures, num_workers=1))
     assert capsys.readouterr().err == '\nerror: labels.npz is damaged.\nDelete it.\n'
+
+
+class _Killed(torch.utils.data.Dataset):
+    """Its loader process dies as if memory had run out."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+def test_a_loader_process_that_is_killed() -> None:
+    with (
+        pytest.raises(UserError, match='process that loads data has ended') as error,
+        file_mistakes(),
+    ):
+        list(torch.utils.data.DataLoader(_Killed(), num_workers=1))
+    assert 'num_workers' in str(error.value)
+
+
+def test_a_disk_that_is_full_is_no_mistake_of_the_config() -> None:
+    full = OSError(errno.ENOSPC, 'No space left on device', '/work/log')
+    with pytest.raises(UserError, match=r'^/work/log cannot be written: No space') as error:
+        _build_and_raise(full)
+    assert 'mine.py' not in str(error.value)
+
+
+def _build_and_raise(error: Exception) -> None:
+    with config_mistakes('mine.py'):
+        raise error
