@@ -56,6 +56,12 @@ def parse_args() -> argparse.Namespace:
         'network, downloaded when training begins',
     )
     parser.add_argument(
+        '--from-above',
+        action='store_true',
+        help='the camera looks down (drone, microscope, circuit board): images have no up, and are '
+        'flipped in all directions',
+    )
+    parser.add_argument(
         '--iterations',
         type=whole_number,
         metavar='N',
@@ -86,6 +92,7 @@ def main() -> None:
         args.small_by_size,
         args.iterations,
         args.weights,
+        args.from_above,
         command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
         overwrite=args.overwrite,
     )

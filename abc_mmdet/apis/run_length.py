@@ -16,6 +16,9 @@ LENGTHS = ('max_iters', 'max_epochs')
 LARGEST_MOMENTUM = 0.5
 """Of averaged weights: the share of the newest ones, which a short run would make 1 or more."""
 
+WARM_UPS = ('LinearLR', 'ConstantLR')
+"""After these a rate stays what it is: nothing has to follow them."""
+
 Hook = dict[str, Any]
 
 
@@ -188,7 +191,8 @@ def _schedules_against(config: Config, length: int, by_epoch: bool) -> tuple[lis
             continue
         where, begin = f'param_scheduler.{i}', scheduler.get('begin', 0)
         end = scheduler.get('end', length)
-        ends.append((end, f'{where}.end={end}'))
+        if type_name(scheduler) not in WARM_UPS:
+            ends.append((end, f'{where}.end={end}'))
         if end > length:
             uneven.append(f'{where}.end={end}')
         for span in ('total_steps', 'T_max'):

@@ -69,6 +69,7 @@ def write_experiment(
     small_by_size: bool = False,
     iterations: int | None = None,
     weights: str | None = None,
+    from_above: bool = False,
     command: str = 'tools/new_config.py',
     overwrite: bool = False,
 ) -> NewExperiment:
@@ -81,6 +82,7 @@ def write_experiment(
         images: folders of the images; each split takes the one that has its files.
         val_images: the folder of the validation images.
         network, small_classes, small_by_size, iterations: as in :func:`choose`.
+        from_above: the camera looks down, as in :func:`choose`.
         weights: that training starts from, as in :func:`find_weights`.
         command: that was given, for the first line of the config.
         overwrite: replace ``out`` if it exists.
@@ -105,7 +107,14 @@ def write_experiment(
         lines = [line for finding in stops for line in finding_lines(finding)]
         raise UserError('\n'.join(['The data is not ready for training.', *lines]))
     recipe = choose(
-        train_file, val_file, network, small_classes, small_by_size, iterations, weights
+        train_file,
+        val_file,
+        network,
+        small_classes,
+        small_by_size,
+        iterations,
+        weights,
+        from_above,
     )
     seen_from = os.path.abspath(out.parent)
     base = os.path.abspath(configs)

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.class_matching import match_classes
 from abc_mmdet.models.small_classes import ALL, SmallClasses
-from mmdet.datasets import CocoDataset
 
 from .advice import MANY, MANY_FINE, percent
 from .box_sizes import BoxSizes, median
@@ -19,6 +17,7 @@ from .class_check import boxes_per_category
 from .coco_file import CocoFile
 from .network_input import NetworkInput
 from .network_sizes import NETWORKS
+from .recipe_training import choose_training, choose_weights
 
 SMALL = 24.0
 """Pixels of the network input: classes of a smaller median size are small, and so are boxes."""
@@ -59,6 +58,7 @@ class Recipe:
             auxiliary task; also what fine-tuning keeps).
         weights: file or address that the training starts from; None for from scratch.
         slow_backbone: whether the backbone's learning rate is a tenth of that of the rest.
+        from_above: whether images have no up, so that they are flipped in all directions.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
         batch, lr, max_iters: of the training.
@@ -74,6 +74,7 @@ class Recipe:
     levels: str = 'plain'
     weights: str | None = None
     slow_backbone: bool = False
+    from_above: bool = False
     nwd: bool = False
     batch: int = 1
     lr: float = 0.0
@@ -90,6 +91,7 @@ def choose(
     small_by_size: bool = False,
     iterations: int | None = None,
     weights: str | None = None,
+    from_above: bool = False,
 ) -> Recipe:
     """Choose everything from the annotation files.
 
@@ -100,6 +102,7 @@ def choose(
         small_by_size: the auxiliary task is about small boxes of all classes.
         iterations: of the training, given by the user.
         weights: to start from, as :func:`find_weights` gives them.
+        from_above: the camera looks down.
 
     Raises:
         UserError: too few iterations, no boxes, classes that do not fit each other, or unknown
@@ -107,16 +110,18 @@ def choose(
     """
     if iterations is not None and iterations < LEAST:
         raise UserError(f'--iterations {iterations}: give {LEAST} or more.')
-    recipe = Recipe(network, weights=weights)
+    recipe = Recipe(network, weights=weights, from_above=from_above)
+    if from_above:
+        recipe.why['from_above'] = 'flips in all directions, as such images have no up'
     _choose_classes(recipe, train, val)
-    _explain_weights(recipe)
+    choose_weights(recipe)
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
     resize = NetworkInput([dict(type='Resize', scale=recipe.img_scale, keep_ratio=True)])
     recipe.sizes = sizes = BoxSizes.of(train, recipe.classes, resize)
     _choose_small(recipe, sizes, small_classes, small_by_size)
     _choose_levels(recipe, sizes)
-    _choose_training(recipe, len(train.images), iterations)
+    choose_training(recipe, len(train.images), iterations)
     return recipe
 
 
@@ -150,25 +155,6 @@ def _choose_classes(recipe: Recipe, train: CocoFile, val: CocoFile) -> None:
             raise UserError(f'{file.path} has no usable box: there is nothing to learn or measure.')
     unused = [name for name in train.names if name not in used]
     recipe.why['classes'] = f'the categories of the files, in their order{_left_out(unused)}'
-
-
-def _explain_weights(recipe: Recipe) -> None:
-    if recipe.weights is None:
-        recipe.why['weights'] = 'none: from scratch, which needs far more data than fine-tuning'
-        return
-    matched = match_classes(recipe.classes, CocoDataset.METAINFO['classes'])
-    named = ', '.join(f'{name} <- {source}' for name, source in matched.items() if source)
-    recipe.slow_backbone = any(matched.values())
-    recipe.why['slow_backbone'] = (
-        'a tenth of the learning rate for the backbone, which knows objects like these: '
-        if recipe.slow_backbone
-        else 'the same learning rate for the backbone, which has seen nothing like this: '
-    ) + 'measured in docs/results.md'
-    recipe.why['weights'] = 'of a detector trained on COCO, if it is not yours. ' + (
-        f'Class rows start from those of the same name ({named}); others from the mean of all'
-        if named
-        else 'No class has a counterpart in COCO: their rows start from the mean of all'
-    )
 
 
 def _left_out(unused: list[str]) -> str:
@@ -278,22 +264,4 @@ def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
     recipe.why['nwd'] = (
         f'{percent(tiny)} of the boxes of the auxiliary task are below {TINY:g} px, where IoU '
         'knows little more than hit or miss'
-    )
-
-
-def _choose_training(recipe: Recipe, num_images: int, iterations: int | None) -> None:
-    network = NETWORKS[recipe.network]
-    width, height = recipe.img_scale
-    fitting = [batch for batch in network.batches if batch * width * height <= network.pixels]
-    recipe.batch = fitting[0] if fitting else network.batches[-1]
-    share = 1.0 if recipe.weights is None else 0.5
-    recipe.lr = round(share * network.lr * math.sqrt(recipe.batch / network.batches[0]), 5)
-    fewest, most = (int(share * number) for number in network.iterations)
-    wanted = share * network.passes * num_images / recipe.batch
-    recipe.max_iters = iterations or int(min(max(round(wanted, -2), fewest), most))
-    passes = recipe.max_iters * recipe.batch / num_images
-    bound = {fewest: ', the fewest proposed', most: ', the most proposed'}
-    recipe.why['max_iters'] = (
-        f'{passes:.3g} passes over {num_images} images in batches of {recipe.batch}'
-        + (', as asked for' if iterations else bound.get(recipe.max_iters, ''))
     )

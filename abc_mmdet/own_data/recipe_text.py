@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .network_sizes import NETWORKS, Network
 from .recipe import Recipe, task_sizes
-
-_WIDTH = 98
+from .schedule_text import WIDTH, comment, schedule_text
 
 
 @dataclass(frozen=True)
@@ -44,14 +42,14 @@ def config_text(recipe: Recipe, paths: DataPaths, configs: str, command: str) ->
         _pipelines(recipe),
         _loaders(recipe, paths),
         _model(recipe),
-        _schedule(recipe),
+        schedule_text(recipe),
     ]
     return '\n\n'.join('\n'.join(block) for block in blocks) + '\n'
 
 
 def _head(recipe: Recipe, configs: str, command: str) -> Iterator[str]:
-    yield from _comment(f'Written by: {command}')
-    yield from _comment('Every choice says why; change what you know better.')
+    yield from comment(f'Written by: {command}')
+    yield from comment('Every choice says why; change what you know better.')
     model = {'plain': 'yolox_3level', 'finer': 'abc_yolox_finer'}.get(recipe.levels, 'abc_yolox')
     yield '_base_ = ['
     for name in (f'models/{model}', 'datasets/etram_frames', 'schedules/small'):
@@ -62,25 +60,25 @@ def _head(recipe: Recipe, configs: str, command: str) -> Iterator[str]:
 def _data(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
     yield f'data_root = {paths.root!r}'
     yield f'data_help = {f"The data was in {paths.root or paths.train_images} before."!r}'
-    yield from _comment(f'classes: {recipe.why["classes"]}')
+    yield from comment(f'classes: {recipe.why["classes"]}')
     yield from _names('classes', recipe.classes)
-    yield from _comment(f'small_classes: {recipe.why["small_classes"]}')
+    yield from comment(f'small_classes: {recipe.why["small_classes"]}')
     if recipe.small_classes is None or isinstance(recipe.small_classes, str):
         note = '' if recipe.small_classes else '  # for the means of SmallObjectMetric'
         yield f"small_classes = 'all'{note}"
     else:
         yield from _names('small_classes', recipe.small_classes)
-    yield from _comment(f'img_scale: {recipe.why["img_scale"]}')
+    yield from comment(f'img_scale: {recipe.why["img_scale"]}')
     yield f'img_scale = {recipe.img_scale}'
-    yield from _comment(f'max_iters: {recipe.why["max_iters"]}')
+    yield from comment(f'max_iters: {recipe.why["max_iters"]}')
     yield f'max_iters = {recipe.max_iters}'
     yield f'batch_size = {recipe.batch}  # less if memory runs out'
     yield f'lr = {recipe.lr}  # goes with the square root of the batch size'
     yield 'warmup = max_iters // 20'
-    yield from _comment(f'weights: {recipe.why["weights"]}')
+    yield from comment(f'weights: {recipe.why["weights"]}')
     if recipe.weights is not None:
         yield f'load_from = {recipe.weights!r}'
-        yield from _comment(
+        yield from comment(
             'For a class whose name does not say it: '
             "default_hooks = dict(pretrained_weights=dict(type='PretrainedWeightsHook', "
             "class_map=dict(drone='bird')))"
@@ -89,12 +87,19 @@ def _data(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
 
 def _pipelines(recipe: Recipe) -> Iterator[str]:
     sizes = (0.5, 1.5) if recipe.levels == 'finer' else (0.8, 1.25)
+    if recipe.from_above:
+        yield from comment(f'from_above: {recipe.why["from_above"]}')
+    flips = (
+        "prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal']"
+        if recipe.from_above
+        else 'prob=0.5'
+    )
     yield f"""train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RandomResize', scale=img_scale, ratio_range={sizes}, keep_ratio=True),
     dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),
-    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomFlip', {flips}),
     dict(type='PhotoMetricDistortion'),
     dict(type='Pad', size=img_scale, pad_val=dict(img=(114, 114, 114))),
     dict(type='PackDetInputs'),
@@ -131,16 +136,16 @@ def _loaders(recipe: Recipe, paths: DataPaths) -> Iterator[str]:
 
 
 def _model(recipe: Recipe) -> Iterator[str]:
-    yield from _comment(f'network: {NETWORKS[recipe.network].title} (--network)')
-    yield from _comment(f'levels: {recipe.why["levels"]}')
+    yield from comment(f'network: {NETWORKS[recipe.network].title} (--network)')
+    yield from comment(f'levels: {recipe.why["levels"]}')
     if recipe.levels == 'finer':
-        yield from _comment(
+        yield from comment(
             'The auxiliary task is left out: it gained nothing on these levels (docs/results.md). '
             'Strides 4 to 32, at about twice the cost: abc_yolox.py as _base_, one more of '
             'in_channels'
         )
     if recipe.levels == 'train_only':
-        yield from _comment(
+        yield from comment(
             'For stride 4 at inference as well, at about twice the cost: num_aux_levels=0 and '
             'main_head strides (4, 8, 16, 32)'
         )
@@ -148,7 +153,7 @@ def _model(recipe: Recipe) -> Iterator[str]:
         finer = recipe.levels == 'finer'
         name, boxes = ('NWDBlendLoss', 'all') if finer else ('NWDOverlaps2D', 'these')
         sizes = recipe.sizes.size if finer and recipe.sizes else task_sizes(recipe)
-        yield from _comment(
+        yield from comment(
             f'{name}: {recipe.why["nwd"]}. Its constant, the mean size of {boxes} boxes, is '
             f'measured when training begins; it will be about {sizes.mean():.1f} px'
         )
@@ -220,68 +225,16 @@ def _head_lines(recipe: Recipe, network: Network) -> Iterator[str]:
     yield '        multi_task_loss=dict(aux_weight=0.25)))'
 
 
-def _schedule(recipe: Recipe) -> Iterator[str]:
-    validations = NETWORKS[recipe.network].validations
-    l1 = """
-    # YOLOX's L1 loss in the last part
-    dict(type='IterModeSwitchHook', num_last_iters=max_iters * 3 // 20, skip_type_keys=()),"""
-    l1 = l1 if recipe.weights is not None else ''
-    # Rounded up: rounded down there would be one more, a few iterations before the end
-    yield f'interval = -(-max_iters // {validations})  # {validations} validations, one at the end'
-    yield 'train_cfg = dict(max_iters=max_iters, val_interval=interval)'
-    if recipe.weights is not None:
-        yield from _comment(recipe.why['slow_backbone'])
-    if recipe.slow_backbone:
-        yield """optim_wrapper = dict(
-    type='AmpOnGpuOptimWrapper',
-    optimizer=dict(lr=lr),
-    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))"""
-    else:
-        yield "optim_wrapper = dict(type='AmpOnGpuOptimWrapper', optimizer=dict(lr=lr))"
-    yield f"""param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, begin=0, end=warmup, by_epoch=False),
-    dict(
-        type='CosineAnnealingLR',
-        begin=warmup,
-        T_max=max_iters - warmup,
-        end=max_iters,
-        eta_min=lr * 0.02,
-        by_epoch=False),
-]
-custom_hooks = [
-    dict(
-        type='EMAHook',
-        ema_type='ExpMomentumEMA',
-        momentum=min(20 / max_iters, 0.5),
-        gamma=max_iters // 10,  # the average forgets the beginning of a short run
-        update_buffers=True,
-        priority=49),{l1}
-]
-default_hooks = dict(checkpoint=dict(interval=interval))
-auto_scale_lr = dict(base_batch_size=batch_size)"""
-
-
-def _comment(text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent='# ',
-        subsequent_indent='#   ',
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _names(variable: str, names: Sequence[str]) -> Iterator[str]:
     line = f'{variable} = {tuple(names)!r}'
-    if len(line) <= _WIDTH:
+    if len(line) <= WIDTH:
         yield line
         return
     yield f'{variable} = ('
     lines: list[str] = []
     for name in names:
         word = f'{name!r},'
-        if lines and len(lines[-1]) + len(word) < _WIDTH:
+        if lines and len(lines[-1]) + len(word) < WIDTH:
             lines[-1] += f' {word}'
         else:
             lines.append(f'    {word}')

@@ -139,6 +139,10 @@ def test_a_file_that_does_not_agree_with_itself(
     base = written(tmp_path, 800)
     check_length(config('train_cfg = dict(max_iters=900)', base))
     assert 'param_scheduler.1.end=800' in capsys.readouterr().err
+    constant = """param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False)]"""
+    check_length(config(constant, base))
+    assert not capsys.readouterr().err, 'after a warm-up a rate may stay what it is'
     averaged = "custom_hooks = [dict(type='EMAHook', momentum=1.0)]"
     with pytest.raises(UserError, match=r'custom_hooks\.0\.momentum=1 is not between 0 and 1'):
         check_length(config(averaged, base))

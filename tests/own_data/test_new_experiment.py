@@ -8,6 +8,7 @@ from mmengine.dataset import pseudo_collate
 
 import mmdet
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.errors import UserError
 from abc_mmdet.models import ABCHead
 from abc_mmdet.models.wasserstein import nwd_constants
@@ -195,3 +196,22 @@ def test_mistakes(data: Path) -> None:
             write(data, **options)
     assert written.path.read_text() == before
     assert [p.name for p in data.glob('*.py')] == ['mine.py']
+
+
+def test_fine_tuning_averages_and_flips_what_has_no_up(data: Path) -> None:
+    weights = data / 'yolox_nano.pth'
+    weights.touch()
+    options = dict(network='nano', weights=str(weights))
+    street = Config.fromfile(write(data, 'street.py', **options).path)
+    above = Config.fromfile(write(data, 'above.py', **options, from_above=True).path)
+    flips = [config.train_pipeline[4] for config in (street, above)]
+    assert flips[0] == dict(type='RandomFlip', prob=0.5)
+    assert flips[1].direction == ['horizontal', 'vertical', 'diagonal'] and sum(flips[1].prob) < 1
+    for config in (street, above):
+        assert [s.type for s in config.param_scheduler] == ['LinearLR'], 'constant from then on'
+        average, switch = config.custom_hooks
+        assert average.ema_type == 'StochasticWeightAverage'
+        assert average.begin_iter == config.max_iters // 2 and average.update_buffers
+        assert switch.num_last_iters == config.max_iters * 3 // 20
+        check_length(load_experiment(str(config.filename)))
+    assert DATASETS.build(above.train_dataloader.dataset)[0]['inputs'].shape[0] == 3
