@@ -17,7 +17,9 @@ def interruption_in_a_word() -> Iterator[None]:
     except KeyboardInterrupt:
         usual = sys.excepthook
 
-        def hook(kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:
+        def hook(
+            kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        ) -> None:
             sys.excepthook = usual
             if issubclass(kind, KeyboardInterrupt):
                 print('\ninterrupted', file=sys.stderr)

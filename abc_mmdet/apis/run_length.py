@@ -185,7 +185,9 @@ def check_length(config: Config) -> None:
 def _schedules_against(config: Config, length: int, by_epoch: bool) -> tuple[list[str], list[str]]:
     """Fields of schedules that are too short to go on, and those that only end elsewhere."""
     schedulers = config.get('param_scheduler') or []
-    fatal, uneven, ends = [], [], []
+    fatal: list[str] = []
+    uneven: list[str] = []
+    ends = []
     for i, scheduler in enumerate([schedulers] if isinstance(schedulers, dict) else schedulers):
         if not isinstance(scheduler, dict) or scheduler.get('by_epoch', True) != by_epoch:
             continue

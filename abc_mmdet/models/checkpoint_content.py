@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from abc_mmdet.checkpoint_loading import read
@@ -56,7 +57,7 @@ def named_tensors(checkpoint: Any) -> dict[str, Tensor]:
     """
     found: Any = checkpoint
     for _ in range(_DEEPEST):
-        if isinstance(found, Mapping) and not any(isinstance(v, Tensor) for v in found.values()):
+        if isinstance(found, Mapping) and not any(map(_is_weight, found.values())):
             found = next(
                 (found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)), None
             )
@@ -65,7 +66,7 @@ def named_tensors(checkpoint: Any) -> dict[str, Tensor]:
     return {
         name.removeprefix('module.'): value
         for name, value in found.items()
-        if isinstance(value, Tensor) and isinstance(name, str) and not name.startswith('ema_')
+        if _is_weight(value) and isinstance(name, str) and not name.startswith('ema_')
     }
 
 
@@ -109,6 +110,10 @@ def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
             if names:
                 return (names,) if isinstance(names, str) else tuple(map(str, names))
     return None
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided
 
 
 def _described(checkpoint: Any) -> str:

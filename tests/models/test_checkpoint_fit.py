@@ -105,6 +105,7 @@ def test_what_holds_no_usable_weights(tmp_path: Path) -> None:
         (dict(state_dict={}), 'holds no weights'),
         (dict(state_dict=dict(a='text')), 'holds no weights'),
         (ring, 'holds no weights'),
+        (dict(state_dict=dict(a=torch.eye(2).to_sparse())), 'holds no weights'),
         ({**saved(model), 'meta': 'text'}, 'its meta information is a str'),
     ):
         assert message in refusal(content, model)
