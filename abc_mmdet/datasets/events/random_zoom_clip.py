@@ -14,14 +14,16 @@ _PER_BOX = ('bboxes', 'gt_bboxes', 'labels', 'still')
 class RandomZoomClip(BaseTransform):
     """Magnifies a part of a clip, or shrinks the whole of it into a part of the frame.
 
-    As RVT does (Gehrig and Scaramuzza, 2023): clips on their own are mostly magnified, around an
-    object of their last labelled step; streams, which do not know what is to come, are only
-    shrunk, all clips of one pass alike. Counts are resampled by nearest neighbour.
+    As RVT does (Gehrig and Scaramuzza, 2023): clips on their own are mostly magnified, to a part
+    that has the whole of one object of their last labelled step in it; streams, which do not know
+    what is to come, are only shrunk, all clips of one pass alike. Counts are resampled by nearest
+    neighbour.
 
     Args:
         prob: how often clips on their own change.
         stream_prob: how often streams change.
-        zoom_in: range of the factor by which a part is magnified.
+        zoom_in: range of the factor by which a part is magnified; less for an object that would
+            not fit in.
         zoom_out: range of the factor by which the whole is shrunk.
         zoom_in_share: how many of the changed clips are magnified.
     """
@@ -66,11 +68,13 @@ class RandomZoomClip(BaseTransform):
     def _magnify(self, results: dict, box: np.ndarray, rng: np.random.Generator) -> None:
         events = results['events']
         size = np.array(events.shape[:-3:-1])
-        window = (size / rng.uniform(*self.zoom_in)).astype(int)
-        centre = (box[:2] + box[2:]) / 2
-        low = np.clip(np.ceil(centre - window), 0, size - window).astype(int)
-        high = np.clip(np.floor(centre), 0, size - window).astype(int)
-        x, y = rng.integers(low, np.maximum(low, high) + 1)
+        first = np.floor(np.clip(box[:2], 0, size - 1)).astype(int)
+        behind = np.maximum(np.ceil(np.clip(box[2:], 0, size)).astype(int), first + 1)
+        # not so far that the object no longer fits
+        factor = min(rng.uniform(*self.zoom_in), *(size / (behind - first)))
+        window = np.maximum((size / factor).astype(int), behind - first)
+        low, high = np.maximum(behind - window, 0), np.minimum(first, size - window)
+        x, y = rng.integers(low, high + 1)
         part = events[..., y : y + window[1], x : x + window[0]]
         results['events'] = resample(part, size)
         scale = np.tile(size / window, 2)

@@ -72,6 +72,35 @@ def test_a_clip_without_objects_is_not_magnified() -> None:
     assert np.array_equal(results['events'], make(0, False)['events'])
 
 
+@pytest.mark.parametrize('zoom_in', [(1.0, 1.5), (1.5, 4.0)])
+def test_the_chosen_object_is_whole(zoom_in: tuple[float, float]) -> None:
+    """All four corner pixels of the only object, of any size and place, are still there."""
+    zoom = RandomZoomClip(prob=1.0, zoom_in_share=1.0, zoom_in=zoom_in)
+    rng = np.random.default_rng(0)
+    factors = []
+    for seed in range(300):
+        sides = rng.integers(2, (WIDTH, HEIGHT), endpoint=True)
+        if seed % 2:
+            sides = rng.integers(2, 12, 2)
+        x, y = rng.integers(0, np.array([WIDTH, HEIGHT]) - sides + 1)
+        right, bottom = x + sides[0] - 1, y + sides[1] - 1
+        clip = make(seed, False, steps=1)
+        clip['events'][:] = 0
+        for value, place in enumerate(((y, x), (y, right), (bottom, x), (bottom, right)), 1):
+            clip['events'][0, 0][place] = value
+        over = rng.random(2) * (rng.random(2) < 0.2)  # a label may lie over the border
+        box = np.array([[x, y, right + 1 + over[0], bottom + 1 + over[1]]], np.float32)
+        box[:, :2] += 0.4  # and begin within a pixel
+        (frame,) = clip['frames']
+        frame.update({key: frame[key][:1] for key in ('labels', 'still', 'bboxes')}, gt_bboxes=box)
+        results = zoom(clip)
+        assert {1, 2, 3, 4} <= set(np.unique(results['events'])), (seed, box)
+        assert results['events'].shape == (1, 2, HEIGHT, WIDTH)
+        (moved,) = results['frames'][0]['gt_bboxes']
+        factors.append((moved[2] - moved[0]) / sides[0])
+    assert max(factors) > zoom_in[1] * 0.9 and min(factors) < 1.1, 'huge ones cannot grow'
+
+
 @pytest.mark.parametrize('size', [(80, 60), (67, 51), (120, 75), (40, 30)])
 def test_resampling_is_nearest_exact(size: tuple[int, int]) -> None:
     events = np.random.default_rng(0).integers(0, 9, (2, 3, HEIGHT, WIDTH), dtype=np.uint8)
