@@ -18,4 +18,5 @@ model = dict(
             stacked_convs=1,
             loss_bbox=dict(iou_loss=dict(type='NWDBlendLoss', share=0.5, max_area=24**2))),
         multi_task_loss=dict(aux_weight=0.25)),
-    train_cfg=dict(assigner=dict(type='SizedSimOTAAssigner', max_cells=8)))
+    train_cfg=dict(assigner=dict(
+        type='SizedSimOTAAssigner', center_radius=2.5, max_cells=8)))

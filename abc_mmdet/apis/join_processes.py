@@ -113,7 +113,8 @@ def _refuse_sync_bn(config: Config) -> None:
     if fields:
         raise UserError(
             f'{fields[0]} asks for SyncBN, which PyTorch has for GPUs only. On CPUs use BN (each '
-            "process normalises its part of the batch) or norm_cfg=dict(type='GN', ...)."
+            'process normalises its part of the batch; --cfg-options sync_bn=None) or '
+            "norm_cfg=dict(type='GN', ...)."
         )
 
 

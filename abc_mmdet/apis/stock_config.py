@@ -19,6 +19,7 @@ from mmdet.registry import HOOKS, MODELS
 PACKAGE = 'abc_mmdet'
 RENAMED = {  # its counterpart, and the fields that this does not have
     'FastSimOTAAssigner': ('SimOTAAssigner',),
+    'CenterSimOTAAssigner': ('SimOTAAssigner', 'center_radius'),
     'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
     'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
     'SmallObjectMetric': ('CocoMetric',),

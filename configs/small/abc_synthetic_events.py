@@ -11,8 +11,7 @@ lr = 2e-3
 model = dict(
     backbone=dict(
         arch=dict(_delete_=True, embed_dim=16, dim_head=16),
-        partition_split=1,
-        mlp_ratio=2,
+        partition_split=1, mlp_ratio=2,
         # there from the first step on: blocks that count, and a memory that lasts
         layer_scale_init=1.0,
         lstm_forget_bias=2.0),
@@ -24,8 +23,9 @@ model = dict(
             in_channels=64, feat_channels=64, stacked_convs=2,
             loss_cls=dict(
                 type='CrossEntropyLoss', use_sigmoid=True, reduction='sum', loss_weight=2.0)),
-        aux_head=dict(in_channels=64, feat_channels=32, use_depthwise=False),
-        multi_task_loss=dict(aux_weight=0.25)))
+        aux_head=dict(in_channels=64, feat_channels=32, use_depthwise=False, train_cfg=None),
+        multi_task_loss=dict(aux_weight=0.25)),
+    train_cfg=dict(assigner=dict(type='FastSimOTAAssigner', center_radius=2.5)))
 
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 optim_wrapper = dict(optimizer=dict(lr=lr))

@@ -41,6 +41,10 @@ class FastSimOTAAssigner(SimOTAAssigner):
     Args: those of ``SimOTAAssigner``. Only the default ``iou_calculator`` is accelerated.
     """
 
+    outside_cost = INF
+    """Added to the cost of a pair whose prior is not in the box and in its centre region both."""
+    iou_floor = EPS
+    """Added to an IoU before its logarithm."""
     _least: Tensor | int = 1
 
     @torch.no_grad()
@@ -79,9 +83,9 @@ class FastSimOTAAssigner(SimOTAAssigner):
             return super().assign(pred_instances, gt_instances, gt_instances_ignore, **kwargs)
 
         ious = self.pairwise_ious(bboxes[valid], gt_bboxes)
-        cost = torch.log(ious + EPS).mul_(-self.iou_weight)
+        cost = torch.log(ious + self.iou_floor).mul_(-self.iou_weight)
         cost = _add_in_place(cost, self.class_cost(pred_instances.scores[valid], gt_labels))
-        cost = _add_in_place(torch.where(in_boxes_and_centers, 0.0, INF), cost)
+        cost = _add_in_place(torch.where(in_boxes_and_centers, 0.0, self.outside_cost), cost)
         # Not an argument: dynamic_k_matching has MMDetection's signature
         self._least = self.least_positives(gt_bboxes)
         matched_ious, matched_gts = self.dynamic_k_matching(cost, ious, num_gt, valid_mask)
@@ -148,13 +152,19 @@ class FastSimOTAAssigner(SimOTAAssigner):
         is positive exactly if its first term is the larger, so comparing the coordinates decides
         the same, on the borders too.
         """
-        x, y, stride_x, stride_y = priors.t()[:4].contiguous()
+        x, y = priors.t()[:2].contiguous()
         x1, y1, x2, y2 = get_box_tensor(gt_bboxes).t()[:4].unsqueeze(-1)
         in_boxes = x > x1
         in_boxes &= y > y1
         in_boxes &= x < x2
         in_boxes &= y < y2
+        in_centers = self.in_center_regions(priors, gt_bboxes)
+        return among_valid(in_boxes | in_centers, in_boxes.logical_and_(in_centers))
 
+    def in_center_regions(self, priors: Tensor, gt_bboxes: Tensor) -> Tensor:
+        """Which priors lie within ``center_radius`` strides of each box's centre, (G, P)."""
+        x, y, stride_x, stride_y = priors.t()[:4].contiguous()
+        x1, y1, x2, y2 = get_box_tensor(gt_bboxes).t()[:4].unsqueeze(-1)
         center_x, center_y = (x1 + x2) / 2.0, (y1 + y2) / 2.0
         radius_x, radius_y = self.center_radius * stride_x, self.center_radius * stride_y
         edge = center_x - radius_x
@@ -162,10 +172,7 @@ class FastSimOTAAssigner(SimOTAAssigner):
         in_centers &= y > torch.sub(center_y, radius_y, out=edge)
         in_centers &= x < torch.add(center_x, radius_x, out=edge)
         in_centers &= y < torch.add(center_y, radius_y, out=edge)
-
-        valid_mask = (in_boxes | in_centers).amax(0)
-        valid = valid_mask.nonzero().t().expand(in_boxes.size(0), -1)
-        return valid_mask, in_boxes.logical_and_(in_centers).gather(1, valid).t()
+        return in_centers
 
     def dynamic_k_matching(
         self, cost: Tensor, pairwise_ious: Tensor, num_gt: int, valid_mask: Tensor
@@ -203,6 +210,17 @@ class FastSimOTAAssigner(SimOTAAssigner):
         matched = is_matched.nonzero().squeeze(1)
         matched_gts = matched_gts[matched]
         return pairwise_ious[matched, matched_gts], matched_gts
+
+
+def among_valid(candidates: Tensor, preferred: Tensor) -> tuple[Tensor, Tensor]:
+    """Priors that are a candidate of any box (P,), and of these the preferred pairs (valid, G).
+
+    Args:
+        candidates, preferred: of pairs, (G, P).
+    """
+    valid_mask = candidates.amax(0)
+    valid = valid_mask.nonzero().t().expand(candidates.size(0), -1)
+    return valid_mask, preferred.gather(1, valid).t()
 
 
 def _add_in_place(total: Tensor, term: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ param_scheduler = [
         total_steps=max_iters,
         pct_start=0.005,
         anneal_strategy='linear',
-        div_factor=25.0,
-        final_div_factor=400.0,  # of the first rate: the last one is lr / 10000
+        div_factor=20.0,  # as in RVT's experiments
+        final_div_factor=500.0,  # of the first rate: the last one is lr / 10000
         by_epoch=False)
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=6)
