@@ -19,6 +19,7 @@ from abc_mmdet.apis import (
     check_data,
     config_mistakes,
     file_mistakes,
+    group_by_size,
     join_processes,
     load_experiment,
     make_work_dir,
@@ -172,6 +173,7 @@ def main() -> None:
     make_work_dir(config.work_dir)
     join_processes(config)
     add_standard_hooks(config, IN_TESTS)
+    group_by_size(config)
     with config_mistakes(args.config):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         _ = runner.test_loop  # a property that builds data set and evaluator when first read

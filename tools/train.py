@@ -18,6 +18,7 @@ from abc_mmdet.apis import (
     claim_work_dir,
     config_mistakes,
     file_mistakes,
+    group_by_size,
     join_processes,
     keep_best_checkpoint,
     load_experiment,
@@ -109,6 +110,7 @@ def build_runner(config: Config, path: str) -> Runner:
     """The runner with its data sets: all that a wrong config can break, before training."""
     add_standard_hooks(config)
     keep_best_checkpoint(config)
+    group_by_size(config)
     with config_mistakes(path):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         # Properties that build what they stand for when they are first read

@@ -1,5 +1,6 @@
 from .detections import Detections
 from .detector import Detector
+from .evaluation_batches import group_by_size
 from .experiment import load_experiment
 from .frame_size import frame_size
 from .join_processes import join_processes
@@ -24,6 +25,7 @@ __all__ = [
     'config_mistakes',
     'file_mistakes',
     'frame_size',
+    'group_by_size',
     'join_processes',
     'keep_best_checkpoint',
     'load_experiment',

@@ -16,6 +16,7 @@ from mmengine.structures import InstanceData
 
 from abc_mmdet.apis.detections import Detections
 from abc_mmdet.apis.picture_file import as_picture, read_picture
+from abc_mmdet.box_bounds import cut_to_image
 from abc_mmdet.errors import UserError
 
 Picture = str | Path | np.ndarray
@@ -71,12 +72,14 @@ class PictureDetector(ABC):
         for source, array, instances in zip(sources, arrays, found, strict=True):
             order = instances.scores.argsort(descending=True, stable=True)
             best = instances[order].cpu().numpy()
+            size = (array.shape[1], array.shape[0])
+            boxes, inside = cut_to_image(best.bboxes.astype(np.float32), size)
             yield Detections(
-                boxes=best.bboxes.astype(np.float32),
-                scores=best.scores.astype(np.float32),
-                labels=best.labels.astype(np.int64),
+                boxes=boxes[inside],
+                scores=best.scores.astype(np.float32)[inside],
+                labels=best.labels.astype(np.int64)[inside],
                 classes=self.classes,
-                size=(array.shape[1], array.shape[0]),
+                size=size,
                 source=source,
             )
 

@@ -10,7 +10,7 @@ from .events import (
     StreamBatchSampler,
 )
 from .load_image_once import LoadImageOnce
-from .samplers import SmallObjectSampler
+from .samplers import SameSizeBatchSampler, SmallObjectSampler
 from .transforms import RandomTranspose, SmallObjectCopyPaste, SmallObjectSlice
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'RandomTranspose',
     'RandomZoomClip',
     'RecordingSampler',
+    'SameSizeBatchSampler',
     'SmallObjectCopyPaste',
     'SmallObjectSampler',
     'SmallObjectSlice',

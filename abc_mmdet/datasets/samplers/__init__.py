@@ -1,3 +1,4 @@
+from .same_size_batch_sampler import SameSizeBatchSampler
 from .small_object_sampler import SmallObjectSampler
 
-__all__ = ['SmallObjectSampler']
+__all__ = ['SameSizeBatchSampler', 'SmallObjectSampler']
