@@ -28,9 +28,10 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.config_parts import common
+from abc_mmdet.apis.config_parts import common, type_name
 from abc_mmdet.apis.number_options import real_number
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
+from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -102,6 +103,7 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
         raise UserError(f'--out {args.out}: the file name must end in {COCO_RESULTS} or .pkl.')
     if args.show or args.show_dir:
         trigger_visualization_hook(config, args)
+        use_own_drawing(config)
     if args.tta:
         use_test_time_augmentation(config)
 
@@ -120,7 +122,11 @@ def use_test_time_augmentation(config: Config) -> None:
             raise UserError('--tta: test_dataloader.dataset has no pipeline to vary.')
         more = [key for key in pipeline[-1].get('meta_keys', ()) if key not in FLIP_META_KEYS]
         pack = dict(type='PackDetInputs', meta_keys=(*FLIP_META_KEYS, *more))
-        pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pack]])
+        # Ground truth is of the image as it is, so it is loaded after what moves it
+        is_truth = ['LoadAnnotations' in type_name(step) for step in pipeline[:-1]]
+        truth = [[step] for step, of_truth in zip(pipeline, is_truth, strict=False) if of_truth]
+        others = [step for step, of_truth in zip(pipeline, is_truth, strict=False) if not of_truth]
+        pipeline = [*others, dict(type='TestTimeAug', transforms=[flips, *truth, [pack]])]
     config.model = ConfigDict(**tta_model, module=config.model)
     for _, dataset in walk(config.test_dataloader.dataset):
         if 'pipeline' in dataset:

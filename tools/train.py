@@ -26,6 +26,7 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
+from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.engine import choose_checkpoint, scale_schedules
@@ -111,6 +112,7 @@ def build_runner(config: Config, path: str) -> Runner:
     add_standard_hooks(config)
     keep_best_checkpoint(config)
     group_by_size(config)
+    use_own_drawing(config)
     with config_mistakes(path):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         # Properties that build what they stand for when they are first read

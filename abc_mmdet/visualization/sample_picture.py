@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from mmdet.structures import DetDataSample
 
-from .event_picture import draw_boxes, draw_events
+from .event_picture import draw_events
+from .label_text import readable_names, text_line
+from .labelled_boxes import draw_boxes
 
 _GROUND_TRUTH, _DETECTION, _TEXT = (0, 140, 0), (0, 120, 255), (60, 60, 60)
 
@@ -37,18 +38,22 @@ def draw_sample(
         uint8 ``(H * upscale + 18, W * upscale, 3)``, blue, green, red.
     """
     picture = draw_events(representation, upscale)
+    names = readable_names(names)
     truth = sample.gt_instances.cpu()
+    boxes = [truth.bboxes.numpy() * upscale]
     captions = [names[label] for label in truth.labels.tolist()]
-    draw_boxes(picture, truth.bboxes.numpy() * upscale, captions, _GROUND_TRUTH)
+    colours = [_GROUND_TRUTH] * len(captions)
     if 'pred_instances' in sample:
         found = sample.pred_instances.cpu()
         found = found[found.scores >= score_thr]
-        captions = [
+        captions += [
             f'{names[label]} {score:.2f}'
             for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
         ]
-        scale = np.array([*sample.scale_factor] * 2) * upscale
-        draw_boxes(picture, found.bboxes.numpy() * scale, captions, _DETECTION, captions_below=True)
+        colours += [_DETECTION] * len(found)
+        boxes.append(found.bboxes.numpy() * np.array([*sample.scale_factor] * 2) * upscale)
+    is_found = [colour == _DETECTION for colour in colours]
+    draw_boxes(picture, np.concatenate(boxes), captions, colours, captions_below=is_found)
     text = f'{sample.recording}  {sample.timestamp_us / 1e6:.2f} s'
     return with_caption(picture, text if is_labelled else f'{text}  (not labelled)')
 
@@ -56,5 +61,6 @@ def draw_sample(
 def with_caption(picture: np.ndarray, text: str) -> np.ndarray:
     """The picture with a line of text below it."""
     band = np.full((18, picture.shape[1], 3), 255, np.uint8)
-    cv2.putText(band, text, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _TEXT, 1, cv2.LINE_AA)
+    line = text_line(text, 12, _TEXT)[:18, : picture.shape[1] - 4]
+    band[1 : 1 + len(line), 4 : 4 + line.shape[1]] = line
     return np.concatenate([picture, band])
