@@ -17,7 +17,7 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.detect_files import detect_files
+from abc_mmdet.apis.detect_files import Outcome, detect_files
 from abc_mmdet.apis.detection_files import FILES
 from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
@@ -26,6 +26,39 @@ from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.deployment import OnnxDetector
 from abc_mmdet.errors import UserError
+from abc_mmdet.report import read_threshold
+
+
+def score(text: str) -> float | None:
+    """A score; None for ``auto``."""
+    return None if text == 'auto' else real_number(text)
+
+
+def threshold(args: argparse.Namespace) -> float:
+    """What ``--score-thr`` says, or the report."""
+    if args.score_thr is not None:
+        return args.score_thr
+    name, _, path = (args.report or '').rpartition('=')
+    beside = Path(args.model[1] if args.model else args.onnx).parent / 'report.html'
+    found = read_threshold(Path(path) if path else beside, name or None)
+    print(f'--score-thr {found:g}: the best F1 in {path or beside}')
+    return found
+
+
+def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
+    print(
+        f'{out}: pictures/, {", ".join(FILES)}; {outcome.detections} detections '
+        f'with a score from {score_thr:g} on in {outcome.pictures} pictures'
+    )
+    if outcome.pictures and not outcome.detections:
+        best = outcome.best_score
+        lower = f'{best / 2:.2g}'
+        print(
+            f'The best score is {best:.3g}: try --score-thr {lower}, or --score-thr auto, which '
+            'takes the best one for your test data from a report (tools/analysis_tools/report.py).'
+            if best > 0
+            else 'The detector found nothing at any score.'
+        )
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,9 +73,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--onnx', help='model of export_onnx.py, in place of CONFIG and CHECKPOINT')
     parser.add_argument(
         '--score-thr',
-        type=real_number,
+        type=score,
         default=0.3,
-        help='lowest score to draw and list; default 0.3',
+        help='lowest score to draw and list; default 0.3; auto: that of the best F1 on the test '
+        'data, from --report',
+    )
+    parser.add_argument(
+        '--report',
+        metavar='[NAME=]FILE',
+        help='page of tools/analysis_tools/report.py for --score-thr auto, and of which result in '
+        'it; default: report.html beside CHECKPOINT',
     )
     parser.add_argument(
         '--batch',
@@ -86,16 +126,14 @@ def main() -> int:
         [*args.model, *args.inputs, *([args.onnx] if args.onnx else [])],
     )
     sources = find_sources(args.inputs, leave_out=args.out)
+    score_thr = threshold(args)
     detector = build_detector(args)
     with (
         file_mistakes(),
         tqdm(total=sum(map(number_of_pictures, sources)), unit='image', mininterval=1) as bar,
     ):
-        outcome = detect_files(detector, sources, args.out, args.score_thr, bar.update)
-    print(
-        f'{args.out}: pictures/, detections.json, detections.csv; {outcome.detections} detections '
-        f'with a score from {args.score_thr:g} on in {outcome.pictures} pictures'
-    )
+        outcome = detect_files(detector, sources, args.out, score_thr, bar.update)
+    say_what_was_found(outcome, score_thr, args.out)
     if outcome.failures:
         print(f'\nleft out: {len(outcome.failures)} of {len(sources)} files', file=sys.stderr)
         print('\n'.join(outcome.failures), file=sys.stderr)

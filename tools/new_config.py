@@ -9,8 +9,11 @@ import torch
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
-from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import NETWORKS, finding_lines, write_experiment
+from abc_mmdet.own_data.val_share import split_file
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 
@@ -22,7 +25,15 @@ def parse_args() -> argparse.Namespace:
         'in the config.'
     )
     parser.add_argument('--train', required=True, metavar='FILE', help='annotations for training')
-    parser.add_argument('--val', required=True, metavar='FILE', help='annotations for validation')
+    val = parser.add_mutually_exclusive_group(required=True)
+    val.add_argument('--val', metavar='FILE', help='annotations for validation')
+    val.add_argument(
+        '--val-share',
+        type=real_number,
+        metavar='X',
+        help='take this share of the training images for validation, such as 0.2: whole folders or '
+        'sequences where file names tell; writes OUT_train.json and OUT_val.json beside OUT',
+    )
     parser.add_argument(
         '--images',
         required=True,
@@ -72,6 +83,19 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def split_for(args: argparse.Namespace) -> list[Path]:
+    """Put the two parts of the training images into ``args.train`` and ``args.val``."""
+    parts = [args.out.with_name(f'{args.out.stem}_{name}.json') for name in ('train', 'val')]
+    check_outputs({f'{part.name} of --val-share:': part for part in parts}, [args.train])
+    for path in [args.out, *parts]:
+        if path.exists() and not args.overwrite:
+            raise UserError(f'{path} exists: name another --out, or pass --overwrite.')
+    shares = split_file(args.train, args.val_share, *parts)
+    args.train, args.val = str(shares.train), str(shares.val)
+    print(f'validation: {args.val}\n    {shares.why}')
+    return parts
+
+
 def main() -> None:
     args = parse_args()
     names = args.small_classes
@@ -80,22 +104,30 @@ def main() -> None:
         network = args.weights
     if network is None:
         network = 's' if torch.cuda.is_available() else 'nano'
-    written = write_experiment(
-        args.out,
-        CONFIGS,
-        args.train,
-        args.val,
-        args.images,
-        args.val_images,
-        network,
-        None if names is None else [name.strip() for name in names.split(',')],
-        args.small_by_size,
-        args.iterations,
-        args.weights,
-        args.from_above,
-        command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
-        overwrite=args.overwrite,
-    )
+    parts: list[Path] = []
+    if args.val_share is not None:
+        parts = split_for(args)
+    try:
+        written = write_experiment(
+            args.out,
+            CONFIGS,
+            args.train,
+            args.val,
+            args.images,
+            args.val_images,
+            network,
+            None if names is None else [name.strip() for name in names.split(',')],
+            args.small_by_size,
+            args.iterations,
+            args.weights,
+            args.from_above,
+            command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
+            overwrite=args.overwrite,
+        )
+    except UserError:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        raise
     for field, reason in written.recipe.why.items():
         value = getattr(written.recipe, field)
         print(f'{field}: {value}\n    {reason}')

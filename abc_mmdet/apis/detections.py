@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from abc_mmdet.apis.picture_file import read_picture, write_picture
 from abc_mmdet.visualization import draw_detections
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detections:
     """Detections in one image, best first.
 
     Attributes:
-        boxes: float32 ``(N, 4)``, xyxy in pixels of the original image.
+        boxes: float32 ``(N, 4)``, xyxy in pixels of the original image, and inside it.
         scores: float32 ``(N,)``.
         labels: int64 ``(N,)``.
         classes: names of all classes, by label.
@@ -30,6 +31,14 @@ class Detections:
     classes: tuple[str, ...]
     size: tuple[int, int]
     source: np.ndarray | Path
+
+    def __repr__(self) -> str:
+        counts = Counter(self.names).most_common()
+        named = ', '.join(f'{count} {name}' for name, count in counts[:5])
+        more = ', ...' if len(counts) > 5 else ''
+        best = f': {named}{more}; best score {self.scores.max():.2f}' if len(self) else ''
+        width, height = self.size
+        return f'<{len(self)} detections in an image of {width} x {height} pixels{best}>'
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from abc_mmdet.apis.run_length import LENGTHS, stretch
 from abc_mmdet.apis.sample_truth import carry_ground_truth
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.errors import UserError
 from abc_mmdet.first_process import say
 from abc_mmdet.models.small_classes import ALL
@@ -40,7 +41,8 @@ def load_experiment(
         UserError: no such file, one that is no valid config, or an override without effect.
     """
     if not Path(path).is_file():
-        raise UserError(f'There is no config file {path}; the configs are under configs/.')
+        hint = backslash_hint(path)
+        raise UserError(f'There is no config file {path}; the configs are under configs/.{hint}')
     with config_mistakes(path):
         config = Config.fromfile(path)
         options = dict(cfg_options or {})

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.errors import UserError
 
 PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.jp2', '.pgm', '.ppm')
@@ -94,7 +95,7 @@ def _expand(given: str) -> tuple[Path, list[Path]]:
     if path.is_file():
         return path.parent, [path]
     if not glob.has_magic(given):
-        raise UserError(f'{given} does not exist.')
+        raise UserError(f'{given} does not exist.{backslash_hint(given)}')
     paths = sorted(Path(p) for p in glob.glob(given, recursive=True) if Path(p).is_file())
     root = Path(os.path.commonpath([p.parent for p in paths])) if paths else path
     return root, [p for p in paths if _is_wanted(p)]

@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 import torch
 from mmengine.config import Config
 
+from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.checkpoint_archive import check_archive, is_whole
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -33,7 +34,7 @@ def check_data(config: Config, *loaders: str) -> None:
         for field, path in data_paths(config[loader]['dataset'], f'{loader}.dataset'):
             if '://' not in path and not Path(path).exists():
                 raise UserError(
-                    f'{field}: {path} does not exist (from {Path.cwd()}).\n'
+                    f'{field}: {path} does not exist (from {Path.cwd()}).{backslash_hint(path)}\n'
                     'Put the data there, or name its folder: --cfg-options data_root=DIR.\n'
                     + config.get('data_help', '')
                 )
@@ -63,8 +64,9 @@ def check_checkpoint(path: str, argument: str) -> None:
         return
     if not Path(path).is_file():
         raise UserError(
-            f'{argument}: there is no checkpoint {path}. Training writes them to its work_dir '
-            '(iter_*.pth or epoch_*.pth; the newest is named in the file last_checkpoint there).'
+            f'{argument}: there is no checkpoint {path}.{backslash_hint(path)} Training '
+            'writes them to its work_dir (iter_*.pth or epoch_*.pth; the newest is named in the '
+            'file last_checkpoint there).'
         )
     check_archive(path, f'{argument}: {path}')
     with open(path, 'rb') as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +13,11 @@ from typing import Any
 import numpy as np
 from mmengine.fileio import get_text
 
+from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.errors import UserError
 from abc_mmdet.image_bounds import max_pixels
+
+from .other_formats import check_format
 
 _LARGEST = 1e15
 """JSON bounds no number, and 10**400 cannot be computed with; no size or area is as large."""
@@ -78,11 +82,16 @@ class CocoFile:
         Raises:
             UserError: there is no such file, or it is not JSON or not COCO's.
         """
+        if os.path.isdir(path):
+            check_format(path)
         try:
             content = json.loads(get_text(path))
         except OSError as error:
-            raise UserError(f'{path}: {error.strerror or error}. Give a COCO file.') from None
+            raise UserError(
+                f'{path}: {error.strerror or error}. Give a COCO file.{backslash_hint(path)}'
+            ) from None
         except (ValueError, RecursionError) as error:
+            check_format(path)
             raise UserError(
                 f'{path} is not JSON, or was cut off: {error}. Give an annotation file in COCO '
                 'format.'

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.image_bounds import open_image
 
 from .coco_file import CocoFile
@@ -174,12 +175,14 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
         images: of :func:`look_at_images`, in the order of its entries.
         folder: for the messages.
     """
+    missing = [str(image.path) for image in images if image.state == 'missing']
     yield from several(
         'missing_files',
         PROBLEM,
         folder or '.',
-        f'of {len(images)} image files do not exist; names are those of {file.path}',
-        (image.path for image in images if image.state == 'missing'),
+        f'of {len(images)} image files do not exist; names are those of {file.path}.'
+        + next(filter(None, map(backslash_hint, missing)), ''),
+        missing,
     )
     yield from several(
         'outside_folder',

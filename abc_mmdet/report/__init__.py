@@ -1,6 +1,6 @@
 from .detections import read_detections
 from .evaluated import Evaluated, evaluate
-from .page import render, write_page
+from .page import read_threshold, render, write_page
 from .test_set import TestSet, load_test_set
 from .training_log import Curve, training_curves
 
@@ -11,6 +11,7 @@ __all__ = [
     'evaluate',
     'load_test_set',
     'read_detections',
+    'read_threshold',
     'render',
     'training_curves',
     'write_page',

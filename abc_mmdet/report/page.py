@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import write_whole
 
 from .chart_sections import (
@@ -47,6 +51,7 @@ def render(
     colour = {result.name: i for i, result in enumerate(results)}
     context: dict[str, Any] = dict(
         title=title,
+        best_f1=json.dumps(_best_thresholds(results)),
         results=results,
         colours=COLOURS,
         test=test,
@@ -69,6 +74,39 @@ def render(
         mistakes=_mistakes(results, gallery),
     )
     return environment().get_template('report.html').render(context)
+
+
+def _best_thresholds(results: Sequence[Evaluated]) -> dict[str, float]:
+    curves = {result.name: result.pooled_f1 for result in results}
+    return {name: curve.best_threshold for name, curve in curves.items() if curve is not None}
+
+
+def read_threshold(path: Path, name: str | None = None) -> float:
+    """The score threshold with the best F1 over all classes, from a page of :func:`render`.
+
+    Args:
+        path: the page.
+        name: of a result in it; None if there is but one.
+
+    Raises:
+        UserError: no page of ours, or not one result of that name in it.
+    """
+    try:
+        text = path.read_text(encoding='utf-8', errors='replace')
+    except OSError as error:
+        reason = f'{error.strerror}. tools/analysis_tools/report.py writes reports.'
+        raise UserError(f'{path}: {reason}') from error
+    found = re.search(r'<meta name="best-f1-thresholds" content="([^"]*)">', text)
+    known: dict[str, float] = json.loads(html.unescape(found[1])) if found else {}
+    if not known:
+        raise UserError(f'{path} has no score thresholds: write it again with report.py.')
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if name not in known:
+        raise UserError(
+            f'{path} has the results {", ".join(known)}: name one, --report NAME={path}.'
+        )
+    return known[name]
 
 
 def _mistakes(results: Sequence[Evaluated], count: int) -> Mapping[str, tuple[list, list]]:

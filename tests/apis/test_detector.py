@@ -108,9 +108,12 @@ def test_detections_are_those_of_mmdetection(
     for path in pictures[:2]:
         expected, found = inference_detector(theirs, str(path)).pred_instances, detector(path)
         assert len(found) > 10
-        assert np.array_equal(found.boxes, expected.bboxes.numpy())
-        assert np.array_equal(found.scores, expected.scores.numpy())
-        assert np.array_equal(found.labels, expected.labels.numpy())
+        width, height = found.size
+        boxes = expected.bboxes.numpy().clip(0, [width, height] * 2)
+        is_inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+        assert np.array_equal(found.boxes, boxes[is_inside])
+        assert np.array_equal(found.scores, expected.scores.numpy()[is_inside])
+        assert np.array_equal(found.labels, expected.labels.numpy()[is_inside])
     assert not hasattr(detector.model.bbox_head, 'aux_head')
 
 
@@ -212,3 +215,17 @@ def test_the_callers_config_keeps_its_auxiliary_branch() -> None:
         assert model.get('detector', model).bbox_head.use_auxiliary is False
     assert config.to_dict() == before
     assert of_slices.model.detector == config.model
+
+
+def test_detections_are_printed_in_a_line() -> None:
+    found = Detections(
+        boxes=np.zeros((3, 4), np.float32),
+        scores=np.array([0.9, 0.5, 0.4], np.float32),
+        labels=np.array([1, 0, 1]),
+        classes=('car', 'person'),
+        size=(640, 480),
+        source=Path('a.jpg'),
+    )
+    expected = '3 detections in an image of 640 x 480 pixels: 2 person, 1 car; best score 0.90'
+    assert repr(found) == f'<{expected}>'
+    assert repr(found.above(0.95)) == '<0 detections in an image of 640 x 480 pixels>'

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from abc_mmdet.apis.inference_model import _names_of_config
+from abc_mmdet.apis.inference_model import named_in_config
 from abc_mmdet.apis.picture_pipeline import picture_pipeline
 from abc_mmdet.errors import UserError
 
@@ -31,10 +31,10 @@ def test_data_sets_side_by_side() -> None:
     load, resize, pack = picture_pipeline(config(64, 64))
     assert load == dict(type='mmdet.LoadImageFromNDArray', to_float32=True)
     assert (resize, pack['type']) == (RESIZE, 'PackDetInputs')
-    assert _names_of_config(config(64, 64)) == ('car', 'van')
+    assert named_in_config(config(64, 64)) == ('car', 'van')
     with pytest.raises(UserError, match=r'datasets\[1\]\.pipeline differ'):
         picture_pipeline(config(64, 32))
-    assert _names_of_config(config(64, 32)) == ('car', 'van'), 'these are the same'
+    assert named_in_config(config(64, 32)) == ('car', 'van'), 'these are the same'
 
 
 def test_none_at_all() -> None:

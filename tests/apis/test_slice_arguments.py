@@ -18,6 +18,7 @@ def parse(*arguments: str) -> dict | None:
 def test_what_is_given_and_nothing_else() -> None:
     assert parse() is None
     assert parse('--slice', '64x48') == dict(slice_size=(64, 48))
+    assert parse('--slice', '224') == dict(slice_size=(224, 224))
     everything = parse(
         *('--slice', '64x48', '--overlap', '0.3', '--merge', 'wbf', '--upscale', '2'),
         *('--slice-batch', '4', '--no-full-image'),

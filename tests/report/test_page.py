@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from abc_mmdet.report import evaluate, render, training_curves, write_page
+from abc_mmdet.report import evaluate, read_threshold, render, training_curves, write_page
 from abc_mmdet.report.charts import Chart, bar_chart
 from abc_mmdet.report.page import environment, signed
 from abc_mmdet.report.tables import class_rows, summary_rows, threshold_rows
@@ -186,3 +186,10 @@ def test_detections_are_imperfect(results: list) -> None:
     """The results of these tests have mistakes of each kind to show."""
     kinds = {kind for result in results for kind in result.outcome.false_alarms.values()}
     assert {'background', 'wrong class', 'second box'} <= kinds
+
+
+def test_the_best_thresholds_can_be_read_back(results: list, page: str, tmp_path: Path) -> None:
+    write_page(tmp_path / 'report.html', page)
+    for result in results:
+        expected = result.pooled_f1.best_threshold
+        assert read_threshold(tmp_path / 'report.html', result.name) == expected

@@ -266,3 +266,36 @@ def test_results_are_written_as_they_come(model, tmp_path: Path) -> None:
     run.kill()
     assert run.wait() != 0
     assert json.loads((out / 'detections.json').read_text())['images']
+
+
+def test_nothing_above_the_threshold_is_said_with_the_best_score(
+    infer: Callable[..., int], model, folder: Path, tmp_path: Path, capfd
+) -> None:
+    best = Detector(*model, device='cpu')(folder / 'colour.jpg').scores[0]
+    assert infer(*model, folder / 'colour.jpg', '--out', tmp_path, '--score-thr', 0.99) == 0
+    said = capfd.readouterr().out
+    assert f'The best score is {best:.3g}: try --score-thr {best / 2:.2g}' in said
+
+
+def test_the_threshold_of_a_report(
+    infer: Callable[..., int], model, folder: Path, tmp_path: Path, capfd
+) -> None:
+    page = tmp_path / 'report.html'
+    page.write_text(
+        '<meta name="best-f1-thresholds" content="{&#34;a&#34;: 0.27, &#34;b&#34;: 0.9}">'
+    )
+    given = (*model, folder / 'colour.jpg', '--out', tmp_path / 'out', '--score-thr', 'auto')
+    assert infer(*given, '--report', f'a={page}') == 0
+    assert '--score-thr 0.27: the best F1' in capfd.readouterr().out
+    scores = [
+        found['score']
+        for found in json.loads((tmp_path / 'out/detections.json').read_text())['annotations']
+    ]
+    assert scores and min(scores) >= 0.27
+    for report, message in (
+        (page, 'has the results a, b: name one'),
+        (tmp_path / 'none.html', 'No such file'),
+        (folder / 'text.png', 'has no score thresholds'),
+    ):
+        assert infer(*given, '--report', report) == 2
+        assert message in capfd.readouterr().err

@@ -1,0 +1,62 @@
+"""Annotations in formats that are not COCO's."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from abc_mmdet.errors import UserError
+
+_YOLO_LINE = re.compile(r'\s*\d+(\s+[-+.\deE]+){4,}\s*$')
+
+_YOLO = (
+    'globox convert LABELS all.json -f yolov5 -d IMAGES -g .jpg -m NAMES.txt -F coco -A\n'
+    '(NAMES.txt: the classes, one a line, in the order of their numbers)'
+)
+_VOC = 'globox convert ANNOTATIONS all.json -f pascalvoc -F coco -A'
+
+
+def check_format(path: str | Path) -> None:
+    """Say how to go on with annotations in another well-known format; nothing for unknown ones.
+
+    Raises:
+        UserError: YOLO's text files (or their data.yaml) or Pascal VOC's XML, or a folder of them.
+    """
+    path = Path(path)
+    first = _first_file(path) if path.is_dir() else path
+    if first is None:
+        raise UserError(f'{path} is a folder; give an annotation file in COCO format.')
+    kind = _kind(first)
+    if kind:
+        name, command = kind
+        raise UserError(
+            f'{path} is in the format of {name}; a COCO file is wanted. A program that converts '
+            f'it:\n  pip install globox\n  {command}\n'
+            'Then --val-share 0.2 takes a part of it for validation.'
+        )
+    if path.is_dir():
+        raise UserError(f'{path} is a folder; give an annotation file in COCO format.')
+
+
+def _first_file(folder: Path) -> Path | None:
+    endings = ('.xml', '.txt', '.yaml', '.yml')
+    # Lists of classes lie beside the labels
+    names = (n for n in sorted(os.listdir(folder)) if n not in ('classes.txt', 'obj.names'))
+    return next((folder / name for name in names if name.lower().endswith(endings)), None)
+
+
+def _kind(path: Path) -> tuple[str, str] | None:
+    try:
+        with path.open(encoding='utf-8', errors='replace') as file:
+            start = file.read(4096)
+    except OSError:
+        return None
+    lines = [line for line in start.splitlines() if line.strip()]
+    if path.suffix.lower() == '.xml' or '<annotation' in start:
+        return 'Pascal VOC (XML)', _VOC
+    is_list = path.suffix.lower() == '.txt' and lines and '.' in lines[0] and '/' in lines[0]
+    is_yaml = path.suffix.lower() in ('.yaml', '.yml') and 'names' in start
+    if is_yaml or is_list or (lines and _YOLO_LINE.match(lines[0])):
+        return 'YOLO (text files)', _YOLO
+    return None
