@@ -43,10 +43,11 @@ def place_labels(
         allowed = np.full(len(boxes), _MOST_HIDDEN)
         allowed[own] = _MOST_OF_OWN
         is_bad = (hidden > allowed).any(1) | (_overlaps(labels, taken) > 0).any(1)
-        is_bad |= _leaders_cross(labels, box, np.delete(boxes, own, axis=0))
         cost = np.where(is_bad, np.inf, hidden.sum(1) + 0.001 * np.arange(len(labels)))
-        best = int(cost.argmin())
-        if np.isinf(cost[best]):
+        others = np.delete(boxes, own, axis=0)
+        order = (int(i) for i in np.argsort(cost, kind='stable')[: int((~is_bad).sum())])
+        best = next((i for i in order if not _leader_crosses(labels[i], box, others)), None)
+        if best is None:
             places.append(None)
             continue
         places.append((int(corners[best, 0]), int(corners[best, 1])))
@@ -60,17 +61,18 @@ def leader(label: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(near, label[..., :2], label[..., 2:] - 1), near
 
 
-def _leaders_cross(labels: np.ndarray, box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """``(L,)`` whether the line of a label would lead over another object that is not around it."""
-    starts, ends = leader(labels, box)
-    share = np.linspace(0, 1, 17)[:, None, None]
-    points = starts + share * (ends - starts)
+def _leader_crosses(label: np.ndarray, box: np.ndarray, others: np.ndarray) -> bool:
+    """Whether the line of a label would lead over another object that is not around its own."""
+    start, end = leader(label, box)
+    if np.abs(end - start).max() <= 2 * _GAP:
+        return False
+    points = start + np.linspace(0, 1, 17)[:, None] * (end - start)
     holds_box = (others[:, :2] <= box[:2]).all(1) & (others[:, 2:] >= box[2:]).all(1)
     others = others[~holds_box]
     low, high = others[:, :2] - _GAP, others[:, 2:] + _GAP
-    is_on = (points[..., None, :] >= low) & (points[..., None, :] <= high)
-    touches_own = (np.abs(points - ends) < _GAP).all(-1)
-    return (is_on.all(-1).any(-1) & ~touches_own).any(0)
+    is_on = (points[:, None] >= low) & (points[:, None] <= high)
+    touches_own = (np.abs(points - end) < _GAP).all(1)
+    return bool((is_on.all(2).any(1) & ~touches_own).any())
 
 
 def _candidates(box: np.ndarray, size: np.ndarray, is_below: bool) -> np.ndarray:

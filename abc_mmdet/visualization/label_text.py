@@ -67,6 +67,7 @@ def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
 
 
+@lru_cache(maxsize=4096)
 def text_plate(text: str, size: int, colour: tuple[int, int, int]) -> np.ndarray:
     """A small picture of a line of text: black or white, whatever is seen better, on a colour.
 
