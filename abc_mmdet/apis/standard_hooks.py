@@ -31,8 +31,13 @@ def add_standard_hooks(config: Config, standard: Mapping[str, str] = STANDARD) -
         config: the experiment.
         standard: types of the hooks by their field in ``default_hooks``.
     """
+    _fit_sampler(config)
     if config.get('default_hooks') is None:
         config.default_hooks = {}
+    for hook in config.get('custom_hooks') or []:
+        if isinstance(hook, dict) and hook.get('type') == 'NumClassCheckHook':
+            # It counts the classes of the auxiliary head, too; ours compares those that detect
+            hook['type'] = 'ClassNamesHook'
     hooks = config.default_hooks
     own = {hook.get('type') for hook in config.get('custom_hooks') or [] if isinstance(hook, dict)}
     for name, kind in standard.items():
@@ -49,3 +54,19 @@ def keep_best_checkpoint(config: Config) -> None:
     hook = (config.get('default_hooks') or {}).get('checkpoint')
     if hook and type_name(hook) == 'WholeCheckpointHook' and config.get('val_evaluator'):
         hook.setdefault('save_best', 'auto')
+
+
+def by_epoch(config: Config) -> bool:
+    """Whether training counts epochs."""
+    loop = config.get('train_cfg') or {}
+    kind = str(getattr(loop.get('type'), '__name__', loop.get('type')))
+    return bool(loop.get('by_epoch')) or kind.endswith('EpochBasedTrainLoop')
+
+
+def _fit_sampler(config: Config) -> None:
+    """Let the epochs of a loop that counts them end."""
+    sampler = (config.get('train_dataloader') or {}).get('sampler')
+    if by_epoch(config) and isinstance(sampler, dict):
+        kind = sampler.get('type')
+        if str(getattr(kind, '__name__', kind)).endswith('SmallObjectSampler'):
+            sampler['by_epoch'] = True

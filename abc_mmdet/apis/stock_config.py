@@ -11,6 +11,7 @@ from mmengine.registry import Registry
 
 import mmdet.registry
 from abc_mmdet.apis.config_parts import type_name
+from abc_mmdet.apis.standard_hooks import by_epoch
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models import NWDBlendLoss, SizeAwareIoULoss
@@ -23,7 +24,7 @@ RENAMED = {  # its counterpart, and the fields that this does not have
     'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
     'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
     'SmallObjectMetric': ('CocoMetric',),
-    'SmallObjectSampler': ('InfiniteSampler', 'small_classes', 'max_area', 'power'),
+    'SmallObjectSampler': ('InfiniteSampler', 'small_classes', 'max_area', 'power', 'by_epoch'),
     'AmpOnGpuOptimWrapper': ('OptimWrapper', 'loss_scale', 'dtype', 'use_fsdp', 'cpu_dtype'),
 }
 LOSSES_AROUND = {  # fields of ours; the others are those of the loss inside
@@ -50,7 +51,7 @@ def to_stock_config(config: Config) -> tuple[Config, list[str]]:
     Raises:
         UserError: something that runs at inference has no counterpart; all such fields are named.
     """
-    rewriting = _Rewriting()
+    rewriting = _Rewriting(by_epoch(config))
     fields = config.to_dict()
     if 'model' in fields:  # first, as it is what a user looks for in the messages
         fields = {'model': rewriting.model(fields['model']), **_without(fields, 'model')}
@@ -73,7 +74,8 @@ def to_stock_config(config: Config) -> tuple[Config, list[str]]:
 class _Rewriting:
     """One pass through a config, with what it changed and what it could not."""
 
-    def __init__(self) -> None:
+    def __init__(self, by_epoch: bool) -> None:
+        self.by_epoch = by_epoch  # how training counts
         self.own_types = _own_types()
         self.changes: list[str] = []
         self.problems: list[str] = []
@@ -114,6 +116,8 @@ class _Rewriting:
             inner, loss = LOSSES_AROUND[name]
             others = _without(value, 'type', *_parameters(loss))
             return {**(value.get(inner) or dict(type='IoULoss')), **others}
+        if name == 'SmallObjectSampler' and self.by_epoch:
+            return dict(type='DefaultSampler', shuffle=True)
         if name not in RENAMED:
             return None
         counterpart, *own = RENAMED[name]

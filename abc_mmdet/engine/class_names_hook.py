@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from abc_mmdet.datasets.wrapped import leaves, walk
 from abc_mmdet.errors import UserError
-from mmdet.datasets import CocoDataset
+from mmdet.datasets import CocoDataset, Objects365V1Dataset
 from mmdet.registry import HOOKS
 
 
@@ -103,6 +103,8 @@ def check_annotation_file(dataset: CocoDataset) -> None:
     """Compare the classes of a COCO data set with the categories of its annotation file."""
     names = list(dataset.metainfo['classes'])
     categories = mmengine.load(dataset.ann_file, backend_args=dataset.backend_args)['categories']
+    if isinstance(dataset, Objects365V1Dataset):  # which sorts them itself
+        categories = sorted(categories, key=lambda category: category['id'])
     in_file_order = [c['name'] for c in categories if c['name'] in names]
     if in_file_order != names:
         raise UserError(

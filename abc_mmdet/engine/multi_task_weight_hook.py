@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.losses import ABCMultiTaskLoss
 from mmdet.registry import HOOKS
 
 WEIGHTS = ('main_weight', 'aux_weight')
@@ -71,24 +72,26 @@ class MultiTaskWeightHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        loss = _multi_task_loss(runner)
+        losses = _multi_task_losses(runner)
         for name in WEIGHTS:
             if any(name in entry for entry in self.schedule):
-                configured = self._configured.setdefault(name, getattr(loss, name))
+                configured = self._configured.setdefault(name, getattr(losses[0], name))
                 weight = self.weight_at(name, runner.iter, configured)
-                setattr(loss, name, weight)
+                for loss in losses:
+                    setattr(loss, name, weight)
                 runner.message_hub.update_scalar(f'train/{name}', weight)
 
 
-def _multi_task_loss(runner: Runner) -> nn.Module:
+def _multi_task_losses(runner: Runner) -> list[nn.Module]:
+    """Of the detector, or of student and teacher of a semi-supervised one."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    loss = getattr(model.bbox_head, 'multi_task_loss', None)
-    if loss is None:
+    losses = [m for m in model.modules() if isinstance(m, ABCMultiTaskLoss)]
+    if not losses:
         raise UserError(
             'MultiTaskWeightHook needs a model whose bbox_head is an ABCHead with an '
             'auxiliary head; remove the hook or use_auxiliary=False.'
         )
-    return loss
+    return losses
 
 
 def _progress(entry: dict, iteration: int) -> float:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.models.losses import NWDBlendLoss
 from abc_mmdet.models.small_classes import select_instances
 from abc_mmdet.models.wasserstein import nwd_constants
+from mmdet.models.dense_heads import GFLHead, TOODHead
 from mmdet.registry import HOOKS
 from mmdet.structures.bbox import get_box_tensor
 
@@ -42,7 +44,8 @@ class NWDConstantHook(Hook):
         num_samples: how many samples to draw, without repetition.
 
     Raises:
-        UserError: there is no box of a task among the samples.
+        UserError: there is no box of a task among the samples, or a head hands its loss boxes in
+            units of strides.
     """
 
     def __init__(self, num_samples: int = 300) -> None:
@@ -53,6 +56,7 @@ class NWDConstantHook(Hook):
         wanted = [(n, c) for n, c in nwd_constants(model) if not c.is_fixed]
         if not wanted:
             return
+        _refuse_strides(model)
         auxiliary = dict(_auxiliary_heads(model))
         tasks = [next((t for t in auxiliary if _is_below(n, t)), MAIN) for n, _ in wanted]
         values = dict(runner.message_hub.get_info(INFO) or {})
@@ -85,6 +89,21 @@ class NWDConstantHook(Hook):
                         totals[i] += _sum_and_number(select_instances(truth, table, limit))
         all_reduce(totals)
         return dict(zip([MAIN, *auxiliary], (totals[:, 0] / totals[:, 1]).tolist(), strict=True))
+
+
+def _refuse_strides(model: nn.Module) -> None:
+    """The hook measures pixels; heads that divide by the stride of each level have no one unit."""
+    for name, head in model.named_modules():
+        divides = isinstance(head, (GFLHead, TOODHead)) or getattr(head, 'norm_on_bbox', False)
+        losses = [m for m in head.modules() if isinstance(m, NWDBlendLoss)] if divides else []
+        if any(not loss.nwd_constant.is_fixed for loss in losses):
+            raise UserError(
+                f'NWDConstantHook measures boxes in pixels, but {type(head).__name__} ({name}) '
+                'hands its loss_bbox boxes divided by the stride of their level. Give '
+                "loss_bbox=dict(type='NWDBlendLoss', constant=...) in units of strides (about the "
+                'mean size in pixels over the mean stride), and max_area too, or take a head whose '
+                'loss sees pixels (YOLOXHead, RTMDetHead, ATSSHead).'
+            )
 
 
 def _auxiliary_heads(model: nn.Module) -> Iterator[tuple[str, ABCHead]]:

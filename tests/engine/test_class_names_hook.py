@@ -10,7 +10,7 @@ from abc_mmdet.engine.class_names_hook import (
     check_transforms,
 )
 from abc_mmdet.errors import UserError
-from mmdet.datasets import CocoDataset, MultiImageMixDataset
+from mmdet.datasets import CocoDataset, MultiImageMixDataset, Objects365V1Dataset
 from mmdet.registry import MODELS
 
 HEAD = dict(
@@ -86,3 +86,21 @@ def test_transforms_with_other_names_stop(tmp_path) -> None:
     with pytest.raises(UserError, match='SmallObjectCopyPaste in train_dataloader'):
         check_transforms(mixed, ('person', 'car'), 'train_dataloader')
     assert leaves(mixed) == [inner]
+
+
+def test_data_set_that_sorts_its_categories(tmp_path) -> None:
+    """Objects365 v1 numbers classes by id, whatever their order in the file."""
+    coco_dataset(tmp_path, ['car', 'person'], ('car', 'person'))
+    content = json.loads((tmp_path / 'train.json').read_text())
+    content['categories'].reverse()
+    (tmp_path / 'train.json').write_text(json.dumps(content))
+    options = dict(data_root=str(tmp_path), ann_file='train.json', data_prefix=dict(img=''))
+    for classes, is_right in ((('car', 'person'), True), (('person', 'car'), False)):
+        dataset = Objects365V1Dataset(
+            **options, metainfo=dict(classes=classes), pipeline=[], lazy_init=True
+        )
+        if is_right:
+            check_annotation_file(dataset)
+        else:
+            with pytest.raises(UserError, match='do not match'):
+                check_annotation_file(dataset)

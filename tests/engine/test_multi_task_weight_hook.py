@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.logging import MessageHub
+from torch import nn
 
 from abc_mmdet.engine import MultiTaskWeightHook
 from abc_mmdet.errors import UserError
@@ -20,7 +21,7 @@ FADE_IN_AND_OUT = [
 def run_through(hook: MultiTaskWeightHook, iterations: list[int], **weights: float) -> list:
     """Weights that the hook gives one run in these iterations."""
     loss = ABCMultiTaskLoss(**weights)
-    model = SimpleNamespace(bbox_head=SimpleNamespace(multi_task_loss=loss))
+    model = nn.ModuleDict(dict(bbox_head=nn.ModuleDict(dict(multi_task_loss=loss))))
     runner = SimpleNamespace(model=model, message_hub=MessageHub('weights'))
     given_weights = []
     for runner.iter in iterations:
@@ -127,6 +128,17 @@ def test_wrong_entries_are_refused(entry: dict, message: str) -> None:
 
 
 def test_model_without_auxiliary_task_is_refused() -> None:
-    runner = SimpleNamespace(model=SimpleNamespace(bbox_head=object()), iter=0)
+    runner = SimpleNamespace(model=nn.Linear(1, 1), iter=0)
     with pytest.raises(UserError, match='needs a model whose bbox_head is an ABCHead'):
         MultiTaskWeightHook([dict(begin=0, aux_weight=1.0)]).before_train_iter(runner, 0)
+
+
+def test_detectors_inside_another_are_found() -> None:
+    """A semi-supervised detector has no ``bbox_head`` of its own, but a student and a teacher."""
+    inside = nn.ModuleDict(dict(student=ABCMultiTaskLoss(), teacher=ABCMultiTaskLoss()))
+    runner = SimpleNamespace(model=inside, message_hub=MessageHub('inside'), iter=0)
+    MultiTaskWeightHook([dict(begin=0, aux_weight=0.5)]).before_train_iter(runner, 0)
+    assert inside['student'].aux_weight == inside['teacher'].aux_weight == 0.5
+    runner.model = nn.Linear(1, 1)
+    with pytest.raises(UserError, match='needs a model whose bbox_head is an ABCHead'):
+        MultiTaskWeightHook([dict(begin=0, aux_weight=0.5)]).before_train_iter(runner, 0)

@@ -148,3 +148,31 @@ def test_model_without_nwd_costs_nothing(request) -> None:
 def test_task_without_boxes_is_said(request) -> None:
     with pytest.raises(UserError, match=r'no box of the bbox_head\.aux_head in 300 samples'):
         NWDConstantHook().before_train(runner(Samples([(9.0, 0)]), model(), request.node.name))
+
+
+@pytest.mark.parametrize('constant', [None, 2.5])
+def test_head_whose_loss_sees_strides_is_refused(constant: float | None) -> None:
+    """GFL divides its boxes by the stride of their level: pixels would be far too much."""
+    gfl = nn.Module()
+    gfl.bbox_head = MODELS.build(
+        dict(
+            type='GFLHead',
+            num_classes=2,
+            in_channels=4,
+            feat_channels=32,
+            anchor_generator=dict(
+                type='AnchorGenerator',
+                ratios=[1.0],
+                octave_base_scale=8,
+                scales_per_octave=1,
+                strides=[8, 16],
+            ),
+            loss_bbox=dict(type='NWDBlendLoss', constant=constant),
+        )
+    )
+    runner = SimpleNamespace(model=gfl)
+    if constant is not None:
+        NWDConstantHook().before_train(runner)  # in units of strides, as the user says
+        return
+    with pytest.raises(UserError, match=r'GFLHead \(bbox_head\) hands its loss_bbox boxes divided'):
+        NWDConstantHook().before_train(runner)

@@ -32,6 +32,9 @@ class SmallObjectSampler(InfiniteSampler):
             no limit.
         power: 0 draws all images alike, 1 in proportion to their small objects.
         seed: of the order; the same in all processes. By default a common random one.
+        by_epoch: end after each round, for ``EpochBasedTrainLoop``, which would never come to the
+            end of its first epoch otherwise; for ``IterBasedTrainLoop`` without an end. (Our
+            ``tools/train.py`` sees to it.)
 
     Raises:
         UserError: wrong class names, a negative power, or a data set without instances.
@@ -44,24 +47,50 @@ class SmallObjectSampler(InfiniteSampler):
         max_area: float | None = 32.0**2,
         power: float = 0.5,
         seed: int | None = None,
+        by_epoch: bool = False,
     ) -> None:
         if power < 0:
             raise UserError(f'SmallObjectSampler power={power} would avoid them; give 0 or more.')
         counts = count_small_objects(dataset, small_classes, max_area)
         self.weights = (1.0 + counts) ** power
         super().__init__(dataset, shuffle=True, seed=seed)
+        self.by_epoch = by_epoch
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[int]:
+        if not self.by_epoch:
+            yield from super().__iter__()
+            return
+        generator = torch.Generator()
+        generator.manual_seed(self.seed + self.epoch)
+        drawn = self._round(generator)
+        drawn += drawn[: len(self) * self.world_size - self.size]  # as many for every process
+        yield from drawn[self.rank :: self.world_size]
+
+    def __len__(self) -> int:
+        if not self.by_epoch:
+            return int(super().__len__())
+        return -(-self.size // self.world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Another order in every epoch; MMEngine's ``DistSamplerSeedHook`` calls it."""
+        self.epoch = epoch
 
     def _infinite_indices(self) -> Iterator[int]:
         generator = torch.Generator()
         generator.manual_seed(self.seed)
-        due = np.cumsum(self.weights) * (self.size / self.weights.sum())
         while True:
-            # One needle every whole number from a random start; image i is hit where a needle
-            # falls into its stretch of the line, which is as long as it is often due.
-            needles = np.arange(self.size) + torch.rand((), generator=generator).item()
-            drawn = np.searchsorted(due, needles, side='right').clip(max=self.size - 1)
-            order = torch.randperm(self.size, generator=generator).numpy()
-            yield from drawn[order].tolist()
+            yield from self._round(generator)
+
+    def _round(self, generator: torch.Generator) -> list[int]:
+        """As many images as there are, in random order."""
+        due = np.cumsum(self.weights) * (self.size / self.weights.sum())
+        # One needle every whole number from a random start; image i is hit where a needle
+        # falls into its stretch of the line, which is as long as it is often due.
+        needles = np.arange(self.size) + torch.rand((), generator=generator).item()
+        drawn = np.searchsorted(due, needles, side='right').clip(max=self.size - 1)
+        order = torch.randperm(self.size, generator=generator).numpy()
+        return [int(i) for i in drawn[order]]
 
 
 def count_small_objects(

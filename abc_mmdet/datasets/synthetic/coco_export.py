@@ -171,7 +171,11 @@ def write_split(folder: Path, split: str, recipe: Recipe) -> None:
         info=recipe.info,
         images=images,
         annotations=annotations,
-        categories=[dict(id=i, name=name) for i, name in enumerate(CLASSES, start=1)],
+        categories=[
+            # MMDetection's coco_error_analysis.py wants a supercategory
+            dict(id=i, name=name, supercategory=name)
+            for i, name in enumerate(CLASSES, start=1)
+        ],
     )
     (folder / 'annotations' / f'{split}.json').write_text(json.dumps(content))
 

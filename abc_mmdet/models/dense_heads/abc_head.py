@@ -20,6 +20,8 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmdet.utils import ConfigType
 
+COCO_CLASSES = 80
+
 
 @MODELS.register_module()
 class ABCHead(BaseModule):
@@ -189,8 +191,13 @@ class ABCHead(BaseModule):
 
 
 def _build_head(config: ConfigType, names: Sequence[str], field: str) -> BaseModule:
-    """Build a head for the classes ``names``; its ``num_classes`` is their number or left out."""
+    """Build a head for the classes ``names``; its ``num_classes`` is their number or left out.
+
+    COCO's number is that of a stock config a head was inherited from, and is taken for left out.
+    """
     num_classes = config.get('num_classes', len(names))
+    if num_classes == COCO_CLASSES:
+        num_classes = len(names)
     if num_classes != len(names):
         raise UserError(
             f'{field}.num_classes={num_classes}, but its classes are {len(names)}: '
@@ -200,5 +207,23 @@ def _build_head(config: ConfigType, names: Sequence[str], field: str) -> BaseMod
 
 
 def head_strides(head: BaseModule) -> list[int]:
-    """Strides of a head's levels in pixels, from its prior generator (one or two numbers each)."""
-    return [s if isinstance(s, int) else s[0] for s in head.prior_generator.strides]
+    """Strides of a head's levels in pixels, from its prior generator (one or two numbers each).
+
+    Raises:
+        UserError: a head without one, or one that wants the coarsest level first.
+    """
+    generator = getattr(head, 'prior_generator', None)
+    if generator is None or not hasattr(generator, 'strides'):
+        raise UserError(
+            f'{type(head).__name__} has no prior_generator with the strides of its levels, by '
+            'which ABCHead gives the levels of the pyramid to its two heads: take a head that '
+            'has one (YOLOXHead, RTMDetHead, GFLHead, ATSSHead, FCOSHead, ...), or leave out '
+            'aux_head.'
+        )
+    strides = [s if isinstance(s, int) else s[0] for s in generator.strides]
+    if strides != sorted(strides):
+        raise UserError(
+            f'{type(head).__name__} takes the levels of the pyramid with strides {strides}, the '
+            'coarsest first; ABCHead joins heads that take them finest first, as most do.'
+        )
+    return strides

@@ -11,6 +11,8 @@ from mmdet.models.losses.utils import weight_reduce_loss
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 
+from .per_box import check_per_box
+
 
 @MODELS.register_module()
 class NWDBlendLoss(nn.Module):
@@ -36,7 +38,8 @@ class NWDBlendLoss(nn.Module):
             that a child config only has to exchange the ``type`` of a head's ``loss_bbox``.
 
     Raises:
-        UserError: a share, area or constant out of range; a box loss without ``loss_weight``.
+        UserError: a share, area or constant out of range; a box loss without ``loss_weight``, or
+            that does not give one number a box.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class NWDBlendLoss(nn.Module):
                 "share. SizeAwareIoULoss goes around: loss_bbox=dict(type='SizeAwareIoULoss', "
                 "iou_loss=dict(type='NWDBlendLoss', ...))."
             )
+        check_per_box(self.box_loss, 'NWDBlendLoss box_loss')
         self.reduction = self.box_loss.reduction
         self.loss_weight = self.box_loss.loss_weight
 

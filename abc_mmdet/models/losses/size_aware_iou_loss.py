@@ -6,6 +6,9 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 
+from .nwd_blend_loss import NWDBlendLoss
+from .per_box import check_per_box
+
 WEIGHTINGS = ('exponential', 'linear', 'step')
 
 
@@ -34,7 +37,8 @@ class SizeAwareIoULoss(nn.Module):
             that a child config only has to exchange the ``type`` of a head's ``loss_bbox``.
 
     Raises:
-        UserError: an unknown weighting, a weight below 1 or limits in the wrong order.
+        UserError: an unknown weighting, a weight below 1, limits in the wrong order, or a loss
+            that does not give one number a box.
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class SizeAwareIoULoss(nn.Module):
         self.small_area = small_area
         self.large_area = large_area
         self.iou_loss = MODELS.build({**(iou_loss or dict(type='IoULoss')), **overrides})
+        if not isinstance(self.iou_loss, NWDBlendLoss):  # which is, and has to be measured first
+            check_per_box(self.iou_loss, 'SizeAwareIoULoss iou_loss')
 
     def size_weight(self, target: Tensor) -> Tensor:
         """``(N,)`` weights of ``(N, 4)`` ground-truth boxes, ``xyxy``."""

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 
+from abc_mmdet.apis import add_standard_hooks
 from abc_mmdet.datasets.samplers import SmallObjectSampler
 from abc_mmdet.datasets.samplers.small_object_sampler import count_small_objects
 from abc_mmdet.errors import UserError
@@ -112,6 +114,37 @@ def test_processes_share_one_order() -> None:
         sampler.rank, sampler.world_size = rank, 3
         parts.append(draw(sampler, 20))
     assert [i for together in zip(*parts, strict=True) for i in together] == expected
+
+
+@pytest.mark.parametrize('world_size', [1, 3])
+def test_epochs_end_and_differ(world_size: int) -> None:
+    images = crowd(0, 5, 9, 1, 3, 0, 0)
+    samplers = [SmallObjectSampler(images, seed=4, by_epoch=True) for _ in range(world_size)]
+    orders = []
+    for epoch in range(3):
+        parts = []
+        for rank, sampler in enumerate(samplers):
+            sampler.rank, sampler.world_size = rank, world_size
+            sampler.set_epoch(epoch)
+            parts.append(list(sampler))
+            assert len(parts[-1]) == len(sampler) == -(-7 // world_size)
+        orders.append([i for together in zip(*parts, strict=True) for i in together])
+        drawn, weights = Counter(orders[-1][:7]), np.sqrt([1, 6, 10, 2, 4, 1, 1])
+        due = 7 * weights / weights.sum()
+        assert all(abs(drawn[i] - due[i]) < 1 for i in range(7))
+    assert orders[0] != orders[1] != orders[2]
+
+
+@pytest.mark.parametrize('cfg', [dict(type='EpochBasedTrainLoop'), dict(by_epoch=True)])
+def test_loop_of_epochs_gets_a_sampler_of_epochs(cfg: dict) -> None:
+    loader = dict(sampler=dict(type='SmallObjectSampler'))
+    config = Config(dict(train_cfg=dict(cfg, max_epochs=2), train_dataloader=loader))
+    add_standard_hooks(config)
+    assert config.train_dataloader.sampler.by_epoch
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
+    config.train_dataloader.sampler = dict(type='SmallObjectSampler')
+    add_standard_hooks(config)
+    assert 'by_epoch' not in config.train_dataloader.sampler
 
 
 def test_wrong_options_are_refused() -> None:

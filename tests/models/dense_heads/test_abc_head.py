@@ -347,7 +347,7 @@ def test_l1_switch_of_yolox_reaches_both_heads(pyramid, samples) -> None:
         (dict(small_classes=[1, 2]), r"\['pedestrian', 'bus'\]"),
         (dict(small_classes=('scooter',)), 'scooter'),
         (dict(small_classes=()), 'small_classes is empty'),
-        (dict(main_head=dict(YOLOX, num_classes=80)), 'main_head.num_classes=80'),
+        (dict(main_head=dict(YOLOX, num_classes=7)), 'main_head.num_classes=7'),
         (dict(aux_head=dict(AUX, num_classes=3)), 'aux_head.num_classes=3'),
         (dict(aux_head=dict(AUX, strides=(12, 24))), 'leave a gap'),
         (dict(arbiter=dict(type='GradientArbiter', mode='pc_grad')), "mode='pc_grad' is unknown"),
@@ -356,6 +356,26 @@ def test_l1_switch_of_yolox_reaches_both_heads(pyramid, samples) -> None:
 def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         abc_head(**changes)
+
+
+def test_number_of_a_stock_config_gives_way_to_the_classes() -> None:
+    """``main_head=_base_.model.bbox_head`` carries COCO's."""
+    assert abc_head(main_head=dict(YOLOX, num_classes=80)).num_classes == 4
+
+
+@pytest.mark.parametrize(
+    ('head', 'message'),
+    [
+        (
+            dict(type='YOLOV3Head', in_channels=[8, 8, 8], out_channels=[8, 8, 8]),
+            r'YOLOV3Head .*strides \[32, 16, 8\], the coarsest first',
+        ),
+        (dict(type='CenterNetHead', in_channels=8, feat_channels=8), 'CenterNetHead has no prior'),
+    ],
+)
+def test_heads_that_cannot_be_joined_say_why(head: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        abc_head(main_head=head)
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
