@@ -116,6 +116,8 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
     write_recording(raw / 'train' / 'long', 30.0, (640, 480))
     write_recording(raw / 'val' / 'other')
     messages = write_bad_recordings(raw)
+    write_recording(raw / 'val' / 'unlabelled')
+    np.save(raw / 'val' / 'unlabelled_bbox.npy', np.zeros(0, BOX))
     args = raw, out, '--dataset', 'etram', '--workers', 2
     finished = [out / 'train' / 'good', out / 'val' / 'other']
 
@@ -141,6 +143,7 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
         assert stderr.count(message) == 1
         assert message in stdout, 'in the report, too'
     assert 'Traceback' not in stderr
+    assert stderr.count('skipped: ') == 1 and 'unlabelled_bbox.npy: no label is left of 0' in stdout
     assert [path.name for path in out.iterdir() if path.name.startswith('.')] == []
     assert sorted(path.name for path in (out / 'train').iterdir()) == ['good', 'long']
     for folder, frames in ((out / 'train' / 'long', 299), (finished[0], 7), (finished[1], 7)):
@@ -151,13 +154,14 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
         assert sequence.labels(frames - 1)['t'].tolist() == [sequence.frame_times_us[-1]]
     report = json.loads((out / 'conversion_report.json').read_text())
     assert len(report['failed']) == len(messages)
+    assert list(report['skipped']) == ['val/unlabelled']
     assert report['splits']['train']['recordings'] == 2
     assert report['splits']['val']['boxes']['car']['small'] == 7
     between = report['splits']['val']['dropped']['between the labelled frames']
     assert between['car']['small'] == 24 - 7
 
     for path in raw.glob('*/*'):
-        if path.name.split('_')[0] not in ('good', 'long', 'other'):
+        if path.name.split('_')[0] not in ('good', 'long', 'other', 'unlabelled'):
             path.unlink()
     everything = inodes(out / 'train')
     code, stdout, _ = run_here(*args)

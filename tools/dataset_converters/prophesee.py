@@ -24,6 +24,7 @@ from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.datasets.events.conversion import (
     EVENT_ENDINGS,
     ConversionSettings,
+    NoLabelsLeft,
     Source,
     convert,
     find_sources,
@@ -43,7 +44,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Convert event recordings (FOLDER/{train,val,test}/*_td.h5 and *_bbox.npy, '
         'also .raw and .dat) to the layout that RVT and EventSequenceDataset read. A run that was '
-        'stopped goes on where it was. Exit code 0: all converted; 1: some recordings failed.'
+        'stopped goes on where it was. Exit code 0: all converted, but for those without any label '
+        'left, which are skipped; 1: some recordings failed, or none is left.'
     )
     parser.add_argument(
         'sources', nargs='+', type=Path, metavar='FOLDER',
@@ -137,17 +139,19 @@ def to_convert(
 
 
 def attempt(source: Source, out_dir: Path, settings: ConversionSettings) -> tuple:
-    """What was found, or the message of what went wrong."""
+    """What was found, or the message of what went wrong and whether that is a failure."""
     try:
-        return source, convert(source, out_dir, settings), None
+        return source, convert(source, out_dir, settings), None, False
+    except NoLabelsLeft as error:
+        return source, None, str(error), False
     except UserError as error:
-        return source, None, str(error)
+        return source, None, str(error), True
     except OSError as error:
         if error.errno in NO_ROOM:  # for the other recordings as well
             raise
-        return source, None, f'{source.events}: {type(error).__name__}: {error}'
+        return source, None, f'{source.events}: {type(error).__name__}: {error}', True
     except Exception as error:  # whatever it is, the other recordings can do without this one
-        return source, None, f'{source.events}: {type(error).__name__}: {error}'
+        return source, None, f'{source.events}: {type(error).__name__}: {error}', True
 
 
 def start_worker() -> None:
@@ -212,21 +216,23 @@ def main() -> int:
         raise UserError(f'cannot write to {args.out_dir}: {error.strerror}') from error
     remove_partial_conversions(args.out_dir)
     failed: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     with (
         closing(convert_all(todo, args.workers, args.out_dir, settings)) as results,
         tqdm(total=len(sources), initial=len(found), unit='recording') as bar,
     ):
-        for source, of_one, message in results:
+        for source, of_one, message, is_failure in results:
             bar.update()
             if message is None:
                 found[source.split, source.name] = of_one
             else:
-                failed[f'{source.split}/{source.name}'] = message
-                bar.write(f'failed: {message}', file=sys.stderr)
-    report = summarise(found, failed)
+                of_kind, kind = (failed, 'failed') if is_failure else (skipped, 'skipped')
+                of_kind[f'{source.split}/{source.name}'] = message
+                bar.write(f'{kind}: {message}', file=sys.stderr)
+    report = summarise(found, failed, skipped)
     write_report(report, args.out_dir)
     print(report_text(report))
-    return 1 if failed else 0
+    return 1 if failed or not found else 0
 
 
 if __name__ == '__main__':

@@ -30,9 +30,15 @@ VERSION = '1.1'
 EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *[f'_td{e}' for e in CAMERA_FILES], *CAMERA_FILES)
 BOX_ENDING = '_bbox.npy'
 _PARTIAL = '.partial-conversion-'
+_BESIDE = 20
+"""One of so many labelled frames may lie before the first or after the last event."""
 _UNLABELLED = np.dtype(
     [*[(name, '<f4') for name in 'xywh'], ('t', '<i8'), ('class_id', '<u4'), ('track_id', '<u4')]
 )
+
+
+class NoLabelsLeft(UserError):
+    """A recording whose labels are all left out: nothing to convert, and no mistake."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,9 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
         and ``events_between`` windows, ``times_corrected``.
 
     Raises:
-        UserError: files that are missing, damaged, empty or do not belong together.
+        NoLabelsLeft: no label is left after the filter.
+        UserError: files that are missing, damaged, empty or do not belong together, or times that
+            cannot be put in order.
     """
     dataset = CATALOGUE[settings.dataset]
     folder = out_dir / source.split / source.name
@@ -163,7 +171,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
         try:
             times, kept = _labelled_frames(boxes, box_filter, settings.step_ms * 1000)
         except UserError as error:
-            raise UserError(f'{source.boxes}: {error}') from error
+            raise type(error)(f'{source.boxes}: {error}') from error
 
     histogram, num_per_window = settings.histogram, []
 
@@ -194,6 +202,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
                 f'({recording.num_events} events in all): the recording is empty, or the labels '
                 'are those of another one.'
             )
+        _check_times_of_labels(source, recording, times, histogram.window_ms * 1000)
         found = dict(
             boxes=count_boxes(kept, dataset.classes),
             boxes_read=0 if boxes is None else len(boxes),
@@ -216,13 +225,31 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     return found
 
 
+def _check_times_of_labels(
+    source: Source, recording: Recording, times: FrameTimes, length_us: int
+) -> None:
+    """Refuse labels of times for which there are no events, before the first or after the last."""
+    if not len(times.frames_us) or recording.span_us is None:
+        return
+    first, last = recording.span_us
+    beside = int(((times.frames_us < first) | (times.frames_us - length_us > last)).sum())
+    if beside * _BESIDE > len(times.frames_us):
+        begin, end = times.frames_us[[0, -1]] / 1e6
+        raise UserError(
+            f'{source.events} has events from {first / 1e6:.1f} s to {last / 1e6:.1f} s, and '
+            f'{source.boxes} labels from {begin:.1f} s to {end:.1f} s: {beside} of '
+            f'{len(times.frames_us)} labelled frames would have no event. The clocks differ, or a '
+            'part of the recording is missing; shift or cut the labels.'
+        )
+
+
 def _labelled_frames(
     boxes: np.ndarray, box_filter: BoxFilter, step_us: int
 ) -> tuple[FrameTimes, np.ndarray]:
     kept = box_filter(boxes)
     if not len(kept):
         reasons = ', '.join(f'{why}: {total(counts)}' for why, counts in box_filter.dropped.items())
-        raise UserError(f'no label is left of {len(boxes)} ({reasons or "the file is empty"}).')
+        raise NoLabelsLeft(f'no label is left of {len(boxes)} ({reasons or "the file is empty"}).')
     times = frame_times(np.unique(kept['t']), box_filter.dataset.name == 'gen1', step_us)
     at_frame = np.isin(kept['t'], times.frames_us)
     return times, box_filter.keep(kept, at_frame, 'between the labelled frames')

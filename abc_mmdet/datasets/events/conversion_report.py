@@ -12,18 +12,25 @@ from abc_mmdet.whole_file import replace_file
 from .boxes import SIZES, add_counts, total
 
 REPORT = 'conversion_report.json'
+_MANY = 20
+"""Recordings of which more than one in so many labelled frames have no event are named."""
 _SUMS = (
     *('boxes_read', 'windows', 'labelled', 'labelled_empty'),
     *('events', 'events_outside', 'events_between', 'times_corrected'),
 )
 
 
-def summarise(found: Mapping[tuple[str, str], dict], failed: Mapping[str, str]) -> dict:
+def summarise(
+    found: Mapping[tuple[str, str], dict],
+    failed: Mapping[str, str],
+    skipped: Mapping[str, str] | None = None,
+) -> dict:
     """The report: sums per split, and why recordings failed.
 
     Args:
         found: what :func:`~.conversion.convert` returned, by split and name.
         failed: message by recording.
+        skipped: why there was nothing to convert, by recording.
     """
     splits: dict[str, dict] = {}
     for (split, _), of_one in sorted(found.items()):
@@ -36,7 +43,12 @@ def summarise(found: Mapping[tuple[str, str], dict], failed: Mapping[str, str]) 
         add_counts(of_split['boxes'], of_one['boxes'])
         for reason, counts in of_one['dropped'].items():
             add_counts(of_split['dropped'].setdefault(reason, {}), counts)
-    return dict(splits=splits, failed=dict(failed))
+    empty = {
+        '/'.join(key): f'{of_one["labelled_empty"]} of {of_one["labelled"]} labelled frames'
+        for key, of_one in sorted(found.items())
+        if of_one['labelled_empty'] * _MANY > of_one['labelled']
+    }
+    return dict(splits=splits, empty=empty, skipped=dict(skipped or {}), failed=dict(failed))
 
 
 def write_report(report: dict, out_dir: Path) -> None:
@@ -70,6 +82,12 @@ def report_text(report: dict) -> str:
             lines += _table('kept', found['boxes'])
         for reason, counts in found['dropped'].items():
             lines += _table(f'dropped, {reason}', counts)
+    if report['empty']:
+        lines += ['', 'without any event:']
+        lines += [f'  {name}: {text}' for name, text in report['empty'].items()]
+    if report['skipped']:
+        lines += ['', f'{len(report["skipped"])} recordings skipped:']
+        lines += [f'  {message}' for message in report['skipped'].values()]
     if report['failed']:
         lines += ['', f'{len(report["failed"])} recordings failed:']
         lines += [f'  {message}' for message in report['failed'].values()]

@@ -20,6 +20,10 @@ CHUNK = 1 << 20
 """Events read at a time."""
 
 CAMERA_FILES = ('.raw', '.dat')
+FAR_US = 100_000
+"""Times this much smaller than one before them are no jitter of the sensor."""
+MOST_FAR = 1000
+"""One of so many events may be that far from the order: a broken packet, not a broken clock."""
 LARGEST_SIDE = 4096
 """Pixels of a sensor; a representation of 10 bins is then 320 MB."""
 
@@ -44,6 +48,8 @@ class Recording:
         num_outside: of these, outside of the sensor.
         num_late: of these, times that were smaller than one before them.
         num_in_windows: different events that :meth:`windows` has given out.
+        num_far: of the late ones, by more than :data:`FAR_US`.
+        span_us: times of the first and the last event read so far; None before any.
 
     Raises:
         UserError: a file that is missing, of another kind, damaged, or has no size or one above
@@ -58,6 +64,9 @@ class Recording:
     ) -> None:
         self.path = path
         self.num_events = self.num_outside = self.num_late = self.num_in_windows = 0
+        self.num_far = 0
+        self.span_us: tuple[int, int] | None = None
+        self._held = (0, 0)  # the time that most events were moved to, and how many
         if not path.is_file():
             raise UserError(f'{path}: there is no such recording.')
         if path.suffix in CAMERA_FILES:
@@ -90,8 +99,35 @@ class Recording:
             self.num_outside += int(len(t) - inside.sum())
             if len(t):
                 latest = int(t_sorted[-1])
+                self.span_us = (self.span_us or (int(t_sorted[0]), 0))[0], latest
+                self._count_far(t, t_sorted)
             chunk = dict(x=x, y=y, p=(p > 0).astype(np.uint8), t=t_sorted)
             yield chunk if inside.all() else {k: v[inside] for k, v in chunk.items()}
+
+    def _count_far(self, t: np.ndarray, t_sorted: np.ndarray) -> None:
+        far = t < t_sorted - FAR_US
+        if far.any():
+            self.num_far += int(far.sum())
+            times, counts = np.unique(t_sorted[far], return_counts=True)
+            most = int(counts.argmax())
+            self._held = max(self._held, (int(times[most]), int(counts[most])), key=lambda h: h[1])
+
+    def check_order(self) -> None:
+        """Refuse times that a running maximum cannot put right; when all events were read.
+
+        Raises:
+            UserError: more events than one in :data:`MOST_FAR` come more than :data:`FAR_US` after
+                a later time: a single wrong one would empty all windows behind it.
+        """
+        if self.num_far * MOST_FAR <= self.num_events:
+            return
+        jump = self._held[0]
+        where = f'jumps to {jump} µs ({jump / 1e6:g} s) and back' if jump else 'begins below 0'
+        raise UserError(
+            f'{self.path}: events/t {where}: {self.num_far:,} of {self.num_events:,} events are '
+            f'more than {FAR_US / 1e6:g} s behind, and the windows of their times would be empty. '
+            'Remove the events with wrong times from the file.'
+        )
 
     def windows(
         self, ends_us: np.ndarray, length_us: int
@@ -101,6 +137,9 @@ class Recording:
         Args:
             ends_us: ends of the windows, increasing, µs.
             length_us: of each.
+
+        Raises:
+            UserError: after the last window, from :meth:`check_order`.
         """
         chunks = self.chunks()
         held = {k: np.empty(0, v) for k, v in dict(x='u2', y='u2', p='u1', t='i8').items()}
@@ -120,15 +159,17 @@ class Recording:
             yield tuple(held[k][first:last] for k in ('x', 'y', 'p', 't'))  # type: ignore[misc]
         for _ in chunks:  # the rest is counted, too
             pass
+        self.check_order()
 
     def time_span(self) -> tuple[int, int]:
         """Times of the first and the last event, µs.
 
         Raises:
-            UserError: there are no events, or more than a day of them.
+            UserError: there are no events, more than a day of them, or :meth:`check_order`.
         """
         first = last = None
-        for chunk in Recording(self.path, self.size).chunks():
+        reading = Recording(self.path, self.size)
+        for chunk in reading.chunks():
             if len(chunk['t']):
                 first = int(chunk['t'][0]) if first is None else first
                 last = int(chunk['t'][-1])
@@ -139,6 +180,7 @@ class Recording:
                 f'{self.path}: events/t goes from {first} to {last}, more than a day. Times are in '
                 'microseconds.'
             )
+        reading.check_order()
         return first, last
 
 

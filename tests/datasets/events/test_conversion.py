@@ -225,11 +225,62 @@ def test_labels_that_go_on_when_the_events_have_ended(
 ) -> None:
     source = recording()
     write_events(source.events, random_events(5_000, SIZE, 700_000), SIZE)
+    with pytest.raises(UserError, match=r'events from 0.0 s to 0.7 s.*labels from 0.1 s to 1.4 s'):
+        convert(source, tmp_path, RVT)
+    assert not (tmp_path / 'train').exists()
+
+
+def test_labels_before_the_events(
+    recording: Callable, write_events: Callable, random_events: Callable, tmp_path: Path
+) -> None:
+    source = recording()
+    events = random_events(5_000, SIZE, 1_000_000)
+    events['t'] += 500_000
+    write_events(source.events, events, SIZE)
+    with pytest.raises(UserError, match=r'events from 0.5 s .*: 5 of 14 labelled frames'):
+        convert(source, tmp_path, RVT)
+
+
+def test_one_wrong_time_does_not_empty_the_rest(
+    recording: Callable, write_events: Callable, random_events: Callable, tmp_path: Path
+) -> None:
+    source = recording()
+    events = random_events(60_000, SIZE, int(SECONDS * 1e6))
+    whole = convert(source, tmp_path, RVT)
+    for place in (0, 20_000):
+        wrong = {name: column.copy() for name, column in events.items()}
+        wrong['t'][place] = 3_000_000_000
+        write_events(source.events, wrong, SIZE)
+        for of_kind in (source, replace(source, boxes=None)):
+            with pytest.raises(UserError, match=r'street_td.h5: events/t jumps to 3000000000') as e:
+                convert(of_kind, tmp_path / 'wrong', RVT)
+            assert f'of {len(events["t"]):,} events' in str(e.value)
+    early = {name: column.copy() for name, column in events.items()}
+    early['t'][30_000:30_005] = 0  # a few early ones do no harm
+    write_events(source.events, early, SIZE)
+    found = convert(source, tmp_path / 'early', RVT)
+    assert found['labelled_empty'] == 0 and found['labelled'] == whole['labelled']
+    below = dict(events, t=events['t'] - 700_000)
+    write_events(source.events, below, SIZE)
+    with pytest.raises(UserError, match='begins below 0'):
+        convert(source, tmp_path / 'below', RVT)
+
+
+def test_recordings_with_empty_frames_are_named(
+    recording: Callable, write_events: Callable, random_events: Callable, tmp_path: Path
+) -> None:
+    source = recording()
+    events = random_events(60_000, SIZE, int(SECONDS * 1e6))
+    kept = (events['t'] < 400_000) | (events['t'] > 900_000)
+    write_events(source.events, {name: column[kept] for name, column in events.items()}, SIZE)
     found = convert(source, tmp_path, RVT)
     frames = written(tmp_path / 'train' / 'street', 'nearest')[-1]
-    assert found['labelled_empty'] == (frames - 50_000 > 700_000).sum() >= 6
-    report = report_text(summarise({('train', 'street'): found}, {}))
-    assert f'{len(frames)} of them labelled, {found["labelled_empty"]} of these without' in report
+    empty = int(((frames - 50_000 >= 400_000) & (frames <= 900_000)).sum())
+    assert empty >= 3 and abs(found['labelled_empty'] - empty) <= 1
+    text = report_text(summarise({('train', 'street'): found}, {}))
+    number = found['labelled_empty']
+    assert f'train/street: {number} of {len(frames)} labelled frames' in text
+    assert f'{len(frames)} of them labelled, {number} of these without' in text
 
 
 def test_report(recording: Callable, tmp_path: Path) -> None:
