@@ -56,7 +56,7 @@ class CheckpointFitHook(Hook):
         checkpoint.update(meta=meta, state_dict=state)
 
 
-def _network(model: nn.Module) -> nn.Module:
+def _network(model: Any) -> nn.Module:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     return model

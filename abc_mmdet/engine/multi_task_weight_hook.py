@@ -85,7 +85,7 @@ class MultiTaskWeightHook(Hook):
 def _multi_task_losses(runner: Runner) -> list[nn.Module]:
     """Of the detector, or of student and teacher of a semi-supervised one."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    losses = [m for m in model.modules() if isinstance(m, ABCMultiTaskLoss)]
+    losses: list[nn.Module] = [m for m in model.modules() if isinstance(m, ABCMultiTaskLoss)]
     if not losses:
         raise UserError(
             'MultiTaskWeightHook needs a model whose bbox_head is an ABCHead with an '

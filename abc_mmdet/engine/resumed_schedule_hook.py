@@ -87,7 +87,7 @@ def replayed(runner: Runner, groups: list[dict], iterations: int) -> list[_Param
     for group in groups:
         for name in [n for n in group if n.startswith('initial_')]:
             group[name.removeprefix('initial_')] = group[name]
-    stand_in = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    stand_in: Any = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     stand_in.param_groups = groups
     # Private: the public one does not take a bare optimizer. It fills in ends and epochs.
     schedulers = runner._build_param_scheduler(runner.cfg.param_scheduler, stand_in)

@@ -199,11 +199,11 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
         (f'{i.path}: {i.state}' for i in images if i.state not in ('fine', 'missing', 'outside')),
     )
     sized = [
-        (image, entry, (entry['width'], entry['height']))
+        (image, image.size, (entry['width'], entry['height']))
         for image, entry in zip(images, file.images, strict=True)
         if image.size is not None
     ]
-    turned = [i for i, _, said in sized if i.turned and i.size != said == i.size[::-1]]
+    turned = [(i, size) for i, size, said in sized if i.turned and size != said == size[::-1]]
     yield from several(
         'turned_images',
         PROBLEM,
@@ -211,18 +211,18 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
         'images are turned on reading by the orientation mark (EXIF) of the camera, and the file '
         'gives their size before that: their boxes lie elsewhere. Take the mark out of the image '
         'files (exiftool -Orientation= FILES), so that the pixels stay as they are stored',
-        (f'{i.path}: read as {i.size[0]}x{i.size[1]}' for i in turned),
+        (f'{i.path}: read as {size[0]}x{size[1]}' for i, size in turned),
     )
-    known = {image.path for image in turned}
+    known = {image.path for image, _ in turned}
     yield from several(
         'wrong_size',
         PROBLEM,
         file.path,
         'images have another width or height than the file says, so its boxes may lie elsewhere',
         (
-            f'{image.path}: {image.size[0]}x{image.size[1]}, not {said[0]}x{said[1]}'
-            for image, _, said in sized
-            if image.size != said and image.path not in known
+            f'{image.path}: {size[0]}x{size[1]}, not {said[0]}x{said[1]}'
+            for image, size, said in sized
+            if size != said and image.path not in known
         ),
     )
     yield from several(

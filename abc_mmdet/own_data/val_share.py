@@ -99,7 +99,7 @@ def _choose(groups: list[list[int]], wanted: float) -> set[int]:
             chosen += group
     total = sum(map(len, groups))
     if not chosen:
-        chosen = list(min(groups, key=len))
+        chosen = list(sorted(groups, key=len)[0])
     if len(chosen) == total:
         chosen = [i for group in order[1:] for i in group]
     return set(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,9 +39,10 @@ def draw_boxes(
             box.
     """
     height, width = picture.shape[:2]
-    corners = np.asarray(boxes, float).reshape(-1, 4)
-    if len(colours) == 3 and np.ndim(colours) == 1:
-        colours = [colours] * len(corners)  # type: ignore[list-item]
+    corners: np.ndarray = np.asarray(boxes, float).reshape(-1, 4)
+    is_one = len(colours) == 3 and np.ndim(colours) == 1
+    each: Any = [colours] * len(corners) if is_one else colours
+    of_box = [_plain(colour) for colour in each]
     below = np.broadcast_to(captions_below, len(corners))
     is_seen = (corners[:, 2:] >= 0).all(1) & (corners[:, :2] < (width, height)).all(1)
     is_seen &= np.isfinite(corners).all(1)
@@ -49,8 +51,7 @@ def draw_boxes(
     line = max(1, round(max(height, width) / _SIDE_OF_ONE_PIXEL))
     written = [k for k, i in enumerate(seen) if captions[i]]
     plates = [
-        text_plate(captions[i], _LETTERS * line, _plain(colours[i]))[:height, :width]
-        for i in seen[written]
+        text_plate(captions[i], _LETTERS * line, of_box[i])[:height, :width] for i in seen[written]
     ]
     # Those with a label choose first, and keep off all objects
     order = [*written, *(k for k in range(len(seen)) if not captions[seen[k]])]
@@ -58,10 +59,10 @@ def draw_boxes(
     drawn = [(place, k) for k, place in enumerate(places) if place is not None]
     for (x, y), k in drawn:
         size = plates[k].shape[1], plates[k].shape[0]
-        _draw_leader(picture, corners[written[k]], (x, y), size, colours[seen[written[k]]], line)
+        _draw_leader(picture, corners[written[k]], (x, y), size, of_box[seen[written[k]]], line)
     for (x1, y1, x2, y2), i in reversed(list(zip(corners.tolist(), seen, strict=True))):
         cv2.rectangle(picture, (x1 - line, y1 - line), (x2 + line, y2 + line), (0, 0, 0), line)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), _plain(colours[i]), line)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), of_box[i], line)
     for (x, y), k in drawn:
         picture[y : y + plates[k].shape[0], x : x + plates[k].shape[1]] = plates[k]
 

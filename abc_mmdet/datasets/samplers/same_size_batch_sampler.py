@@ -48,7 +48,7 @@ class SameSizeBatchSampler(Sampler):
 
     def _size(self, index: int) -> Hashable:
         if index not in self._sizes:
-            dataset: Any = self.sampler.dataset
+            dataset: Any = self.sampler.dataset  # type: ignore[attr-defined]  # MMEngine's have it
             info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
             known = 'width' in info and 'height' in info
             self._sizes[index] = (info['width'], info['height']) if known else None
