@@ -238,12 +238,20 @@ def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
         recipe.levels = 'plain'
         recipe.why['levels'] = 'strides 8, 16, 32 and no auxiliary task: nothing here is small'
         return
+    large = 1 - sizes.share_below(LARGE)
+    above = f'{percent(large)} are above {LARGE:g} px'
+    is_all = recipe.max_area is None and recipe.small_classes in (ALL, recipe.classes)
+    if is_all and (share < MANY_FINE or large >= FEW_LARGE):
+        recipe.levels = 'plain'
+        recipe.why['levels'] = (
+            'strides 8, 16, 32 and no auxiliary task: every class is small, and it would repeat '
+            'the main one'
+        )
+        return
     if share < MANY_FINE:
         recipe.levels = 'three'
         recipe.why['levels'] = f'strides 8, 16, 32, the auxiliary task on stride 8: {two_cells}'
         return
-    large = 1 - sizes.share_below(LARGE)
-    above = f'{percent(large)} are above {LARGE:g} px'
     if large < FEW_LARGE:
         recipe.levels = 'finer'
         recipe.why['levels'] = (

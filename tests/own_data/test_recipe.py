@@ -53,6 +53,14 @@ def test_small_classes_and_a_level_for_them() -> None:
     assert set(task_sizes(made)) == {10, 14}
 
 
+def test_no_auxiliary_task_that_repeats_the_main_one() -> None:
+    every = recipe(data_set({'spur': [20.0] * 50, 'open': [22.0] * 50}))
+    assert (every.levels, every.small_classes) == ('plain', ('spur', 'open'))
+    assert 'would repeat the main one' in every.why['levels']
+    assert recipe(data_set({'spur': [20.0] * 50, 'open': [40.0] * 50})).levels == 'three'
+    assert recipe(data_set({'spur': [10.0] * 50})).levels == 'finer', 'has no auxiliary task'
+
+
 def test_tiny_boxes_are_compared_by_wasserstein_distance() -> None:
     made = recipe(data_set({'person': [6.0] * 50, 'car': [40.0] * 40, 'lorry': [200.0] * 10}))
     assert (made.levels, made.nwd) == ('train_only', True)
