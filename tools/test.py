@@ -32,6 +32,7 @@ from abc_mmdet.apis.config_parts import common, type_name
 from abc_mmdet.apis.number_options import real_number
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.own_drawing import use_own_drawing
+from abc_mmdet.apis.result_line import result_line
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -155,13 +156,14 @@ def write_detections(runner: Runner, path: str) -> None:
     coco[0].outfile_prefix = path.removesuffix(COCO_RESULTS)
 
 
-def print_summary(runner: Runner, metrics: dict[str, float], show_dir: str | None) -> None:
-    """The last lines of the output: where the pictures are, and every metric by name."""
+def print_summary(runner: Runner, metrics: dict[str, float], args: argparse.Namespace) -> None:
+    """The last lines of the output: where the pictures are, every metric by name, the result."""
     print()
-    if show_dir:
-        print(f'pictures: {Path(runner.work_dir) / runner.timestamp / show_dir}')
+    if args.show_dir:
+        print(f'pictures: {Path(runner.work_dir) / runner.timestamp / args.show_dir}')
     for name, value in metrics.items():
         print(f'{name.removeprefix("coco/")}: {value:.3f}')
+    print(result_line(metrics, args.checkpoint))
 
 
 def main() -> None:
@@ -188,7 +190,7 @@ def main() -> None:
     with file_mistakes():
         metrics = runner.test()
     if runner.rank == 0:
-        print_summary(runner, metrics, args.show_dir)
+        print_summary(runner, metrics, args)
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ from abc_mmdet.apis import (
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.own_drawing import use_own_drawing
+from abc_mmdet.apis.result_line import training_result
 from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.engine import choose_checkpoint, scale_schedules
@@ -151,6 +152,8 @@ def main() -> None:
         runner.logger.warning(line.strip())
     with file_mistakes():
         runner.train()
+    if isinstance(runner, Runner) and runner.rank == 0 and (line := training_result(runner)):
+        print(line)
 
 
 if __name__ == '__main__':

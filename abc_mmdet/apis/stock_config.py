@@ -23,6 +23,7 @@ RENAMED = {  # its counterpart, and the fields that this does not have
     'CenterSimOTAAssigner': ('SimOTAAssigner', 'center_radius'),
     'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
     'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
+    'DetectionVisualizer': ('DetLocalVisualizer',),
     'SmallObjectMetric': ('CocoMetric',),
     'SmallObjectSampler': ('InfiniteSampler', 'small_classes', 'max_area', 'power', 'by_epoch'),
     'AmpOnGpuOptimWrapper': ('OptimWrapper', 'loss_scale', 'dtype', 'use_fsdp', 'cpu_dtype'),
@@ -118,6 +119,8 @@ class _Rewriting:
             return {**(value.get(inner) or dict(type='IoULoss')), **others}
         if name == 'SmallObjectSampler' and self.by_epoch:
             return dict(type='DefaultSampler', shuffle=True)
+        if name == 'SameSizeBatchSampler':
+            return dict(type='BatchSampler', drop_last=False)
         if name not in RENAMED:
             return None
         counterpart, *own = RENAMED[name]

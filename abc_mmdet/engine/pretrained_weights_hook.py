@@ -93,9 +93,11 @@ def _strides(head: Any) -> list[int]:
     return head_strides(head) if hasattr(head, 'prior_generator') else []
 
 
-def pretrained_classes(meta: Mapping[str, Any], tensors: Mapping[str, Any]) -> Sequence[str] | None:
+def pretrained_classes(
+    meta: Mapping[str, Any] | None, tensors: Mapping[str, Any]
+) -> Sequence[str] | None:
     """Class names of a checkpoint: its own, or COCO's where there are 80."""
-    named = classes_of(meta)
+    named = classes_of(meta or {})
     if named is not None:
         return named
     rows = {len(v) for n, v in tensors.items() if 'multi_level_conv_cls.' in n}

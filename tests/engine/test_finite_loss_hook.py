@@ -239,6 +239,7 @@ def test_hooks_can_be_left_out_or_named_in_a_config() -> None:
     add_standard_hooks(config)
     others = dict(
         checkpoint_fit=dict(type='CheckpointFitHook'),
+        kept_boxes=dict(type='KeptBoxesHook'),
         pretrained_weights=dict(type='PretrainedWeightsHook'),
         resumed_schedule=dict(type='ResumedScheduleHook'),
     )

@@ -109,7 +109,7 @@ def recording(tmp_path: Path) -> Path:
         ([ROOT / 'README.md'], '.h5, .raw or .dat'),
         (['RECORDING'], 'give --size WxH'),
         (['RECORDING', '--size', '0x480'], '--size'),
-        (['RECORDING', '--size', '640'], "'640' is not of the form 320x192"),
+        (['RECORDING', '--size', '640x'], "'640x' is not of the form 320x192"),
         (['RECORDING', '--size', '3x1'], 'street_td.h5'),
         (['RECORDING', '--size', '640x480', '--fps', '0'], '--fps'),
         (['RECORDING', '--size', '640x480', '--window-ms', '0'], '--window-ms'),

@@ -243,7 +243,7 @@ def test_mistakes(tmp_path: Path, run_here: Iterator) -> None:
         ((raw, out, '--bins', 0), '--bins'),
         ((raw, out, '--count-cutoff', 256), '--count-cutoff'),
         ((raw, out, '--size', '0x9'), '--size'),
-        ((raw, out, '--size', '9'), 'of the form 320x192'),
+        ((raw, out, '--size', '9x'), 'of the form 320x192'),
         ((raw, out, '--downsample', 'mean'), 'invalid choice'),
         ((raw, tmp_path / 'file'), f'cannot write to {tmp_path / "file"}'),
     ):

@@ -105,7 +105,7 @@ def test_written_and_kept(raw: Path, run_here) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (('--size', '320'), '320x192'),
+        (('--size', '320x'), '320x192'),
         (('--size', '32x20'), '--size 32x20'),
         (('--train', '0'), '--train 0'),
         (('--seconds', '0.1'), '--seconds 0.1'),

@@ -47,7 +47,7 @@ def test_written_kept_refused(tmp_path: Path) -> None:
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    for args, words in ((('--size', '320'), '320x192'), (('--train', '0'), '--train 0')):
+    for args, words in ((('--size', '320x'), '320x192'), (('--train', '0'), '--train 0')):
         done = run(tmp_path / 'traffic', *args)
         assert done.returncode == 2
         assert words in done.stderr and 'Traceback' not in done.stderr

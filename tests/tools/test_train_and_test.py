@@ -89,6 +89,10 @@ def test_training_logs_both_tasks_with_eta_and_saves(trained: tuple[Path, str]) 
     iterations = [line for line in output.splitlines() if 'Iter(train)' in line]
     assert ['conflict/s4_cosine' in line for line in iterations] == [False, True, True, True]
     assert 'bbox_mAP' in output, 'it evaluates at the end'
+    last = re.escape(str(work_dir / 'iter_4.pth'))
+    assert re.match(
+        rf'result: mAP \d.*, small classes .*, checkpoint {last}$', output.splitlines()[-1]
+    )
     assert Path((work_dir / 'last_checkpoint').read_text()) == work_dir / 'iter_4.pth'
     assert list(work_dir.rglob('events.out.tfevents*'))
     assert (work_dir / 'best_coco_bbox_mAP_iter_4.pth').exists()
@@ -108,6 +112,7 @@ def test_evaluation_prints_metrics_and_draws(
     last = output.strip().splitlines()[-20:]
     assert any(re.fullmatch(r'bbox_mAP: \d\.\d{3}', line) for line in last)
     assert any(re.fullmatch(r'bbox_mAP_small_classes: \d\.\d{3}', line) for line in last)
+    assert re.match(r'result: mAP \d\.\d{3}, AP_small .*, checkpoint .*iter_4\.pth$', last[-1])
     assert len(pickle.loads((tmp_path / 'detections.pkl').read_bytes())) == 3
 
 
