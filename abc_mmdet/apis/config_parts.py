@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
 
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from mmdet.evaluation import CocoMetric
+from mmdet.registry import METRICS
 
 
 def type_name(options: dict) -> str:
     """Name of the class that something is built from, whether it is given by name or as a class."""
     kind = options.get('type', '')
     return str(getattr(kind, '__name__', kind)).split('.')[-1]
+
+
+def coco_evaluators(config: Config, field: str) -> Iterator[dict]:
+    """Options of the evaluators that are COCO's, or of a class below it.
+
+    Args:
+        config: the experiment.
+        field: ``val_evaluator`` or ``test_evaluator``: one, a list of them, or none.
+    """
+    evaluators = config.get(field) or []
+    for options in [evaluators] if isinstance(evaluators, dict) else evaluators:
+        kind = options.get('type')
+        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        if isinstance(kind, type) and issubclass(kind, CocoMetric):
+            yield options
 
 
 def common(config: Config, loader: str, *fields: str) -> Any:

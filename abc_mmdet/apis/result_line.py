@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from abc_mmdet.engine.checkpoint_files import POINTER
+
 FIGURES = {'mAP': 'bbox_mAP', 'AP_small': 'bbox_mAP_s', 'small classes': 'bbox_mAP_small_classes'}
 
 
@@ -40,5 +42,5 @@ def training_result(runner: Runner) -> str | None:
     }
     if not metrics:
         return None
-    newest = Path(runner.work_dir) / 'last_checkpoint'
+    newest = Path(runner.work_dir) / POINTER
     return result_line(metrics, newest.read_text().strip() if newest.is_file() else None)

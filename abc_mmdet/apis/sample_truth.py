@@ -8,11 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.apis.config_parts import type_name
+from abc_mmdet.apis.config_parts import coco_evaluators, type_name
 from abc_mmdet.datasets.wrapped import walk
 from mmdet.datasets.transforms import PackDetInputs
-from mmdet.evaluation import CocoMetric
-from mmdet.registry import METRICS
 
 FIELD = 'instances'
 """What MMDetection's data sets call the boxes of an image, in pixels of the file."""
@@ -29,22 +27,14 @@ def carry_ground_truth(config: Config) -> None:
     """
     for kind in ('val', 'test'):
         loader = config.get(f'{kind}_dataloader')
-        if not loader or not _takes_truth_from_samples(config.get(f'{kind}_evaluator')):
+        evaluators = coco_evaluators(config, f'{kind}_evaluator')
+        if not loader or all(options.get('ann_file') for options in evaluators):
             continue
         for _, dataset in walk(loader['dataset']):
             for pack in _packs(dataset.get('pipeline')):
                 keys = pack.get('meta_keys') or _usual_keys()
                 if FIELD not in keys:
                     pack['meta_keys'] = (*keys, FIELD)
-
-
-def _takes_truth_from_samples(evaluators: Any) -> bool:
-    for options in [evaluators] if isinstance(evaluators, dict) else evaluators or []:
-        kind = options.get('type')
-        kind = METRICS.get(kind) if isinstance(kind, str) else kind
-        if isinstance(kind, type) and issubclass(kind, CocoMetric) and not options.get('ann_file'):
-            return True
-    return False
 
 
 def _packs(transforms: Any) -> Iterator[dict]:

@@ -59,14 +59,13 @@ def keep_best_checkpoint(config: Config) -> None:
 def by_epoch(config: Config) -> bool:
     """Whether training counts epochs."""
     loop = config.get('train_cfg') or {}
-    kind = str(getattr(loop.get('type'), '__name__', loop.get('type')))
-    return bool(loop.get('by_epoch')) or kind.endswith('EpochBasedTrainLoop')
+    return bool(loop.get('by_epoch')) or type_name(loop).endswith('EpochBasedTrainLoop')
 
 
 def _fit_sampler(config: Config) -> None:
     """Let the epochs of a loop that counts them end."""
     sampler = (config.get('train_dataloader') or {}).get('sampler')
-    if by_epoch(config) and isinstance(sampler, dict):
-        kind = sampler.get('type')
-        if str(getattr(kind, '__name__', kind)).endswith('SmallObjectSampler'):
-            sampler['by_epoch'] = True
+    if not isinstance(sampler, dict) or not by_epoch(config):
+        return
+    if type_name(sampler).endswith('SmallObjectSampler'):
+        sampler['by_epoch'] = True

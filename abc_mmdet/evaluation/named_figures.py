@@ -21,19 +21,13 @@ TOTALS = (
 """Figures over all classes, which :func:`named_figures` calls ``bbox_*``."""
 
 
-_TOTALS = (
-    *('mAP', 'mAP_50', 'mAP_75', *(f'mAP_{key}' for key in _BY_SIZE)),
-    *('mAP_small_classes', 'mAP_50_small_classes'),
-)
-
-
 def check_items(items: Sequence[str] | None, max_dets: Sequence[int]) -> None:
     """Refuse items of ``metric_items`` that there are not.
 
     Raises:
         UserError: one of them.
     """
-    known = [*_TOTALS, *_recall_items(max_dets)]
+    known = [*TOTALS, *_recall_items(max_dets)]
     unknown = [item for item in items or () if item not in known]
     if unknown:
         raise UserError(f'SmallObjectMetric metric_items={unknown}: known are {known}.')

@@ -25,9 +25,7 @@ def check_format(path: str | Path) -> None:
     """
     path = Path(path)
     first = _first_file(path) if path.is_dir() else path
-    if first is None:
-        raise UserError(f'{path} is a folder; give an annotation file in COCO format.')
-    kind = _kind(first)
+    kind = None if first is None else _kind(first)
     if kind:
         name, command = kind
         raise UserError(

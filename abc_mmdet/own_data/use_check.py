@@ -19,9 +19,8 @@ def kept_boxes(file: CocoFile, classes: Sequence[str] | None, min_size: float = 
         min_size: least side of an image (``filter_cfg``).
     """
     boxes = file.boxes
-    wanted = [classes is None or name in classes for name in file.names]
     large = boxes.image_size.min(1) >= min_size
-    return boxes.used & np.array([*wanted, False])[boxes.category] & large
+    return boxes.used & _wanted(file, classes) & large
 
 
 def check_nothing_kept(
@@ -60,7 +59,6 @@ def _reasons(file: CocoFile, classes: Sequence[str] | None, min_size: float) -> 
     if not annotations:
         return
     known = boxes.category >= 0
-    wanted = [classes is None or name in classes for name in file.names]
     flat, thin = (boxes.sides <= 0).any(1), (boxes.sides < 1).any(1)
     for rows, what in (
         (boxes.ignored, 'are crowds or marked as ignored (iscrowd, ignore)'),
@@ -69,7 +67,7 @@ def _reasons(file: CocoFile, classes: Sequence[str] | None, min_size: float) -> 
         (thin & ~flat, f'have a side below 1 px{_relative(boxes.xyxy)}'),
         (boxes.image < 0, f'have an image_id that is not in the file{_types(file, "image")}'),
         (~known, f'have a category_id that is not in the file{_types(file, "category")}'),
-        (known & ~np.array([*wanted, False])[boxes.category], f'are not of {classes}'),
+        (known & ~_wanted(file, classes), f'are not of {classes}'),
         (
             (boxes.image >= 0) & ~flat & (boxes.inside.prod(1) == 0),
             'lie wholly outside their image',
@@ -81,6 +79,12 @@ def _reasons(file: CocoFile, classes: Sequence[str] | None, min_size: float) -> 
     ):
         if rows.any():
             yield f'{rows.sum()} {what}'
+
+
+def _wanted(file: CocoFile, classes: Sequence[str] | None) -> np.ndarray:
+    """``(N,)`` which annotations are of these classes; those of no category are of none."""
+    wanted = [classes is None or name in classes for name in file.names]
+    return np.array([*wanted, False])[file.boxes.category]
 
 
 def _relative(xyxy: np.ndarray) -> str:

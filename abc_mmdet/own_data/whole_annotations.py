@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.evaluated_truth import check_name
 from mmdet.datasets import CocoDataset
-from mmdet.evaluation import CocoMetric
-from mmdet.registry import DATASETS, METRICS
+from mmdet.registry import DATASETS
 
 from .annotation_check import check_annotations, check_entries
 from .checkup_report import finding_lines
@@ -146,7 +146,7 @@ def _check_same_images(
     Raises:
         UserError: as :func:`of_file`, before the first iteration.
     """
-    evaluator = loader.replace('dataloader', 'evaluator')
+    evaluator = _evaluator(loader)
     remedy = (
         f'Leave out {evaluator}.ann_file (or set it to None): the ground truth then comes from '
         f'{loader}.dataset itself, also from several in a ConcatDataset.'
@@ -185,7 +185,7 @@ def _of_loader(config: Config, loader: str) -> list[CocoDataset]:
 
 def _of_evaluator(config: Config, loader: str) -> list[str]:
     files = []
-    for options in _coco_metrics(config, loader):
+    for options in coco_evaluators(config, _evaluator(loader)):
         if options.get('ann_file'):
             if not Path(options['ann_file']).is_file():
                 raise UserError(f'There is no annotation file {options["ann_file"]}.')
@@ -194,13 +194,9 @@ def _of_evaluator(config: Config, loader: str) -> list[str]:
 
 
 def _judges_all(config: Config, loader: str) -> bool:
-    metrics = list(_coco_metrics(config, loader))
+    metrics = list(coco_evaluators(config, _evaluator(loader)))
     return bool(metrics) and not any(options.get('format_only') for options in metrics)
 
 
-def _coco_metrics(config: Config, loader: str) -> Iterator[dict]:
-    evaluators = config.get(loader.replace('dataloader', 'evaluator')) or []
-    for options in [evaluators] if isinstance(evaluators, dict) else evaluators:
-        kind = METRICS.get(options['type']) if isinstance(options['type'], str) else options['type']
-        if isinstance(kind, type) and issubclass(kind, CocoMetric):
-            yield options
+def _evaluator(loader: str) -> str:
+    return loader.replace('dataloader', 'evaluator')

@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
@@ -161,11 +162,8 @@ def _innermost(loader: dict | None) -> dict:
 
 def _coco_metric(config: Config) -> dict:
     """Options of the first evaluator that is COCO's."""
-    evaluators = config.get('test_evaluator') or []
-    for options in [evaluators] if isinstance(evaluators, dict) else evaluators:
-        metric = METRICS.get(options['type'])
-        if metric is not None and issubclass(metric, CocoMetric):
-            return dict(options)
+    for options in coco_evaluators(config, 'test_evaluator'):
+        return dict(options)
     raise UserError(
         f'{config.filename}: test_evaluator has no SmallObjectMetric or CocoMetric, by which the '
         'report computes its figures.'

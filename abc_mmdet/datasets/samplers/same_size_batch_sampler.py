@@ -32,6 +32,7 @@ class SameSizeBatchSampler(Sampler):
         self.sampler = sampler
         self.batch_size = batch_size
         self._sizes: dict[int, Hashable] = {}
+        self._lengths: dict[int, int] = {}  # by epoch, which decides on the order of the sampler
 
     def __iter__(self) -> Iterator[list[int]]:
         waiting: dict[Hashable, list[int]] = {}
@@ -44,7 +45,11 @@ class SameSizeBatchSampler(Sampler):
         yield from waiting.values()
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        # Asked for with every line of the log, and as long to count as the data set is
+        epoch = getattr(self.sampler, 'epoch', 0)
+        if epoch not in self._lengths:
+            self._lengths[epoch] = sum(1 for _ in self)
+        return self._lengths[epoch]
 
     def _size(self, index: int) -> Hashable:
         if index not in self._sizes:
