@@ -1,3 +1,4 @@
 from .abc_pafpn import ABCPAFPN
+from .grown_pafpn import GrownPAFPN
 
-__all__ = ['ABCPAFPN']
+__all__ = ['ABCPAFPN', 'GrownPAFPN']
