@@ -1,10 +1,10 @@
 from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
-from .dense_heads import ABCHead, AuxSmallObjectHead, ClassScoreYOLOXHead, GrownYOLOXHead
+from .dense_heads import ABCHead, AuxSmallObjectHead, ClassScoreYOLOXHead
 from .detectors import SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
-from .necks import ABCPAFPN, GrownPAFPN
+from .necks import ABCPAFPN
 from .task_modules import FastSimOTAAssigner, NWDOverlaps2D
 
 __all__ = [
@@ -16,8 +16,6 @@ __all__ = [
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
     'GradientArbiter',
-    'GrownPAFPN',
-    'GrownYOLOXHead',
     'MaxViTRNN',
     'NWDBlendLoss',
     'NWDOverlaps2D',

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from abc_mmdet.errors import UserError
 
 from .class_matching import match_classes
-from .growth import grown, origin_of
 from .yolox_names import AUX_HEAD, meanings, strides_of
 
 PRIOR = 0.01
@@ -23,7 +22,7 @@ PRIOR = 0.01
 LEAST_OF_BACKBONE = 0.5
 """Share of the backbone's weights below which a file is taken for the wrong one."""
 
-_CLASS_LAYER = re.compile(r'^bbox_head@\d+(<\d+)?\.multi_level_conv_cls\.(weight|bias)$')
+_CLASS_LAYER = re.compile(r'^bbox_head@\d+\.multi_level_conv_cls\.(weight|bias)$')
 
 
 @dataclass
@@ -34,7 +33,6 @@ class Transfer:
         state: tensors by the names of the new detector; what is new has its own values.
         taken: names in the new detector of the tensors that were taken over.
         new: names of those that were not.
-        grown: names of those taken over that are of a level which starts as the next coarser one.
         unused: names in the file of what the new detector has no place for.
         classes: for each class the one whose rows it took, or None; empty if there are no layers
             with a row per class.
@@ -45,7 +43,6 @@ class Transfer:
     state: dict[str, Tensor]
     taken: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
-    grown: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     classes: dict[str, str | None] = field(default_factory=dict)
     strides: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
@@ -76,11 +73,6 @@ class Transfer:
         old, now = self.strides
         if old != now and old:
             lines.append(f'levels: strides {_listed(old)} -> {_listed(now)}')
-        if self.grown:
-            lines.append(
-                f'grown: stride {now[0]} of the head from stride {now[1]}, boxes rescaled '
-                f'({len(self.grown)} tensors)'
-            )
         if self.rows_as_they_are:
             lines.append('classes: rows as they are in the file, which does not name them')
         by_name = [f'{name} <- {source}' for name, source in self.classes.items() if source]
@@ -119,8 +111,7 @@ def transfer(
     stays the head of stride 8 where a level of stride 4 comes before it. Class layers are matched
     row by row, by the name of the class (:func:`match_classes`); a class without a counterpart
     takes the mean of all rows, and a bias for a score of :data:`PRIOR`. Everything else is matched
-    by name. What has no counterpart, or one of another shape, stays as it is. The finest level of a
-    :class:`GrownYOLOXHead` that the file has not starts as the next one (:func:`grown`).
+    by name. What has no counterpart, or one of another shape, stays as it is.
 
     Args:
         pretrained: tensors with MMDetection's names (:func:`tensors_of`).
@@ -137,7 +128,6 @@ def transfer(
     own = model.state_dict()
     old_strides = strides_of(pretrained, main.strides[-1] if main.strides else 32)
     theirs = {meaning: name for name, meaning in meanings(pretrained, old_strides).items()}
-    by_meaning = {meaning: pretrained[name] for meaning, name in theirs.items()}
     rows = _class_rows(theirs, pretrained, pretrained_classes)
     result = Transfer({}, strides=(old_strides, list(main.strides)))
     if rows and main.classes is not None:
@@ -148,9 +138,7 @@ def transfer(
     meaning_of = meanings(own, main.strides, aux.strides if aux else ())
     found: dict[str, Tensor | None] = {}
     for name, meaning in meaning_of.items():
-        value = by_meaning.get(meaning)
-        if value is None:
-            value = grown(meaning, by_meaning)
+        value = pretrained.get(theirs.get(meaning, ''))
         head = aux if name.startswith(AUX_HEAD) else main
         if value is not None and result.classes and _CLASS_LAYER.match(meaning):
             classes = (head and head.classes) or ()
@@ -163,12 +151,7 @@ def transfer(
     for name, value in found.items():
         (result.new if value is None else result.taken).append(name)
         result.state[name] = own[name] if value is None else value.to(own[name].dtype)
-    result.grown = [
-        name
-        for name in result.taken
-        if (meaning := meaning_of[name]) not in theirs and origin_of(meaning) is not None
-    ]
-    used = {theirs.get(meaning_of[name]) for name in result.taken}
+    used = {theirs[meaning_of[name]] for name in result.taken}
     result.unused = [name for name in pretrained if name not in used]
     return result
 

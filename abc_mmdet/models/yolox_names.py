@@ -12,7 +12,6 @@ from .checkpoint_content import named_tensors
 from .plain_checkpoint import to_plain
 
 AUX_HEAD = 'bbox_head.aux_head.'
-_GROWN = 'bbox_head.multi_level_conv_reg.0.place_bias'
 _MEGVII = (
     (r'^backbone\.backbone\.stem\.', 'backbone.stem.'),
     (r'^backbone\.backbone\.dark(\d)\.', lambda m: f'backbone.stage{int(m[1]) - 1}.'),
@@ -91,23 +90,18 @@ def meanings(
     """What each tensor does, the same for all detectors: the index of a level becomes its stride.
 
     The main head inside an :class:`ABCHead` is the head of a plain detector. The auxiliary head
-    means the same as the main head: each of its levels can start as the head of that stride. The
-    finest level of a :class:`~abc_mmdet.models.dense_heads.GrownYOLOXHead` is another thing than
-    one of that stride elsewhere: it is named after both strides (``bbox_head@4<8``), and the neck's
-    levels are the others.
+    means the same as the main head: each of its levels can start as the head of that stride.
 
     Args:
-        names: of the tensors of one detector, MMDetection's.
-        strides: of the levels of the main head, finest first.
+        names: of the tensors, MMDetection's.
+        strides: of the levels of neck and main head, finest first.
         aux_strides: of the levels of an auxiliary head.
 
     Example:
         >>> meanings(['neck.reduce_layers.0.conv.weight'], (8, 16, 32))
         {'neck.reduce_layers.0.conv.weight': 'neck@32.reduce_layers.conv.weight'}
     """
-    names = list(names)
-    is_grown = any(plain_name(name) == _GROWN for name in names)
-    return {name: _meaning(name, strides, aux_strides, is_grown) for name in names}
+    return {name: _meaning(name, strides, aux_strides) for name in names}
 
 
 def plain_name(name: str) -> str:
@@ -115,17 +109,14 @@ def plain_name(name: str) -> str:
     return next(iter(to_plain({name: None})), name)
 
 
-def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int], is_grown: bool) -> str:
+def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int]) -> str:
     plain = plain_name(name)
     if plain.startswith(AUX_HEAD):
-        strides, is_grown = aux_strides, False
+        strides = aux_strides
         plain = plain.replace(AUX_HEAD, 'bbox_head.', 1)
     match = _LEVELED.match(plain)
     if match is None:
         return name if name.startswith(AUX_HEAD) else plain
-    is_of_head = match['block'] is None
-    if is_grown and not is_of_head:
-        strides = strides[1:]
     index = int(match['index'])
     # reduce_layers and top_down_blocks go down from the coarsest level, the others up
     place = {
@@ -136,8 +127,5 @@ def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int], is_g
     }.get(match['block'], index)
     if not 0 <= place < len(strides):
         return name
-    stride = str(strides[place])
-    if is_grown and is_of_head and place == 0:
-        stride = f'{stride}<{strides[1]}'
     part, _, layer = match['part'].partition('.')
-    return f'{part}@{stride}.{layer}.{match["rest"]}'
+    return f'{part}@{strides[place]}.{layer}.{match["rest"]}'
