@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .box_reading import check_reading
 from .coco_file import BoxTable, CocoFile
 from .finding import NOTE, PROBLEM, WARNING, Finding, several
 from .use_check import check_ignored
@@ -40,6 +41,7 @@ def check_annotations(file: CocoFile) -> Iterator[Finding]:
     )
     yield from _references(file)
     yield from check_geometry(file)
+    yield from check_reading(file)
     yield from check_duplicates(file)
     yield from check_ignored(file)
     yield from _empty_images(file)

@@ -37,6 +37,8 @@ STOPS = (
     'missing_files',
     'outside_folder',
     'turned_images',
+    'corner_boxes',
+    'shifted_categories',
     'no_usable_box',
 )
 """Findings with which training could not begin, or would learn shifted labels or nothing."""

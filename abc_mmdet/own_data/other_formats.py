@@ -14,6 +14,15 @@ _YOLO = (
     'globox convert LABELS all.json -f yolov5 -d IMAGES -g .jpg -m NAMES.txt -F coco -A\n'
     '(NAMES.txt: the classes, one a line, in the order of their numbers)'
 )
+_STARTS = (
+    (b'\xef\xbb\xbf', 'begins with a byte order mark (BOM): save it as UTF-8 without one'),
+    (b'\xff\xfe', 'is in UTF-16: save it as UTF-8'),
+    (b'\xfe\xff', 'is in UTF-16: save it as UTF-8'),
+    (b'\x1f\x8b', 'is packed: unpack it with gunzip'),
+    (b'PK\x03\x04', 'is a ZIP archive: unpack it'),
+)
+"""How files begin that hold JSON in a form that MMDetection does not read."""
+
 _VOC = 'globox convert ANNOTATIONS all.json -f pascalvoc -F coco -A'
 
 
@@ -21,9 +30,16 @@ def check_format(path: str | Path) -> None:
     """Say how to go on with annotations in another well-known format; nothing for unknown ones.
 
     Raises:
-        UserError: YOLO's text files (or their data.yaml) or Pascal VOC's XML, or a folder of them.
+        UserError: YOLO's text files (or their data.yaml) or Pascal VOC's XML, or a folder of them;
+            a file in another encoding, or packed.
     """
     path = Path(path)
+    if path.is_file():
+        with path.open('rb') as file:
+            start = file.read(4)
+        for mark, problem in _STARTS:
+            if start.startswith(mark):
+                raise UserError(f'{path} {problem}.')
     first = _first_file(path) if path.is_dir() else path
     kind = None if first is None else _kind(first)
     if kind:

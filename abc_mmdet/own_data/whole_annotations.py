@@ -30,8 +30,8 @@ from .use_check import check_nothing_kept
 MOST_HEADS = 20_000
 """Image files of a data set whose heads are read before a training, evenly spread: seconds."""
 
-STOPS = ('missing_files', 'turned_images')
-"""Findings about images with which training would stop later, or learn shifted boxes."""
+STOPS = ('missing_files', 'turned_images', 'corner_boxes', 'shifted_categories')
+"""Findings with which training would stop later, or learn other boxes or classes."""
 
 
 def read_whole(path: str, folder: str | None = None) -> CocoFile:

@@ -9,7 +9,10 @@ from .conftest import content
 
 
 def box(entries: dict[str, Any], **changed: Any) -> None:
-    entries['annotations'].append(entries['annotations'][0] | dict(id=1000) | changed)
+    added = entries['annotations'][0] | dict(id=1000) | changed
+    if 'bbox' in changed:
+        added['area'] = changed.get('area', max(changed['bbox'][2] * changed['bbox'][3], 1))
+    entries['annotations'].append(added)
 
 
 def image(entries: dict[str, Any], **changed: Any) -> None:

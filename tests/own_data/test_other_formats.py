@@ -1,5 +1,6 @@
 """Annotations of other formats are recognised, and the way out is named."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,21 @@ def test_what_to_do(
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=f'(?s){said}'):
         CocoFile.read(given)
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        (b'\xef\xbb\xbf{}', 'byte order mark .BOM.: save it as UTF-8 without one'),
+        ('{}'.encode('utf-16'), 'is in UTF-16: save it as UTF-8'),
+        (gzip.compress(b'{}'), 'is packed: unpack it with gunzip'),
+    ],
+)
+def test_json_in_another_form(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / 'a.json'
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        CocoFile.read(str(path))
 
 
 def test_numbers_nothing_can_count_with_are_malformed(tmp_path: Path) -> None:

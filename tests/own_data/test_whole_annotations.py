@@ -99,3 +99,24 @@ def test_evaluator_with_the_file_of_other_images(data: Path) -> None:
     merged[0]['images'] += merged[1]['images']
     (data / 'merged.json').write_text(json.dumps(merged[0]))
     check('merged.json', dataset('train'), dataset('val'))
+
+
+def test_boxes_that_are_corners_stop_a_training(data: Path) -> None:
+    """Only their second pair is outside where a box of x, y, width, height would be."""
+
+    def as_corners(entries: dict) -> None:
+        for annotation in entries['annotations']:
+            x, y, w, h = annotation['bbox']
+            annotation['bbox'] = [x, y, x + w, y + h]
+
+    change(data / 'train.json', as_corners)
+    dataset = dict(
+        type='CocoDataset',
+        data_root=str(data),
+        ann_file='train.json',
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=NAMES),
+    )
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(UserError, match=r'(?s)is not ready.*12 boxes are two corners'):
+        check_annotation_files(config, 'train_dataloader')
