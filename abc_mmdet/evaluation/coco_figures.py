@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +86,11 @@ class CocoFigures:
         return float(np.mean(present)) if present else float('nan')
 
 
+def in_order(images: Iterable[int | str]) -> list[int | str]:
+    """Ids of images, numbers before text; this order decides between equal scores."""
+    return sorted(images, key=lambda image: (isinstance(image, str), image))
+
+
 def backend_of(name: str) -> tuple[Any, Callable]:
     """Classes ``COCO`` and ``COCOeval`` of a backend.
 
@@ -134,9 +139,8 @@ def coco_figures(
         backend: see :data:`BACKENDS`.
     """
     coco, evaluator = backend_of(backend)
-    # Ids may be text, and the backends take numbers alone; the order decides between equal scores
-    in_order = sorted(images, key=lambda image: (isinstance(image, str), image))
-    image_number = {image: i for i, image in enumerate(in_order)}
+    # Ids may be text, and the backends take numbers alone
+    image_number = {image: i for i, image in enumerate(in_order(images))}
     label = {category: i for i, category in enumerate(category_ids)}
     base = dict(
         info={},

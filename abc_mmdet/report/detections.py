@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.coco_figures import in_order
 
 from .test_set import TestSet
 
@@ -49,16 +50,20 @@ def _check(entry: Any, where: str) -> None:
     fields = ('image_id', 'category_id', 'bbox', 'score')
     if not isinstance(entry, dict) or not all(field in entry for field in fields):
         raise UserError(f'{where}: {str(entry)[:80]} is none of COCO results. {HOW_TO}')
+    ids = entry['image_id'], entry['category_id']
+    if not all(isinstance(value, (int, float, str)) for value in ids):
+        raise UserError(f'{where}: image_id and category_id {ids} are no ids. {HOW_TO}')
     box = entry['bbox']
     numbers = [*box, entry['score']] if isinstance(box, list) and len(box) == 4 else [None]
     if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
         raise UserError(f'{where}: bbox {box} and score {entry["score"]} are no finite numbers.')
 
 
-def _check_known(ids: set[int], known: Collection[int], what: str, where: str) -> None:
-    unknown = sorted(ids - set(known))
+def _check_known(ids: set[int | str], known: Collection[int | str], what: str, where: str) -> None:
+    unknown = in_order(ids - set(known))
     if unknown:
         raise UserError(
             f'{where}: {len(unknown)} of its {len(ids)} {what} are not there, the first being '
-            f'id {unknown[0]}.\nGive the config and --cfg-options that the results were made with.'
+            f'id {unknown[0]!r}.\n'
+            'Give the config and --cfg-options that the results were made with.'
         )

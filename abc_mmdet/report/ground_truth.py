@@ -44,7 +44,7 @@ class GroundTruth:
 
 
 def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
-    """Of images with an annotation file.
+    """Of images with an annotation file, those that are evaluated.
 
     Args:
         dataset: not loaded yet.
@@ -57,19 +57,19 @@ def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
     if not Path(ann_file).is_file():
         raise UserError(f'There is no annotation file {ann_file} (from {Path.cwd()}).')
     file = read_whole(str(ann_file))
-    entries = (*file.images, *file.annotations, *file.categories)
-    ids = (e.get(key) for e in entries for key in ('id', 'image_id', 'category_id'))
-    if any(isinstance(value, str) for value in ids):
-        raise UserError(f'{ann_file}: ids are text, and the evaluation needs numbers.')
     category_ids = _category_ids(file.categories, dataset.metainfo['classes'], ann_file)
-    annotations = [a for a in file.annotations if a['category_id'] in category_ids]
+    images = _evaluated(file.images, dataset)
+    ids = {image['id'] for image in images}
+    annotations = [
+        a for a in file.annotations if a['category_id'] in category_ids and a['image_id'] in ids
+    ]
     if of_metric is None:
         annotations, category_ids = _as_loaded(annotations, category_ids)
     folder = Path(dataset.data_prefix.get('img') or dataset.data_root or '.')
     return GroundTruth(
         Path(ann_file),
         partial(_of_folder, str(folder), str(ann_file)),
-        file.images,
+        images,
         annotations,
         category_ids,
     )
@@ -111,6 +111,15 @@ def event_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> Gro
         'labelled frames',
         'recording',
     )
+
+
+def _evaluated(images: list[dict], dataset: BaseDataset) -> list[dict]:
+    """Those that a detector is run on: all, but for ``indices`` and filters of a data set."""
+    if dataset._indices is None and (dataset.test_mode or not dataset.filter_cfg):
+        return images
+    dataset.full_init()
+    ids = {dataset.get_data_info(place)['img_id'] for place in range(len(dataset))}
+    return [image for image in images if image['id'] in ids]
 
 
 def _of_folder(folder: str, ann_file: str, image: dict) -> np.ndarray:

@@ -17,6 +17,7 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.coco_figures import in_order
 from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
@@ -48,7 +49,7 @@ class TestSet:
 
     source: Path
     picture: Callable[[dict], np.ndarray]
-    images: dict[int, dict]
+    images: dict[int | str, dict]
     annotations: list[dict]
     classes: tuple[str, ...]
     category_ids: list[int]
@@ -66,7 +67,7 @@ class TestSet:
         return self.unfiltered or (list(self.images.values()), self.annotations)
 
     @cached_property
-    def known_images(self) -> set[int]:
+    def known_images(self) -> set[int | str]:
         """Ids of all images that a detector is run on."""
         return {image['id'] for image in self.everything[0]}
 
@@ -81,7 +82,7 @@ class TestSet:
         """Number of its group for every image, in the order of their ids; None without groups."""
         if not self.group:
             return None
-        names = [self.images[i][self.group] for i in sorted(self.images)]
+        names = [self.images[i][self.group] for i in in_order(self.images)]
         number = {name: n for n, name in enumerate(dict.fromkeys(names))}
         return [number[name] for name in names]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask
 
-from abc_mmdet.evaluation.coco_figures import AREAS
+from abc_mmdet.evaluation.coco_figures import AREAS, in_order
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ MatchTable = dict[str, list[ClassMatches]]
 
 
 def match_table(
-    images: Sequence[int],
-    category_ids: Sequence[int],
+    images: Sequence[int | str],
+    category_ids: Sequence[int | str],
     annotations: Sequence[dict],
     detections: Sequence[dict],
     thresholds: np.ndarray,
@@ -51,7 +51,7 @@ def match_table(
     """
     truth = _by_image_and_class(annotations)
     found = _by_image_and_class(detections)
-    order = sorted(set(images))
+    order = in_order(set(images))
     table: MatchTable = {area: [] for area in areas}
     for category in category_ids:
         per_image = [
@@ -71,7 +71,7 @@ class _ImageMatches:
     truth: int
 
 
-def _by_image_and_class(boxes: Sequence[dict]) -> dict[tuple[int, int], list[dict]]:
+def _by_image_and_class(boxes: Sequence[dict]) -> dict[tuple, list[dict]]:
     groups = defaultdict(list)
     for box in boxes:
         groups[box['image_id'], box['category_id']].append(box)

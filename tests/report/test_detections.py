@@ -25,6 +25,8 @@ def test_reads_what_is_there(test_set: TestSet, tmp_path: Path) -> None:
     ('change', 'message'),
     [
         (dict(image_id=987654), r'another data set than .*val.json: 1 of its 1 images .*987654'),
+        (dict(image_id=[1]), 'image_id and category_id .* are no ids'),
+        (dict(image_id='1'), "1 of its 1 images .*'1'"),
         (dict(category_id=77), 'another data set.*1 of its 1 categories'),
         (dict(bbox=[1, 2, 3]), r'entry 0: bbox \[1, 2, 3\]'),
         (dict(score=float('nan')), 'no finite numbers'),

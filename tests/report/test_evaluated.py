@@ -1,5 +1,6 @@
 """The figures are those of SmallObjectMetric, by way of the file that it writes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.report import TestSet, evaluate, read_detections
+from abc_mmdet.report import TestSet, evaluate, load_test_set, read_detections
 from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import METRICS
 
@@ -49,6 +50,29 @@ def test_figures_are_those_of_the_test(
             assert np.isnan(named[key])
         elif value != -1:  # CocoMetric's sign for none
             assert named[key] == pytest.approx(value, **digits), key
+
+
+def test_ids_may_be_text(test_set: TestSet, traffic: Path, tmp_path: Path) -> None:
+    """The same figures as with numbers, in resamples too."""
+    content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+    for entry in content['images']:
+        entry['id'] = f'frame_{entry["id"]:06}'
+    for entry in content['annotations']:
+        entry['image_id'] = f'frame_{entry["image_id"]:06}'
+    path = tmp_path / 'text.json'
+    path.write_text(json.dumps(content))
+    options = {'data_root': str(traffic), 'test_evaluator.ann_file': str(path)}
+    of_text = load_test_set(load_experiment(CONFIG, options))
+    detections = imperfect(test_set, seed=5)
+    renamed = [dict(d, image_id=f'frame_{d["image_id"]:06}') for d in detections]
+    results = tmp_path / 'detections.bbox.json'
+    results.write_text(json.dumps(renamed))
+    read = read_detections(results, of_text)
+    numbers = evaluate('a', 'a', test_set, detections)
+    texts = evaluate('a', 'a', of_text, read)
+    np.testing.assert_equal(texts.named, numbers.named)
+    np.testing.assert_equal(texts.resampled, numbers.resampled)
+    assert texts.outcome.missed == numbers.outcome.missed
 
 
 def test_classes_without_boxes_have_no_figure(test_set: TestSet) -> None:

@@ -48,6 +48,25 @@ def test_ground_truth_of_the_data_set_where_the_evaluator_names_none(
     assert [a['bbox'] for a in loaded.annotations] == [a['bbox'] for a in test_set.annotations]
 
 
+def test_images_that_are_not_evaluated_are_not_missed(traffic: Path, test_set: TestSet) -> None:
+    """Those beyond ``indices``, and without a box where the data set leaves such out."""
+    two = load(traffic, **{'test_dataloader.dataset.indices': 2})
+    assert list(two.images) == list(test_set.images)[:2]
+    assert two.annotations == [a for a in test_set.annotations if a['image_id'] in two.images]
+    content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+    empty = content['images'][0]['id']
+    content['annotations'] = [a for a in content['annotations'] if a['image_id'] != empty]
+    (traffic / 'annotations' / 'one_empty.json').write_text(json.dumps(content))
+    options = {
+        'test_evaluator.ann_file': str(traffic / 'annotations' / 'one_empty.json'),
+        'test_dataloader.dataset.ann_file': 'annotations/one_empty.json',
+        'test_dataloader.dataset.filter_cfg': dict(filter_empty_gt=True),
+    }
+    assert empty in load(traffic, **options).images
+    options['test_dataloader.dataset.test_mode'] = False
+    assert empty not in load(traffic, **options).images
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
