@@ -82,7 +82,7 @@ def check_name(image: dict, path: str | None, ann_file: str, remedy: str) -> Non
         UserError: that is so.
     """
     name = image.get('file_name')
-    if not name or not path or _last_part(name) == _last_part(path):
+    if not name or not path or _may_be_same(name, path):
         return
     raise UserError(
         f'Image {image["id"]!r} is {name} in {ann_file}, the ann_file of the evaluator, but {path} '
@@ -90,8 +90,13 @@ def check_name(image: dict, path: str | None, ann_file: str, remedy: str) -> Non
     )
 
 
-def _last_part(path: str) -> str:
-    return PurePosixPath(str(path).replace('\\', '/')).name
+def _may_be_same(name: str, path: str) -> bool:
+    """Whether one of them is the end of the other; sequences number their frames alike."""
+    first, second = (PurePosixPath(str(p).replace('\\', '/')) for p in (name, path))
+    if first.is_absolute() or '://' in str(name):  # data may have been moved since
+        return first.name == second.name
+    length = min(len(first.parts), len(second.parts))
+    return first.parts[-length:] == second.parts[-length:]
 
 
 def of_samples(
