@@ -11,7 +11,8 @@ from torch import Tensor
 from abc_mmdet.checkpoint_loading import read
 from abc_mmdet.errors import UserError
 
-_WRAPPERS = ('state_dict', 'ema', 'model', 'model_state_dict', 'module')
+_WRAPPERS = ('state_dict', 'ema', 'model', 'model_state_dict', 'module', 'ema_state_dict')
+_STEPS = 'steps'  # of MMEngine's averaged weights, beside the tensors of the network
 _DEEPEST = 4  # wrappers in each other; a pickle can hold itself
 
 
@@ -28,7 +29,8 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 def weights_of(checkpoint: Any, file: str) -> dict[str, Tensor]:
     """The weights of a checkpoint by the names it has for them, below whatever wrapper it has.
 
-    A bare state dict and names that begin with ``module.`` are as good as what MMEngine writes.
+    A bare state dict and names that begin with ``module.`` are as good as what MMEngine writes, and
+    so are names with ``_orig_mod``, which ``torch.compile`` puts in, and averaged weights alone.
 
     Args:
         checkpoint: what the file holds.
@@ -50,10 +52,11 @@ def weights_of(checkpoint: Any, file: str) -> dict[str, Tensor]:
 def named_tensors(checkpoint: Any) -> dict[str, Tensor]:
     """The tensors of a checkpoint below whatever wrapper it has, by their names; none without any.
 
-    Known are checkpoints of MMEngine (``state_dict``) and of Megvii's YOLOX (``model``, and
-    ``ema`` where averaged weights have a place of their own), a bare state dict, and names that
-    begin with ``module.``. Averages that MMDetection 2 kept beside the weights (``ema_*``) are left
-    out: its checkpoints have them under the usual names.
+    Known are checkpoints of MMEngine (``state_dict``, or ``ema_state_dict`` alone) and of Megvii's
+    YOLOX (``model``, and ``ema`` where averaged weights have a place of their own), a bare state
+    dict, and names with ``module.`` before or ``_orig_mod.`` in them. Averages that MMDetection 2
+    kept beside the weights (``ema_*``) are left out: its checkpoints have them under the usual
+    names.
     """
     found: Any = checkpoint
     for _ in range(_DEEPEST):
@@ -64,9 +67,12 @@ def named_tensors(checkpoint: Any) -> dict[str, Tensor]:
     if not isinstance(found, Mapping):
         return {}
     return {
-        name.removeprefix('module.'): value
+        name.replace('_orig_mod.', '').removeprefix('module.'): value
         for name, value in found.items()
-        if _is_weight(value) and isinstance(name, str) and not name.startswith('ema_')
+        if _is_weight(value)
+        and isinstance(name, str)
+        and not name.startswith('ema_')
+        and name != _STEPS
     }
 
 

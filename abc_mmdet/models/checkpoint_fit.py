@@ -49,10 +49,10 @@ def load_fitting(checkpoint: Any, target: Target, file: str) -> None:
 def fitting_state(checkpoint: Any, target: Target, file: str) -> OrderedDict[str, Tensor]:
     """The weights of a checkpoint under the names of a network whose weights they are.
 
-    Every tensor of the network is in the file, in its shape, and every tensor of the file is in the
-    network; where both name their classes, names and order are the same. A plain detector and the
-    main task of an ABC detector are the same network; the auxiliary task counts only where training
-    goes on.
+    Every tensor of the network is in the file, in its shape and of real numbers, and every tensor
+    of the file is in the network; where both name their classes, names and order are the same. A
+    plain detector and the main task of an ABC detector are the same network; the auxiliary task
+    counts only where training goes on.
 
     Args:
         checkpoint: what the file holds.
@@ -74,12 +74,13 @@ def fitting_state(checkpoint: Any, target: Target, file: str) -> OrderedDict[str
     def counts(name: str) -> bool:
         return target.resumed or not any(part in TRAINING_ONLY for part in name.split('.'))
 
-    fits = {n for n in own if n in state and state[n].shape == own[n].shape}
+    fits = {n for n in own if n in state and _is_alike(own[n], state[n])}
     missing = [n for n in own if n not in fits and (n in state or counts(n)) and not _counter(n)]
     surplus = [n for n in state if n not in own and counts(n)]
     other_classes = _class_problem(classes, target)
     if missing or surplus:
-        older = None if target.resumed or other_classes else _of_older_version(state, target.model)
+        is_known = target.resumed or other_classes or any(name in state for name in missing)
+        older = None if is_known else _of_older_version(state, target.model)
         if older is not None:
             return older
     if missing or surplus or other_classes:
@@ -126,12 +127,19 @@ def _of_older_version(
     return None if any(not _counter(name) for name in other) else state
 
 
+def _is_alike(own: Tensor, theirs: Tensor) -> bool:
+    """Of one shape; PyTorch would cut complex weights, and quantized ones mean something else."""
+    return own.shape == theirs.shape and (theirs.is_floating_point() or not own.is_floating_point())
+
+
 def _counter(name: str) -> bool:
     return name.endswith(_COUNTER)
 
 
 def _shapes(name: str, own: Tensor, theirs: Tensor | None) -> str:
     found = 'has no such tensor' if theirs is None else f'has it as {tuple(theirs.shape)}'
+    if theirs is not None and own.shape == theirs.shape:
+        found += f' of {theirs.dtype}'
     return f'  the network has {name} {tuple(own.shape)}, the file {found}'
 
 

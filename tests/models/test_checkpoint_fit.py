@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
 from abc_mmdet.errors import UserError
@@ -43,8 +44,8 @@ def refusal(checkpoint: Any, model: nn.Module, resumed: bool = False) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize('prefix', ['', 'module.'])
-@pytest.mark.parametrize('wrapper', ['state_dict', None])
+@pytest.mark.parametrize('prefix', ['', 'module.', '_orig_mod.', 'module._orig_mod.'])
+@pytest.mark.parametrize('wrapper', ['state_dict', 'ema_state_dict', None])
 @pytest.mark.parametrize('theirs', [True, False], ids=['of ABC', 'plain'])
 @pytest.mark.parametrize('ours', [True, False], ids=['into ABC', 'into plain'])
 def test_what_fits_is_loaded(prefix: str, wrapper: str | None, theirs: bool, ours: bool) -> None:
@@ -115,6 +116,33 @@ def test_what_holds_no_usable_weights(tmp_path: Path) -> None:
     torch.save(broken, tmp_path / 'nan.pth')
     with pytest.raises(UserError, match=r'nan\.pth: 1 of 9 tensors hold NaN'):
         read_checkpoint(str(tmp_path / 'nan.pth'))
+
+
+@pytest.mark.parametrize('kind', [torch.complex64, torch.int8])
+def test_other_numbers_are_not_cut(kind: torch.dtype) -> None:
+    """PyTorch would copy their real part, or whole numbers, without a word."""
+    model = Detector()
+    other = saved(model)
+    other['state_dict'] = {n: v.to(kind) for n, v in other['state_dict'].items()}
+    assert f'the file has it as (3, 3) of {kind}' in refusal(other, model)
+
+
+@pytest.mark.parametrize('kind', [torch.float16, torch.bfloat16, torch.float64])
+def test_another_precision_fits(kind: torch.dtype) -> None:
+    source, target = Detector(), Detector()
+    load_fitting(saved(source.to(kind)), Target(target, 'mine.py', CLASSES), 'file.pth')
+    weight = target.bbox_head.conv_cls.weight
+    assert weight.dtype == torch.float32
+    assert torch.equal(weight, source.bbox_head.conv_cls.weight.float())
+
+
+def test_averaged_weights_alone() -> None:
+    """As MMEngine keeps them, with the number of steps beside them."""
+    source, target = Detector(), Detector()
+    average = ExponentialMovingAverage(source, update_buffers=True)
+    checkpoint = dict(meta={}, ema_state_dict=average.state_dict())
+    load_fitting(checkpoint, Target(target, 'mine.py'), 'file.pth')
+    assert torch.equal(target.backbone[0].weight, source.backbone[0].weight)
 
 
 def test_names_of_megvii() -> None:
