@@ -47,9 +47,10 @@ def newest_checkpoint(work_dir: Path) -> tuple[Path | None, list[Path]]:
 def _named(work_dir: Path) -> Path | None:
     try:
         text = (work_dir / POINTER).read_text().strip()
-    except OSError:
+        is_there = bool(text) and Path(text).name != '' and not Path(text).is_dir()
+    except (OSError, ValueError):  # half-written: not UTF-8, a zero byte, endless
         return None
-    return Path(text) if text else None
+    return Path(text) if is_there else None
 
 
 def choose_checkpoint(config: Config) -> None:

@@ -48,6 +48,19 @@ def test_the_newest_whole_one(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path)[0] == tmp_path / 'iter_100.pth'
 
 
+@pytest.mark.parametrize('pointer', [b'\x80\x04', b'iter_1\0.pth', b'x' * 5000, b'/', b'..'])
+def test_a_pointer_that_names_nothing(pointer: bytes, tmp_path: Path) -> None:
+    write(tmp_path, 'iter_9.pth', 'iter_10.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(pointer)
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_10.pth', [])
+
+
+def test_a_pointer_that_is_a_link_to_the_checkpoint(tmp_path: Path) -> None:
+    write(tmp_path, 'iter_9.pth')
+    (tmp_path / 'last_checkpoint').symlink_to('iter_9.pth')
+    assert newest_checkpoint(tmp_path) == (tmp_path / 'iter_9.pth', [])
+
+
 def test_in_other_places(tmp_path: Path) -> None:
     write(tmp_path / 'elsewhere', 'epoch_1.pth', 'epoch_2.pth')
     write(tmp_path / 'work', 'iter_7.pth')
