@@ -25,7 +25,7 @@ class ClassNamesHook(Hook):
     without a word.
 
     Models without ``classes`` (any head but :class:`ABCHead`) are checked by the number of their
-    classes.
+    classes, and a class has the same number in validation as in training.
 
     Raises:
         UserError: two of the lists differ; both are in the message.
@@ -35,6 +35,7 @@ class ClassNamesHook(Hook):
 
     def __init__(self) -> None:
         self._agreed: set[str] = set()  # loaders already compared: validation comes round again
+        self._trained: Sequence[str] = ()
 
     def before_train(self, runner: Runner) -> None:
         self._check(runner, runner.train_dataloader, 'train_dataloader')
@@ -56,6 +57,9 @@ class ClassNamesHook(Hook):
                 f'{field}.dataset has no class names: add metainfo=dict(classes=(...)) to it.'
             )
         check_model(runner.model, names, field)
+        check_same_numbers(self._trained, names, field)
+        if field == 'train_dataloader':
+            self._trained = tuple(names)
         check_transforms(loader.dataset, names, field)
         for dataset in leaves(loader.dataset):
             if isinstance(dataset, CocoDataset):
@@ -81,6 +85,20 @@ def check_model(model: nn.Module, names: Sequence[str], field: str) -> None:
                 f'model.bbox_head.num_classes={num_classes}, but {field}.dataset has '
                 f'{len(names)} classes: {list(names)}. Make them equal.'
             )
+
+
+def check_same_numbers(trained: Sequence[str], names: Sequence[str], field: str) -> None:
+    """Compare the numbers of the classes that two data sets share."""
+    moved = [n for n in names if n in trained and list(names).index(n) != list(trained).index(n)]
+    if moved:
+        raise UserError(
+            f'{moved[0]!r} is another class in training than in {field}.dataset: the order counts, '
+            'a detector knows classes by number.\n'
+            f'  train_dataloader.dataset classes: {list(trained)}\n'
+            f'  {field}.dataset classes: {list(names)}\n'
+            'Give both the same tuple, best through one variable in the config; categories have '
+            'to stand in that order in both annotation files.'
+        )
 
 
 def check_transforms(dataset: Dataset, names: Sequence[str], field: str) -> None:

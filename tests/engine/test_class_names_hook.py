@@ -7,6 +7,7 @@ from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.class_names_hook import (
     check_annotation_file,
     check_model,
+    check_same_numbers,
     check_transforms,
 )
 from abc_mmdet.errors import UserError
@@ -54,6 +55,16 @@ def test_other_names_or_order_stop_with_both_lists(names: tuple) -> None:
         check_model(model_with(HEAD), names, 'train_dataloader')
     assert str(['car', 'person']) in str(error.value)
     assert str(list(names)) in str(error.value)
+
+
+def test_a_class_has_one_number_in_training_and_validation() -> None:
+    check_same_numbers(('car', 'person'), ('car', 'person'), 'val_dataloader')
+    check_same_numbers(('person',), ('pedestrian',), 'val_dataloader')  # of another data set
+    check_same_numbers((), ('person', 'car'), 'test_dataloader')  # nothing was trained
+    for names in (('person', 'car'), ('bus', 'car')):
+        with pytest.raises(UserError, match=r'val_dataloader\.dataset') as error:
+            check_same_numbers(('car', 'person'), names, 'val_dataloader')
+        assert str(['car', 'person']) in str(error.value) and str(list(names)) in str(error.value)
 
 
 def test_plain_head_is_checked_by_number() -> None:
