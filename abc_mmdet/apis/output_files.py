@@ -108,7 +108,7 @@ def _folders_of(config: Config) -> Iterator[Path]:
 def _data_of(config: Config) -> Iterator[tuple[str, str]]:
     for loader in LOADERS:
         if config.get(loader):
-            yield from data_paths(config[loader]['dataset'], loader)
+            yield from data_paths(config[loader].get('dataset'), f'{loader}.dataset')
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Iterator
+from os import PathLike
 from os.path import join
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -31,7 +33,7 @@ def check_data(config: Config, *loaders: str) -> None:
     for loader in loaders:
         if config.get(loader) is None:
             continue
-        for field, path in data_paths(config[loader]['dataset'], f'{loader}.dataset'):
+        for field, path in data_paths(config[loader].get('dataset'), f'{loader}.dataset'):
             if '://' not in path and not Path(path).exists():
                 raise UserError(
                     f'{field}: {path} does not exist (from {Path.cwd()}).{backslash_hint(path)}\n'
@@ -40,15 +42,33 @@ def check_data(config: Config, *loaders: str) -> None:
                 )
 
 
-def data_paths(dataset: dict, field: str) -> Iterator[tuple[str, str]]:
-    """Config fields and paths of the files a data set needs, also inside wrappers."""
+def data_paths(dataset: Any, field: str) -> Iterator[tuple[str, str]]:
+    """Config fields and paths of the files a data set needs, also inside wrappers.
+
+    Raises:
+        UserError: there is no data set, or a path that is none.
+    """
     for name, part in walk(dataset, field):
-        root = part.get('data_root') or ''
+        if not isinstance(part, dict):
+            raise UserError(f'{name}={part!r} is no data set: give a dict with its type.')
+        root = _path(part.get('data_root'), f'{name}.data_root')
         if part.get('ann_file'):
-            yield f'{name}.ann_file', join(root, part['ann_file'])
-        for kind, prefix in (part.get('data_prefix') or {}).items():
+            yield f'{name}.ann_file', join(root, _path(part['ann_file'], f'{name}.ann_file'))
+        prefixes = part.get('data_prefix') or {}
+        if not isinstance(prefixes, dict):
+            raise UserError(f'{name}.data_prefix={prefixes!r}: give a dict, as dict(img=FOLDER).')
+        for kind, prefix in prefixes.items():
             if isinstance(prefix, str) and join(root, prefix):
                 yield f'{name}.data_prefix.{kind}', join(root, prefix)
+
+
+def _path(value: Any, field: str) -> str:
+    if value is None or isinstance(value, (str, PathLike)):
+        return str(value or '')
+    raise UserError(
+        f'{field}={value!r} is no path. Several annotation files are several data sets: '
+        "dict(type='ConcatDataset', datasets=[...])."
+    )
 
 
 def check_checkpoint(path: str, argument: str) -> None:

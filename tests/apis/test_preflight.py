@@ -32,6 +32,23 @@ def test_missing_files_are_named_with_field_and_remedy(tmp_path: Path) -> None:
     check_data(config, 'train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
+@pytest.mark.parametrize(
+    ('dataset', 'message'),
+    [
+        (None, 'train_dataloader.dataset=None is no data set'),
+        ('data/train', "train_dataloader.dataset='data/train' is no data set"),
+        (dict(ann_file=['a.json', 'b.json']), r'ann_file=.*is no path.*ConcatDataset'),
+        (dict(data_root=5), 'data_root=5 is no path'),
+        (dict(data_prefix='images/'), r"data_prefix='images/': .*dict\(img=FOLDER\)"),
+        (dict(type='RepeatDataset', dataset=[3]), r'dataset\.dataset\[0\]=3 is no data set'),
+    ],
+)
+def test_data_sets_that_are_none(dataset: object, message: str) -> None:
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(UserError, match=message):
+        check_data(config, 'train_dataloader')
+
+
 def test_remedy_of_the_config_is_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='ask the drone'):
         check_data(config_for(tmp_path, data_help='ask the drone'), 'train_dataloader')
