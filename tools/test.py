@@ -36,7 +36,8 @@ from abc_mmdet.apis.result_line import result_line
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import check_annotation_files
+from abc_mmdet.own_data import check_annotation_files, finding_lines
+from abc_mmdet.own_data.finding import PROBLEM
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS
@@ -177,7 +178,7 @@ def main() -> None:
     check_outputs({'--out': results_file(args.out)}, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
-    check_annotation_files(config, 'test_dataloader')
+    findings = check_annotation_files(config, 'test_dataloader')
     make_work_dir(config.work_dir)
     join_processes(config)
     add_standard_hooks(config, IN_TESTS)
@@ -185,6 +186,8 @@ def main() -> None:
     with config_mistakes(args.config):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         _ = runner.test_loop  # a property that builds data set and evaluator when first read
+    for line in (line for f in findings if f.level == PROBLEM for line in finding_lines(f)):
+        runner.logger.warning(line.strip())
     if args.out:
         write_detections(runner, args.out)
     with file_mistakes():

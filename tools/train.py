@@ -30,7 +30,7 @@ from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.apis.result_line import training_result
 from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.checkpoint_loading import add_trust_option
-from abc_mmdet.engine import choose_checkpoint, scale_schedules
+from abc_mmdet.engine import choose_checkpoint, name_monitors, scale_schedules
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, finding_lines
 from mmdet.registry import RUNNERS
@@ -120,6 +120,7 @@ def build_runner(config: Config, path: str) -> Runner:
         _ = runner.train_loop, runner.val_loop
         if isinstance(runner, Runner):
             build_optimizer(runner)
+            name_monitors(runner)
     return runner
 
 

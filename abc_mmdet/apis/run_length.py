@@ -189,7 +189,10 @@ def _schedules_against(config: Config, length: int, by_epoch: bool) -> tuple[lis
     uneven: list[str] = []
     ends = []
     for i, scheduler in enumerate([schedulers] if isinstance(schedulers, dict) else schedulers):
-        if not isinstance(scheduler, dict) or scheduler.get('by_epoch', True) != by_epoch:
+        if not isinstance(scheduler, dict):
+            continue
+        _check_moves(scheduler, f'param_scheduler.{i}', by_epoch)
+        if scheduler.get('by_epoch', True) != by_epoch:
             continue
         where, begin = f'param_scheduler.{i}', scheduler.get('begin', 0)
         end = scheduler.get('end', length)
@@ -207,3 +210,25 @@ def _schedules_against(config: Config, length: int, by_epoch: bool) -> tuple[lis
     if ends and max(ends)[0] < length:
         uneven.append(max(ends)[1])
     return fatal, uneven
+
+
+def _check_moves(scheduler: dict, where: str, by_epoch: bool) -> None:
+    """Refuse a schedule that MMEngine would never move, without a word.
+
+    Raises:
+        UserError: it counts what the training does not.
+    """
+    counts_epochs = scheduler.get('by_epoch', True)
+    if type_name(scheduler).startswith('ReduceOnPlateau'):
+        if not counts_epochs:
+            raise UserError(
+                f'{where} ({type_name(scheduler)}) has by_epoch=False, with which it never looks '
+                'at a validation. Leave it out: it then does after each one, in iterations too.'
+            )
+    elif counts_epochs and not by_epoch and not scheduler.get('convert_to_iter_based'):
+        raise UserError(
+            f'{where} ({type_name(scheduler)}) counts epochs (by_epoch=True, the default), and the '
+            'training iterations: to MMEngine it is a single epoch, so the schedule would not move '
+            'before its end. Give it by_epoch=False, and begin, end, ... in iterations; or '
+            'convert_to_iter_based=True.'
+        )

@@ -9,6 +9,7 @@ from .iter_mode_switch_hook import IterModeSwitchHook
 from .kept_boxes_hook import KeptBoxesHook
 from .lr_scaling import scale_schedules
 from .mean_loss_hook import MeanLossHook
+from .monitored_figures import name_monitors
 from .multi_task_weight_hook import MultiTaskWeightHook
 from .nwd_constant_hook import NWDConstantHook
 from .pretrained_weights_hook import PretrainedWeightsHook
@@ -32,6 +33,7 @@ __all__ = [
     'WholeCheckpointHook',
     'WholeFileBackend',
     'choose_checkpoint',
+    'name_monitors',
     'newest_checkpoint',
     'scale_schedules',
 ]

@@ -40,8 +40,8 @@ def best_key(wanted: str, keys: Iterable[str]) -> str | None:
     found = [key for key in keys if key.endswith(f'/{wanted}')]
     if len(found) > 1:
         raise UserError(
-            f'default_hooks.checkpoint.save_best={wanted!r} is the name of several figures: give '
-            f'one of {", ".join(found)}.'
+            f'{wanted!r} (save_best or monitor) is the name of several figures: give one of '
+            f'{", ".join(found)}.'
         )
     return found[0] if found else None
 

@@ -72,7 +72,7 @@ class WholeCheckpointHook(CheckpointHook):
         super().__init__(*args, **kwargs)
 
     def before_train(self, runner: Runner) -> None:
-        self._possible_keys = self._known_keys(runner)
+        self._possible_keys = known_keys(runner)
         self._said: set[str] = set()
         if self._possible_keys:
             self._find_best_keys(runner, self._possible_keys)
@@ -143,14 +143,6 @@ class WholeCheckpointHook(CheckpointHook):
                 self._remove(path)
                 runner.logger.info(f'The previous best checkpoint {path} is removed')
 
-    @staticmethod
-    def _known_keys(runner: Runner) -> list[str] | None:
-        """Keys that the validation can have; None if there is none, or they are not known."""
-        if runner.val_loop is None:
-            return None
-        classes = getattr(runner.val_dataloader.dataset, 'metainfo', {}).get('classes') or ()
-        return possible_names(runner.val_evaluator.metrics, classes)
-
     def _find_best_keys(self, runner: Runner, keys: list[str]) -> None:
         """Put keys that there are in place of the names in ``save_best``."""
         if not self.save_best:
@@ -202,6 +194,14 @@ class WholeCheckpointHook(CheckpointHook):
                 f'cannot write {path}: {error.strerror or error}.\n{earlier}. Make room, then go '
                 'on with --resume.'
             ) from error
+
+
+def known_keys(runner: Runner) -> list[str] | None:
+    """Keys that the validation can have; None if there is none, or they are not known."""
+    if runner.val_loop is None:
+        return None
+    classes = getattr(runner.val_dataloader.dataset, 'metainfo', {}).get('classes') or ()
+    return possible_names(runner.val_evaluator.metrics, classes)
 
 
 def validation_is_due(runner: Runner) -> bool:

@@ -1,5 +1,6 @@
 """Another length of the training: what follows, against configs written for that length."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,25 @@ def test_a_file_that_does_not_agree_with_itself(
     averaged = "custom_hooks = [dict(type='EMAHook', momentum=1.0)]"
     with pytest.raises(UserError, match=r'custom_hooks\.0\.momentum=1 is not between 0 and 1'):
         check_length(config(averaged, base))
+
+
+@pytest.mark.parametrize(
+    ('scheduler', 'message'),
+    [
+        (dict(type='MultiStepLR', milestones=[2]), 'counts epochs .*by_epoch=False'),
+        (dict(type='LinearLR', start_factor=0.1, by_epoch=True), 'counts epochs'),
+        (dict(type='ReduceOnPlateauLR', monitor='bbox_mAP', by_epoch=False), 'never looks at'),
+        (dict(type='ReduceOnPlateauLR', monitor='bbox_mAP'), None),
+        (dict(type='MultiStepLR', milestones=[2], convert_to_iter_based=True), None),
+        (dict(type='MultiStepLR', milestones=[2], by_epoch=False), None),
+    ],
+)
+def test_a_schedule_that_would_never_move(scheduler: dict, message: str | None) -> None:
+    config = Config(dict(train_cfg=dict(max_iters=9), param_scheduler=[scheduler]))
+    expected = pytest.raises(UserError, match=message) if message else nullcontext()
+    with expected:
+        check_length(config)
+    # Epochs count both: iterations for the warm-up, epochs for what follows
+    epochs = Config(dict(train_cfg=dict(max_epochs=9), param_scheduler=[scheduler]))
+    if message != 'never looks at':
+        check_length(epochs)
