@@ -175,6 +175,13 @@ def _of_loader(config: Config, loader: str) -> list[CocoDataset]:
     """The COCO data sets of a loader, as they join paths and find classes; nothing is read yet."""
     datasets = []
     for options in leaves(config[loader].dataset):
+        classes = (options.get('metainfo') or {}).get('classes')
+        # MMDetection takes text for the path of a list of names
+        if isinstance(classes, str) and not Path(classes).is_file():
+            raise UserError(
+                f'{loader}.dataset.metainfo.classes={classes!r} is text, and no file. A single '
+                f'class is a tuple, too, with a comma: ({classes!r},).'
+            )
         kind = options['type']
         kind = DATASETS.get(kind) if isinstance(kind, str) else kind
         # Subclasses with a reader of their own have other fields in their files

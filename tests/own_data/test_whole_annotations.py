@@ -120,3 +120,20 @@ def test_boxes_that_are_corners_stop_a_training(data: Path) -> None:
     config = Config(dict(train_dataloader=dict(dataset=dataset)))
     with pytest.raises(UserError, match=r'(?s)is not ready.*12 boxes are two corners'):
         check_annotation_files(config, 'train_dataloader')
+
+
+def test_a_single_class_without_its_comma(data: Path) -> None:
+    dataset = dict(type='CocoDataset', data_root=str(data), ann_file='train.json')
+    (data / 'names.txt').write_text('\n'.join(NAMES))
+    for classes in ('car', str(data / 'nowhere.txt')):
+        wrong = dict(dataset, metainfo=dict(classes=classes))
+        config = Config(dict(train_dataloader=dict(dataset=wrong)))
+        with pytest.raises(UserError, match=r"classes='.*' is text, and no file"):
+            check_annotation_files(config, 'train_dataloader')
+    of_file = dict(
+        dataset,
+        metainfo=dict(classes=str(data / 'names.txt')),
+        data_prefix=dict(img='images/'),
+    )
+    config = Config(dict(train_dataloader=dict(dataset=of_file)))
+    assert check_annotation_files(config, 'train_dataloader') == []
