@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
-from abc_mmdet.engine.checkpoint_files import POINTER
+from abc_mmdet.engine.checkpoint_files import newest_checkpoint
 
 FIGURES = {'mAP': 'bbox_mAP', 'AP_small': 'bbox_mAP_s', 'small classes': 'bbox_mAP_small_classes'}
 
@@ -42,5 +42,5 @@ def training_result(runner: Runner) -> str | None:
     }
     if not metrics:
         return None
-    newest = Path(runner.work_dir) / POINTER
-    return result_line(metrics, newest.read_text().strip() if newest.is_file() else None)
+    # The pointer of a work dir that was moved names the place where it was
+    return result_line(metrics, newest_checkpoint(Path(runner.work_dir))[0])
