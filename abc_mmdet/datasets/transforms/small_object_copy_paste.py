@@ -12,6 +12,7 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes, autocast_box_type
 
+from .image_area import filled_area, touches
 from .object_patch import ObjectPatch, overlapping, patch_bounds
 from .small_objects import SmallObjects
 
@@ -35,8 +36,10 @@ class SmallObjectCopyPaste(BaseTransform):
     do not fit at all: a bright rectangle on a dark road teaches to detect rectangles.
 
     In a plain pipeline objects come from the image itself. Inside ``MultiImageMixDataset`` they
-    also come from ``num_other_images`` others. Place it after resizing and cropping, before
-    padding (copies on the padding would be easy to tell) and before colours are changed.
+    also come from ``num_other_images`` others. Place it after resizing, cropping, ``Mosaic``,
+    ``MixUp`` and ``RandomAffine``, and before colours are changed. What those steps and ``Pad``
+    have filled up holds no image: nothing is copied there, where it would be easy to tell, nor
+    from there (:func:`~abc_mmdet.datasets.transforms.image_area.filled_area`).
 
     Args:
         small_classes: names of the classes to copy, or ``'all'``; empty: ``max_area`` decides.
@@ -59,6 +62,8 @@ class SmallObjectCopyPaste(BaseTransform):
         max_misfit: by how much the margin's pixels may differ from those below, mean absolute
             difference in the image's own values (of 255, usually); ``None`` for no limit.
         prob: how often images get copies at all.
+        pad_val: the colour that ``Mosaic``, ``MixUp`` and ``RandomAffine`` fill with, their
+            ``pad_val`` and ``border_val``: one value, or one per channel; ``None`` for none.
 
     Raises:
         UserError: an option out of range, wrong class names, or annotations with masks.
@@ -80,6 +85,7 @@ class SmallObjectCopyPaste(BaseTransform):
         num_places: int = 30,
         max_misfit: float | None = 25.0,
         prob: float = 1.0,
+        pad_val: float | Sequence[float] | None = 114.0,
     ) -> None:
         for field, value, is_good, remedy in (
             ('num_objects', num_objects, 0 <= num_objects[0] <= num_objects[1], '(least, most)'),
@@ -87,6 +93,7 @@ class SmallObjectCopyPaste(BaseTransform):
             ('position', position, position in POSITIONS, f'one of {POSITIONS}'),
             ('margin', margin, margin >= 0, '0 or more pixels'),
             ('scale_range', scale_range, 0 < scale_range[0] <= scale_range[1], '(least, most)'),
+            ('pad_val', pad_val, np.size(pad_val) in (1, 3), 'a value, three of them, or None'),
             ('num_places', num_places, 1 <= num_places <= NUM_TRIES, f'1 to {NUM_TRIES}'),
         ):
             if not is_good:
@@ -104,6 +111,7 @@ class SmallObjectCopyPaste(BaseTransform):
         self.num_places = num_places
         self.max_misfit = math.inf if max_misfit is None else max_misfit
         self.prob = prob
+        self.pad_val = pad_val
 
     def get_indexes(self, dataset: BaseDataset) -> list[int]:
         """Other images to take objects from; ``MultiImageMixDataset`` asks before transforming.
@@ -124,7 +132,12 @@ class SmallObjectCopyPaste(BaseTransform):
         if np.random.rand() >= self.prob:
             return results
         sources = [results, *results.get('mix_results', [])]
-        candidates = [(source, i) for source in sources for i in self._standing_alone(source)]
+        filled = [filled_area(s['img'], self.pad_val, 'pad_fixed_size' in s) for s in sources]
+        candidates = [
+            (source, i)
+            for source, area in zip(sources, filled, strict=True)
+            for i in self._standing_alone(source, area)
+        ]
         if not candidates:
             return results
         wanted = np.random.randint(self.num_objects[0], self.num_objects[1] + 1)
@@ -133,7 +146,7 @@ class SmallObjectCopyPaste(BaseTransform):
         boxes, labels = [], []
         for choice in np.random.randint(len(candidates), size=wanted):
             patch = self._varied(self._cut(*candidates[choice]))
-            place = self._free_place(patch, image, occupied)
+            place = self._free_place(patch, image, occupied, filled[0])
             if place is None:
                 continue
             boxes.append(patch.paste(image, *place, self.feather))
@@ -155,8 +168,8 @@ class SmallObjectCopyPaste(BaseTransform):
                 break
         return index
 
-    def _standing_alone(self, source: dict) -> np.ndarray:
-        """Indices of the objects of an image that can be copied."""
+    def _standing_alone(self, source: dict, filled: np.ndarray) -> np.ndarray:
+        """Indices of the objects of an image that can be copied, with nothing filled up."""
         boxes = source['gt_bboxes'].numpy()
         labels = source['gt_bboxes_labels']
         height, width = source['img'].shape[:2]
@@ -166,7 +179,8 @@ class SmallObjectCopyPaste(BaseTransform):
         good = (neighbours == 1) & (sides.min(1, initial=np.inf) >= 1)
         good &= (bounds[:, :2] >= 0).all(1) & (bounds[:, 2:] <= [width, height]).all(1)
         ignored = source.get('gt_ignore_flags', np.zeros(len(boxes)))
-        return (good & self.small.among(boxes, labels, ignored)).nonzero()[0]
+        found = (good & self.small.among(boxes, labels, ignored)).nonzero()[0]
+        return found[~touches(bounds[found], filled)]
 
     def _cut(self, source: dict, index: int) -> ObjectPatch:
         box = source['gt_bboxes'].numpy()[index].astype(np.float64)
@@ -180,7 +194,7 @@ class SmallObjectCopyPaste(BaseTransform):
         return patch.scaled(np.random.uniform(*self.scale_range))
 
     def _free_place(
-        self, patch: ObjectPatch, image: np.ndarray, occupied: np.ndarray
+        self, patch: ObjectPatch, image: np.ndarray, occupied: np.ndarray, filled: np.ndarray
     ) -> tuple[int, int] | None:
         """Left and top of the patch where it fits best of some free places; None if nowhere."""
         height, width = patch.pixels.shape[:2]
@@ -193,7 +207,8 @@ class SmallObjectCopyPaste(BaseTransform):
             row = np.random.normal(patch.row, self.row_jitter, NUM_TRIES) * image.shape[0]
             top = np.rint(row - (patch.box[1] + patch.box[3]) / 2).astype(int).clip(0, room_y)
         bounds = np.stack([left, top, left + width, top + height], axis=1)
-        free = bounds[~overlapping(bounds, occupied).any(1)][: self.num_places]
+        is_free = ~overlapping(bounds, occupied).any(1) & ~touches(bounds, filled)
+        free = bounds[is_free][: self.num_places]
         if len(free) == 0:
             return None
         outside = patch.surroundings()
