@@ -107,7 +107,7 @@ class Measured:
     def flops(self) -> int:
         self.model.eval()
         with FlopCounterMode(display=False) as counter:
-            self.model._forward(self.test_batch['inputs'])
+            self.model._forward(self.test_batch['inputs'], self.test_batch['data_samples'])
         return counter.get_total_flops()
 
     def parameters_at_inference(self) -> int:

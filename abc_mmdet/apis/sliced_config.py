@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from inspect import signature
 
 from mmengine.config import Config
 
 from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.detectors import SlicedDetector
 
 LOADERS = ('val_dataloader', 'test_dataloader')
 RESIZES = ('Resize', 'FixScaleResize', 'FixShapeResize')
 DETECTOR = 'SlicedDetector'
+OWN = ('type', *signature(SlicedDetector).parameters)
+"""Fields that are of the slicing and not of the detector."""
 MOST_UPSCALE = 16
 DIVISOR = 32
 """Of the sides of a slice, for a detector whose pipeline and not whose preprocessor pads."""
@@ -34,8 +38,7 @@ def sliced(
     ``Resize`` is changed, and ``Pad`` left out: the detector pads slices itself, to multiples of
     :data:`DIVISOR` if nothing else did.
 
-    The result is for MMEngine's runner or ``MODELS.build``; MMDetection's ``init_detector`` expects
-    a backbone in ``config.model`` and takes none that has a detector there.
+    The result is for MMEngine's runner, ``MODELS.build`` and MMDetection's ``init_detector`` alike.
 
     Args:
         config: the experiment; left as it is. If it is sliced already, the settings change.
@@ -59,11 +62,12 @@ def sliced(
         raise UserError(
             f'{config.filename} has no detector of images: recordings of events are not sliced.'
         )
-    detector = config.model.detector if type_name(config.model) == DETECTOR else config.model
+    detector = _unsliced(config.model)
     settings = dict(merge=dict(type=merge) if isinstance(merge, str) else merge)
     config.model = dict(
+        detector,
         type=DETECTOR,
-        detector=detector,
+        detector=detector['type'],
         slice_size=tuple(slice_size),
         overlap=overlap,
         batch_size=batch_size,
@@ -76,12 +80,22 @@ def sliced(
                 if 'pipeline' not in dataset:
                     continue
                 if any(type_name(step) == 'Pad' for step in dataset['pipeline']):
-                    _let_preprocessor_pad(config.model.detector)
+                    _let_preprocessor_pad(config.model)
                 dataset['pipeline'] = _unshrunk(dataset['pipeline'], float(upscale))
     # A pipeline of its own for test-time augmentation resizes as it pleases; tools/test.py makes
     # one with flips from the pipeline of the test
     config.pop('tta_pipeline', None)
     return config
+
+
+def _unsliced(model: dict) -> dict:
+    """The config of a detector without that of its slices, if it has one."""
+    if type_name(model) != DETECTOR:
+        return model
+    if isinstance(model['detector'], dict):
+        return model['detector']
+    others = {key: value for key, value in model.items() if key not in OWN}
+    return dict(others, type=model['detector'])
 
 
 def _let_preprocessor_pad(detector: dict) -> None:

@@ -45,9 +45,9 @@ class Inference:
 
     @torch.no_grad()
     def gflops(self) -> float:
-        """Billions of floating-point operations of the network."""
+        """Billions of floating-point operations of the network for the image, all its slices."""
         with FlopCounterMode(display=False) as counter:
-            self.model._forward(self.batch['inputs'])
+            self.model._forward(self.batch['inputs'], self.batch['data_samples'])
         return counter.get_total_flops() / 1e9
 
     def parameters_m(self) -> float:

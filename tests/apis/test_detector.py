@@ -210,11 +210,14 @@ def test_the_callers_config_keeps_its_auxiliary_branch() -> None:
     assert config.model.bbox_head.get('use_auxiliary', True)
     before = config.to_dict()
     of_slices = sliced(config, (64, 64))
-    for given in (config, of_slices):
+    nested = load_experiment(CONFIG, TINY)
+    nested.model = dict(type='SlicedDetector', detector=nested.model, slice_size=(64, 64))
+    for given in (config, of_slices, nested):
         model = without_auxiliary(given).model
-        assert model.get('detector', model).bbox_head.use_auxiliary is False
+        inner = model.detector if given is nested else model
+        assert inner.bbox_head.use_auxiliary is False
     assert config.to_dict() == before
-    assert of_slices.model.detector == config.model
+    assert of_slices.model.bbox_head == nested.model.detector.bbox_head == config.model.bbox_head
 
 
 def test_detections_are_printed_in_a_line() -> None:

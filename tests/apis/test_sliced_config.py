@@ -25,8 +25,9 @@ def test_wraps_the_model_and_lets_images_keep_their_size(config: Config) -> None
     result = sliced(config, (320, 192), overlap=0.3, batch_size=3, merge='nmm', upscale=2)
     assert config.to_dict() == before
     assert result.model.type == 'SlicedDetector'
-    assert result.model.detector == config.model
+    assert {**result.model, **config.model} == {**result.model, 'type': config.model.type}
     detector = MODELS.build(result.model)
+    assert type(detector.detector).__name__ == result.model.detector == config.model.type
     assert (detector.slice_size, detector.overlap, detector.batch_size) == ((320, 192), 0.3, 3)
     assert (detector.merge.type, detector.full_image) == ('nmm', True)
     for loader in ('val_dataloader', 'test_dataloader'):
@@ -42,7 +43,10 @@ def test_wraps_the_model_and_lets_images_keep_their_size(config: Config) -> None
 def test_settings_of_a_sliced_experiment_change(config: Config) -> None:
     merge = dict(type='wbf', threshold=0.4, metric='ios')
     again = sliced(sliced(config, (320, 192)), (64, 32), full_image='native', merge=merge)
-    assert again.model.detector == config.model
+    assert again.model == sliced(config, (64, 32), full_image='native', merge=merge).model
+    nested = Config(config.to_dict())
+    nested.model = dict(type='SlicedDetector', detector=nested.model, slice_size=(320, 192))
+    assert sliced(nested, (64, 32), full_image='native', merge=merge).model == again.model
     detector = MODELS.build(again.model)
     assert detector.slice_size == (64, 32) and detector.full_image == 'native'
     assert (detector.merge.type, detector.merge.threshold) == ('wbf', 0.4)

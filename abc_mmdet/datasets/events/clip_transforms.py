@@ -7,8 +7,28 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import InstanceData
 
+from abc_mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import DetDataSample, TrackDataSample
+
+
+def check_clip(results: dict, field: str) -> None:
+    """Refuse what is no clip, such as the image that ``inference_detector`` of MMDetection gives.
+
+    Args:
+        results: of a pipeline.
+        field: what a clip has at this step.
+
+    Raises:
+        UserError: it has no such field.
+    """
+    if field not in results:
+        image = results.get('img_path')
+        raise UserError(
+            f'This pipeline is of event recordings, and got {image or "an image"}: a detector '
+            'with memory takes clips of a recording, not single images. tools/test.py evaluates '
+            'recordings, tools/analysis_tools/browse_events.py draws what is found in them.'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -20,6 +40,7 @@ class LoadEventClip(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        check_clip(results, 'sequence')
         results['events'] = results['sequence'].representations(results['start'], results['stop'])
         scale = np.array([*results['scale_factor']] * 2, np.float32)
         for frame in results['frames']:
@@ -39,6 +60,7 @@ class RandomFlipClip(BaseTransform):
         self.prob = prob
 
     def transform(self, results: dict) -> dict:
+        check_clip(results, 'events')
         if np.random.default_rng(results['seed']).random() >= self.prob:
             return results
         results['events'] = results['events'][..., ::-1]
@@ -61,6 +83,7 @@ class PackClipInputs(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        check_clip(results, 'events')
         events = torch.from_numpy(np.ascontiguousarray(results['events']))
         clip = TrackDataSample(
             metainfo={k: results[k] for k in ('recording', 'start', 'stop', 'seed', 'streamed')}

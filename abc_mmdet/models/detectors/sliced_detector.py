@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -36,8 +37,16 @@ class SlicedDetector(BaseDetector):
     Training is the wrapped detector's, on whatever the training pipeline gives it. Checkpoints are
     the wrapped detector's as well: its own load here, and those saved here load there.
 
+    In a config the detector is named, and its own fields stay where they are, beside those of the
+    slicing. So the tools of MMDetection that look for ``model.backbone`` (``init_detector`` is
+    one) find it, and a config with a ``_base_`` only adds to it::
+
+        _base_ = './my_detector.py'
+        model = dict(type='SlicedDetector', detector='YOLOX', slice_size=(640, 640))
+
     Args:
-        detector: any detector that has boxes alone; its ``test_cfg`` holds for each slice.
+        detector: any detector that has boxes alone; its ``test_cfg`` holds for each slice. The
+            name of its type, with its arguments in ``options``, or a dict with all of them.
         slice_size: width and height, in pixels after the test pipeline.
         overlap: share of a slice's side that its neighbours see as well. Objects up to that size
             are whole in at least one slice.
@@ -52,14 +61,15 @@ class SlicedDetector(BaseDetector):
         merge: see :class:`~abc_mmdet.models.merging.MergeDetections`. Detections of an image of
             one slice are not merged but left as the detector gives them.
         init_cfg: as in ``BaseDetector``.
+        **options: arguments of the detector, where ``detector`` is a name.
 
     Raises:
-        UserError: an option out of range.
+        UserError: an option out of range, or of the detector where ``detector`` is a dict.
     """
 
     def __init__(
         self,
-        detector: dict,
+        detector: dict | str,
         slice_size: tuple[int, int],
         overlap: float = 0.2,
         batch_size: int = 8,
@@ -68,6 +78,7 @@ class SlicedDetector(BaseDetector):
         border_margin: float = 2.0,
         merge: dict | None = None,
         init_cfg: dict | None = None,
+        **options: Any,
     ) -> None:
         for field, value, is_good, remedy in (
             ('slice_size', slice_size, _is_size(slice_size), 'width and height in pixels'),
@@ -78,7 +89,7 @@ class SlicedDetector(BaseDetector):
         ):
             if not is_good:
                 raise UserError(f'SlicedDetector {field}={value!r}: give {remedy}.')
-        built = MODELS.build(detector)
+        built = MODELS.build(_whole(detector, options))
         super().__init__(data_preprocessor=built.data_preprocessor, init_cfg=init_cfg)
         self.detector: BaseDetector = built
         self.slice_size = int(slice_size[0]), int(slice_size[1])
@@ -88,6 +99,7 @@ class SlicedDetector(BaseDetector):
         self.best_views = best_views
         self.border_margin = border_margin
         self.merge = MergeDetections(**(merge or {}))
+        self._has_said_its_views = False
         self._register_state_dict_hook(_without_inner_prefix)
 
     def __getattr__(self, name: str) -> Any:
@@ -114,8 +126,40 @@ class SlicedDetector(BaseDetector):
         """Features of the wrapped detector of the images as they are."""
         return self.detector.extract_feat(batch_inputs)
 
-    def _forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.detector._forward(*args, **kwargs)
+    def _forward(
+        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample] | None = None
+    ) -> Any:
+        """What the network gives for all views of the images, before detections are made of it.
+
+        Tools that count operations (MMDetection's ``get_flops``) call this, and so count what an
+        image costs, not a slice. The log says once how many views that are.
+
+        Args:
+            batch_inputs: ``(B, C, H, W)``.
+            batch_data_samples: as in :meth:`predict`; without them images have no padding.
+
+        Returns:
+            What the detector gives for a batch, one after the other in a tuple; of a single batch
+            that alone.
+        """
+        shapes = [sample.img_shape for sample in batch_data_samples or ()]
+        shapes = shapes or [tuple(batch_inputs.shape[-2:])] * len(batch_inputs)
+        views = [view for i, shape in enumerate(shapes) for view in self.views(i, shape)]
+        if not self._has_said_its_views:
+            self._has_said_its_views = True
+            width, height = self.slice_size
+            print_log(
+                f'SlicedDetector: {len(views)} views (slices of {width}x{height} and whole images) '
+                f'of {len(shapes)} image(s) of {shapes[0][1]}x{shapes[0][0]} go through the '
+                'network. Operations and times are those of all of them: the cost of an image, '
+                'not of a slice.',
+                logger='current',
+            )
+        given = [
+            self.detector._forward(inputs, [views[k].sample((1.0, 1.0), shape) for k in chunk])
+            for chunk, inputs, shape in self._batches(batch_inputs, views)
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
 
     def predict(
         self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample], rescale: bool = True
@@ -161,21 +205,27 @@ class SlicedDetector(BaseDetector):
         self, batch_inputs: Tensor, views: list[View], scales: Sequence[tuple[float, float]]
     ) -> list[InstanceData]:
         """Detections in each view, in the frame of the image's results."""
+        found: dict[int, InstanceData] = {}
+        for chunk, inputs, shape in self._batches(batch_inputs, views):
+            samples = [views[k].sample(scales[views[k].image], shape) for k in chunk]
+            results = self.detector.predict(inputs, samples, rescale=True)
+            for k, sample in zip(chunk, results, strict=True):
+                found[k] = views[k].in_image(sample.pred_instances, scales[views[k].image])
+        return [found[k] for k in range(len(views))]
+
+    def _batches(
+        self, batch_inputs: Tensor, views: list[View]
+    ) -> Iterator[tuple[list[int], Tensor, tuple[int, int]]]:
+        """Which views go through the network together, as what input, and its height and width."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
         for k, view in enumerate(views):
             groups[self._padded(view, batch_inputs)].append(k)
         pad = getattr(self.data_preprocessor, 'pad_value', 0)
-        found: dict[int, InstanceData] = {}
         for shape, members in groups.items():
             for begin in range(0, len(members), self.batch_size):
                 chunk = members[begin : begin + self.batch_size]
                 inputs = torch.stack([views[k].cut(batch_inputs, shape, pad) for k in chunk])
-                samples = [views[k].sample(scales[views[k].image], shape) for k in chunk]
-                for k, sample in zip(
-                    chunk, self.detector.predict(inputs, samples, rescale=True), strict=True
-                ):
-                    found[k] = views[k].in_image(sample.pred_instances, scales[views[k].image])
-        return [found[k] for k in range(len(views))]
+                yield chunk, inputs, shape
 
     def _padded(self, view: View, batch_inputs: Tensor) -> tuple[int, int]:
         """Height and width of the network's input for a view.
@@ -209,6 +259,19 @@ class SlicedDetector(BaseDetector):
         instances = instances[merged.kept]
         instances.bboxes, instances.scores = merged.boxes, merged.scores
         return instances
+
+
+def _whole(detector: dict | str, options: dict[str, Any]) -> dict:
+    """The detector's config in one place."""
+    if not isinstance(detector, dict):
+        return dict(options, type=detector)
+    if options:
+        raise UserError(
+            f'SlicedDetector has {", ".join(options)} and detector=dict(...): fields of the '
+            "detector go into that dict, or beside it with the detector's type alone, such as "
+            "detector='YOLOX'."
+        )
+    return detector
 
 
 def _is_size(value: Any) -> bool:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.runner.checkpoint import get_state_dict
 from mmengine.structures import InstanceData
+from torch.utils.flop_counter import FlopCounterMode
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models import SlicedDetector
@@ -239,11 +240,44 @@ def test_what_is_asked_of_a_detector(detector) -> None:
     model = around(detector, slice_size=(64, 64))
     assert model.with_neck and model.bbox_head is model.detector.bbox_head
     pictures = torch.rand(1, 3, 64, 96)
+    with pytest.raises(AttributeError, match='no_such_thing'):
+        _ = model.no_such_thing
+    model = around(detector, slice_size=(96, 64))
     with torch.no_grad():
         for mine, its in zip(model(pictures), detector(pictures), strict=True):
             assert all(map(torch.equal, mine, its))
-    with pytest.raises(AttributeError, match='no_such_thing'):
-        _ = model.no_such_thing
+
+
+def operations(model: torch.nn.Module, *arguments) -> int:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model._forward(*arguments)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 8])
+def test_operations_of_an_image_are_those_of_all_its_passes(detector, batch_size) -> None:
+    """Four slices of 64 x 64 and the whole image, shrunk to 64 x 58 and padded to 64 x 64."""
+    model = around(detector, slice_size=(64, 64), batch_size=batch_size)
+    (sample,) = batch((100, 110))['data_samples']
+    padded = torch.rand(1, 3, 128, 128)
+    of_a_slice = operations(detector, torch.rand(1, 3, 64, 64))
+    assert len(model.views(0, (100, 110))) == 5
+    assert operations(model, padded, [sample]) == 5 * of_a_slice
+    # Without a sample nothing is known of padding, and 128 pixels take three slices
+    assert operations(model, padded) == 10 * of_a_slice
+
+
+def test_the_detector_may_be_named_and_its_fields_stay_where_they_are(detector) -> None:
+    fields = {name: value for name, value in yolox().items() if name != 'type'}
+    named = MODELS.build(
+        dict(type='SlicedDetector', detector='YOLOX', slice_size=(64, 64), **fields)
+    )
+    named.load_state_dict(detector.state_dict())
+    data = batch((64, 96))
+    nested = around(detector, slice_size=(64, 64))
+    assert same(*detect(named.eval(), data), *detect(nested, data))
+    with pytest.raises(UserError, match='has backbone and detector=dict'):
+        SlicedDetector(yolox(), slice_size=(64, 64), backbone=dict(type='CSPDarknet'))
 
 
 @pytest.mark.parametrize(
