@@ -17,6 +17,9 @@ from PIL import Image
 VARIABLE = 'OPENCV_IO_MAX_IMAGE_PIXELS'
 """Environment variable that sets the bound, for OpenCV as well."""
 
+DARK = 1 << 14
+"""Images of 16 bits without a value from here on are darker than a quarter of the range."""
+
 _DEFAULT = 1 << 30
 _KINDS = ('PNG', 'JPEG', 'BMP', 'TIFF', 'WEBP', 'JPEG2000', 'PPM', 'GIF', 'SUN')
 """What OpenCV reads, too. Of others, PIL gives some to programs outside (EPS to Ghostscript)."""

@@ -5,9 +5,11 @@ import sys
 import warnings
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 from tqdm import tqdm
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     Detector,
     add_slice_arguments,
@@ -27,6 +29,8 @@ from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.deployment import OnnxDetector
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import read_threshold
+
+NUM_EXAMPLES = 5  # of a warning that may hold for all pictures
 
 
 def score(text: str) -> float | None:
@@ -134,6 +138,9 @@ def main() -> int:
     ):
         outcome = detect_files(detector, sources, args.out, score_thr, bar.update)
     say_what_was_found(outcome, score_thr, args.out)
+    if outcome.dark:
+        print(f'\nwarning: dark pictures of 16 bits: {len(outcome.dark)}', file=sys.stderr)
+        print('\n'.join(outcome.dark[:NUM_EXAMPLES]), file=sys.stderr)
     if outcome.failures:
         print(f'\nleft out: {len(outcome.failures)} of {len(sources)} files', file=sys.stderr)
         print('\n'.join(outcome.failures), file=sys.stderr)

@@ -29,12 +29,14 @@ class Outcome:
         pictures, detections: how many are in the lists, those of films included.
         best_score: of all that was detected, listed or not; 0 if nothing was.
         failures: one message per file that was not done, or not to its end.
+        dark: one message per picture of 16 bits that the network gets nearly black.
     """
 
     pictures: int = 0
     detections: int = 0
     best_score: float = 0.0
     failures: list[str] = field(default_factory=list)
+    dark: list[str] = field(default_factory=list)
 
     @contextmanager
     def naming(self, source: Source) -> Iterator[None]:
@@ -95,7 +97,14 @@ def detect_files(
 
 def _check_places(sources: Sequence[Source], out: Path) -> None:
     originals = {source.path.resolve() for source in sources}
+    drawn: dict[Path, Source] = {}
     for source in sources:
+        other = drawn.setdefault(_drawn(out, source), source)
+        if other is not source:
+            raise UserError(
+                f'{other.shown} and {source.shown} would both be drawn as {_drawn(out, source)}: '
+                'rename one of them.'
+            )
         if _drawn(out, source).resolve() in originals:
             raise UserError(
                 f'{_drawn(out, source)} is one of the inputs, and {source.path} drawn would '
@@ -119,7 +128,7 @@ class _Run:
         for source in sources:
             with self.outcome.naming(source):
                 source.check_name()
-                read.append((source, read_picture(source.path)))
+                read.append((source, read_picture(source.path, self.outcome.dark.append)))
         try:
             found = self.detector([picture for _, picture in read])
         except Exception:  # of one of them; each by itself tells of which

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import UnidentifiedImageError
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.image_bounds import open_image
+from abc_mmdet.image_bounds import DARK, open_image
 from abc_mmdet.whole_file import write_whole
 
 # Where a whole file of these kinds ends; a cut one is decoded all the same, with grey below.
 _ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
-def read_picture(path: str | Path) -> np.ndarray:
+class DarkPictureWarning(UserWarning):
+    """A picture of 16 bits becomes nearly black on its way into the network."""
+
+
+def warn_of_dark(text: str) -> None:
+    """Say it as Python's libraries do: once for each text."""
+    warnings.warn(text, DarkPictureWarning, stacklevel=3)
+
+
+def read_picture(path: str | Path, on_dark: Callable[[str], Any] = warn_of_dark) -> np.ndarray:
     """An image file, upright as its EXIF tag says, as uint8 ``(H, W, 3)``, blue, green, red.
 
     Grey becomes three equal channels, a palette its colours, alpha is left out, and 16 bits are
     divided by 256: OpenCV does so for ``LoadImageFromFile``, and so the network was trained.
+
+    Args:
+        path: of the file.
+        on_dark: is told when 16 bits use less than a quarter of their range, as those of a camera
+            of 12 bits do. :class:`DarkPictureWarning` by default.
 
     Raises:
         UserError: it cannot be read, is not whole, or larger than
@@ -33,8 +50,12 @@ def read_picture(path: str | Path) -> np.ndarray:
     if not content:
         raise UserError(f'{path} is empty')
     _check_size(content, path)
+    data = np.frombuffer(content, np.uint8)
     try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        if picture is not None and picture.dtype != np.uint8:
+            _check_brightness(picture, str(path), on_dark)
+            picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise UserError(f'{path} is no image that OpenCV can read ({error.err})') from error
     if picture is None:
@@ -43,6 +64,16 @@ def read_picture(path: str | Path) -> np.ndarray:
     if end and not content.endswith(end):
         _load_all(content, path)
     return picture
+
+
+def _check_brightness(values: np.ndarray, name: str, on_dark: Callable[[str], Any]) -> None:
+    """Tell of 16 bits of which only a small part is used."""
+    if values.dtype == np.uint16 and values.max() < DARK:
+        on_dark(
+            f'{name}: no value above {values.max()} of 65535. 16 bits are divided by 256 on their '
+            'way into the network (as in training), so it is nearly black there: stretch the '
+            'values to 0 to 65535 (those of a 12-bit camera times 16), or give 8 bits'
+        )
 
 
 def _load_all(content: bytes, path: str | Path) -> None:
@@ -82,6 +113,7 @@ def as_picture(array: np.ndarray) -> np.ndarray:
             '(H, W) or (H, W, 3), blue, green, red, as uint8 or uint16.'
         )
     if grey.dtype == np.uint16:
+        _check_brightness(grey, 'an array of 16 bits', warn_of_dark)
         grey = (grey >> 8).astype(np.uint8)
     return np.ascontiguousarray(grey.repeat(3, axis=2) if grey.shape[2] == 1 else grey[..., :3])
 

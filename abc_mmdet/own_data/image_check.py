@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from abc_mmdet.backslashes import backslash_hint
-from abc_mmdet.image_bounds import open_image
+from abc_mmdet.image_bounds import DARK, open_image
 
 from .coco_file import CocoFile
 from .copies import same_content
@@ -26,8 +26,6 @@ from .finding import PROBLEM, WARNING, Finding, several
 from .image_path import HOW_TO_STAY, leaves
 
 ORIENTATION = 0x0112  # EXIF; from 5 on width and height change places
-DARK = 1 << 14
-"""Images of 16 bits without a value from here on are darker than a quarter of the range."""
 _FEW_DEEP = 16  # of which more than the head is read in any case
 _NUM_THREADS = min(8, os.cpu_count() or 1)
 _LARGE = 1 << 26  # pixels; so large ones are not decoded side by side

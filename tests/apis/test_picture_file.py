@@ -1,5 +1,6 @@
 """Pictures of all kinds, as MMDetection's loader reads them."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from abc_mmdet.apis.picture_file import as_picture, read_picture, write_picture
+from abc_mmdet.apis.picture_file import (
+    DarkPictureWarning,
+    as_picture,
+    read_picture,
+    write_picture,
+)
 from abc_mmdet.errors import UserError
 from mmdet.datasets.transforms import LoadAnnotations  # noqa: F401  registers the others
 from mmdet.registry import TRANSFORMS
@@ -119,3 +125,37 @@ def test_a_picture_is_written_whole_or_not(picture: np.ndarray, tmp_path: Path) 
     with pytest.raises(UserError, match=r'cannot write .*b\.png'):
         write_picture(tmp_path / 'b.png', picture)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['b.png', 'new']
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif', '.jp2', '.pgm', '.ppm'])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_12_bits_in_16_are_named(tmp_path: Path, suffix: str, channels: int) -> None:
+    if (suffix, channels) in (('.pgm', 3), ('.ppm', 1)):
+        pytest.skip('no such file')
+    values = np.random.default_rng(0).integers(0, 4096, (48, 64, channels), np.uint16).squeeze()
+    values[0, 0] = 4095
+    path = tmp_path / f'camera{suffix}'
+    for factor in (1, 16):
+        cv2.imwrite(str(path), values * factor)
+        said: list[str] = []
+        read = read_picture(path, said.append)
+        assert read.dtype == np.uint8 and abs(int(read.max()) - 4095 * factor / 256) < 4
+        assert len(said) == (factor == 1)
+        # JPEG 2000 is not exact
+        brightest = r'\d+' if suffix == '.jp2' else '4095'
+        pattern = rf'{re.escape(str(path))}: no value above {brightest} of 65535\.'
+        assert all(re.match(pattern, text) for text in said)
+    cv2.imwrite(str(path), values)
+    with pytest.warns(DarkPictureWarning, match='times 16'):
+        read_picture(path)
+    with pytest.warns(DarkPictureWarning, match='an array of 16 bits: no value above 4095'):
+        as_picture(values)
+
+
+@pytest.mark.filterwarnings('error')
+def test_8_bits_are_dark_if_they_are(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / 'night.png'), np.full((8, 8, 3), 3, np.uint8))
+    said: list[str] = []
+    read_picture(tmp_path / 'night.png', said.append)
+    as_picture(np.full((8, 8), 1 << 14, np.uint16))
+    assert said == []

@@ -299,3 +299,98 @@ def test_the_threshold_of_a_report(
     ):
         assert infer(*given, '--report', report) == 2
         assert message in capfd.readouterr().err
+
+
+def test_dark_pictures_are_named_once(
+    infer: Callable[..., int], model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 16 bits with the range of 12; in the folders that their images are in."""
+    values = np.random.default_rng(0).integers(0, 4096, (64, 96), np.uint16)
+    for folder, factor in (('dark/a', 1), ('dark/b', 1), ('bright', 16)):
+        (tmp_path / 'in' / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / 'in' / folder / '1.png'), values * factor)
+    assert infer(*model, tmp_path / 'in', '--out', tmp_path / 'out') == 0
+    said = capsys.readouterr().err
+    assert 'warning: dark pictures of 16 bits: 2\n' in said
+    assert said.count('of 65535') == 2 and 'bright' not in said
+    drawn = {
+        p.relative_to(tmp_path / 'out/pictures').as_posix()
+        for p in tmp_path.rglob('*1.png')
+        if 'out' in p.parts
+    }
+    assert drawn == {'dark/a/1.png', 'dark/b/1.png', 'bright/1.png'}
+
+
+def test_two_pictures_are_not_drawn_into_one_file(
+    infer: Callable[..., int], model, folder: Path, tmp_path: Path, capsys
+) -> None:
+    grey = np.zeros((64, 64), np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.pgm'), grey)
+    cv2.imwrite(str(tmp_path / 'a.pgm.jpg'), grey)
+    assert infer(*model, tmp_path, '--out', tmp_path / 'out') == 2
+    assert 'would both be drawn as' in capsys.readouterr().err
+
+
+def test_slices_of_images_of_many_sizes(
+    infer: Callable[..., int], model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``test.py`` in batches of 1 and of 8 and ``infer.py`` find the same, inside the images."""
+    config, checkpoint = model
+    sizes = [(96, 64), (150, 100), (64, 130), (96, 64), (150, 100), (70, 66)]
+    rng = np.random.default_rng(0)
+    images = []
+    for number, (width, height) in enumerate(sizes):
+        name = f'{number}.png'
+        cv2.imwrite(str(tmp_path / name), rng.integers(0, 256, (height, width, 3), np.uint8))
+        images.append(dict(id=number, file_name=name, width=width, height=height))
+    names = load_experiment(config).classes
+    truth = dict(
+        images=images,
+        annotations=[
+            dict(id=n, image_id=n, category_id=1, bbox=[20, 20, 12, 9], area=108, iscrowd=0)
+            for n in range(len(sizes))
+        ],
+        categories=[dict(id=k, name=name) for k, name in enumerate(names, start=1)],
+    )
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    found = {}
+    for batch in (1, 8):
+        out = tmp_path / f'of_{batch}'
+        arguments = [
+            *(config, checkpoint, '--slice', '64', '--work-dir', tmp_path / 'work', '--out', out),
+            *('--cfg-options', f'test_dataloader.batch_size={batch}'),
+            *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
+            *(
+                f'{p}={tmp_path}/truth.json'
+                for p in ('test_evaluator.ann_file', 'test_dataloader.dataset.ann_file')
+            ),
+            *(
+                f'test_dataloader.dataset.data_root={tmp_path}',
+                'test_dataloader.dataset.data_prefix.img=',
+            ),
+        ]
+        tool = str(ROOT / 'tools/test.py')
+        monkeypatch.setattr(sys, 'argv', [tool, *map(str, arguments)])
+        runpy.run_path(tool, run_name='__main__')
+        found[batch] = json.loads(Path(f'{out}.bbox.json').read_text())
+    assert infer(*model, tmp_path, '--slice', '64', '--out', tmp_path / 'out') == 0
+    listed = json.loads((tmp_path / 'out/detections.json').read_text())
+    number = {image['id']: int(image['file_name'][0]) for image in listed['images']}
+    found['infer'] = [{**a, 'image_id': number[a['image_id']]} for a in listed['annotations']]
+    for number, (width, height) in enumerate(sizes):
+        rows = {
+            name: np.array(
+                [
+                    [*a['bbox'], a['score'], a['category_id']]
+                    for a in sorted(of, key=lambda a: -a['score'])
+                    if a['image_id'] == number and a['score'] >= 0.3
+                ]
+            )
+            for name, of in found.items()
+        }
+        assert len(rows[1]) > 3
+        right, low = rows[1][:, 0] + rows[1][:, 2], rows[1][:, 1] + rows[1][:, 3]
+        assert rows[1][:, :2].min() >= 0 and right.max() <= width and low.max() <= height
+        for name in (8, 'infer'):
+            assert rows[name].shape == rows[1].shape, (number, name)
+            assert np.abs(np.sort(rows[name], axis=0) - np.sort(rows[1], axis=0)).max() < 0.02
