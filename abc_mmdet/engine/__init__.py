@@ -5,6 +5,7 @@ from .class_names_hook import ClassNamesHook
 from .event_visualization_hook import EventVisualizationHook
 from .exact_resume_hook import ExactResumeHook
 from .finite_loss_hook import FiniteLossHook
+from .image_visualization_hook import ImageVisualizationHook
 from .iter_mode_switch_hook import IterModeSwitchHook
 from .kept_boxes_hook import KeptBoxesHook
 from .lr_scaling import scale_schedules
@@ -23,6 +24,7 @@ __all__ = [
     'EventVisualizationHook',
     'ExactResumeHook',
     'FiniteLossHook',
+    'ImageVisualizationHook',
     'IterModeSwitchHook',
     'KeptBoxesHook',
     'MeanLossHook',
