@@ -20,10 +20,10 @@ from mmdet.registry import DATASETS, MODELS
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / 'docs/big_images.md'
 TEST, SHOW = re.findall(r'```bash\n(.*?)```', DOC.read_text(), re.S)
-CALL, CONFIG = re.findall(r'```python\n(.*?)```', DOC.read_text(), re.S)
+CALL, NAMED, CONFIG = re.findall(r'```python\n(.*?)```', DOC.read_text(), re.S)
 TINY = {
     'model.backbone.widen_factor': 0.125,
-    'model.neck.in_channels': [16, 32, 64, 128],
+    'model.neck.in_channels': [32, 64, 128],
     'model.test_cfg.score_thr': 0.0,  # weights are random here
     'test_dataloader.num_workers': 0,
     'test_dataloader.persistent_workers': False,
@@ -35,7 +35,7 @@ def folder(tmp_path_factory) -> Path:
     """Data, and weights of a network that has learnt nothing."""
     folder = tmp_path_factory.mktemp('user')
     prepare(folder / 'data', Recipe(train=2, val=2, width=256, height=160, seed=5), False)
-    config = load_experiment(str(ROOT / 'configs/frames/abc_100k.py'), options(folder))
+    config = load_experiment(str(ROOT / 'configs/frames/finetune_yolox_s.py'), options(folder))
     model = MODELS.build(config.model)
     model.init_weights()
     meta = dict(dataset_meta=dict(classes=config.classes))
@@ -52,7 +52,7 @@ def run(
 ) -> subprocess.CompletedProcess:
     for of_doc, of_test in {
         'python tools': f'{sys.executable} tools',
-        'work_dirs/mine/iter_100000.pth': str(folder / 'weights.pth'),
+        'work_dirs/mine/iter_10000.pth': str(folder / 'weights.pth'),
         'work_dirs/mine': str(folder / 'work'),
         'image.jpg': str(next((folder / 'data/val').iterdir())),
         'slices.jpg': str(folder / 'new/slices.png'),
@@ -98,7 +98,7 @@ def test_the_tool_shows_slices(folder: Path) -> None:
 def test_what_show_slices_refuses(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / 'other.pth'
     torch.save(dict(state_dict=dict(weight=torch.zeros(1))), other)
-    weights = 'work_dirs/mine/iter_100000.pth'
+    weights = 'work_dirs/mine/iter_10000.pth'
     result = run(SHOW.replace(weights, str(other)), folder)
     assert result.returncode == 2, 'weights of another network'
     assert 'Traceback' not in result.stderr
@@ -118,6 +118,16 @@ def test_the_call_gives_a_detector() -> None:
     names: dict = {}
     exec(CALL.replace("'configs/", f"'{ROOT}/configs/"), names)
     assert MODELS.build(names['config'].model).slice_size == (640, 640)
+
+
+def test_the_config_that_names_the_detector(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / 'named.py'
+    path.write_text(NAMED.replace("'./frames/", f"'{ROOT}/configs/frames/"))
+    config = load_experiment(str(path), options(folder))
+    model = MODELS.build(config.model)
+    assert (model.slice_size, type(model.detector).__name__) == ((640, 640), 'YOLOX')
+    sample = DATASETS.build(config.test_dataloader.dataset)[0]
+    assert sample['inputs'].shape == (3, 160, 256), 'the size of the file'
 
 
 def test_the_config_trains(folder: Path, tmp_path: Path) -> None:

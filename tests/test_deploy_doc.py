@@ -22,7 +22,7 @@ COMMANDS = [
     for command in re.split(r'(?<!\\)\n', block.strip())
 ]
 IN_PYTHON, RECORDED = re.findall(r'```python\n(.*?)```', TEXT, re.S)
-CONFIG, CHECKPOINT = 'configs/frames/abc_100k.py', 'work_dirs/mine/iter_100000.pth'
+CONFIG, CHECKPOINT = 'configs/frames/finetune_yolox_s.py', 'work_dirs/mine/iter_10000.pth'
 TINY = {  # a train-only level, and three that stay
     'model.backbone.widen_factor': 0.125,
     'model.backbone.deepen_factor': 0.1,
