@@ -35,7 +35,7 @@ def add_standard_hooks(config: Config, standard: Mapping[str, str] = STANDARD) -
     if config.get('default_hooks') is None:
         config.default_hooks = {}
     for hook in config.get('custom_hooks') or []:
-        if isinstance(hook, dict) and hook.get('type') == 'NumClassCheckHook':
+        if isinstance(hook, dict) and type_name(hook) == 'NumClassCheckHook':
             # It counts the classes of the auxiliary head, too; ours compares those that detect
             hook['type'] = 'ClassNamesHook'
     hooks = config.default_hooks

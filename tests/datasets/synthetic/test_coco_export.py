@@ -37,6 +37,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+def test_categories_have_what_mmdetections_error_analysis_asks_for(folder: Path) -> None:
+    """It takes the categories of a supercategory together: here each is its own."""
+    for split in ('train', 'val'):
+        coco = COCO(folder / 'annotations' / f'{split}.json')
+        for category in coco.loadCats(coco.getCatIds()):
+            assert coco.getCatIds(supNms=[category['supercategory']]) == [category['id']]
+
+
 def test_pycocotools_reads_it(folder: Path) -> None:
     for split, count in (('train', 30), ('val', 6)):
         coco = COCO(str(folder / 'annotations' / f'{split}.json'))
