@@ -6,14 +6,13 @@ use them through ``custom_imports = dict(imports=['abc_mmdet'])``.
 
 import sys
 
+from .interrupted_import import interruption_in_a_word as _interruption_in_a_word
 from .version import __version__
 
-# `python -m abc_mmdet.doctor` imports this package first (Python says so by this argv), and it must
-# run on machines where the imports below fail: telling why is its job.
-if not (sys.argv[:1] == ['-m'] and 'abc_mmdet.doctor' in sys.orig_argv):
-    from .interrupted_import import interruption_in_a_word as _interruption_in_a_word
-
-    with _interruption_in_a_word():
+with _interruption_in_a_word():
+    # `python -m abc_mmdet.doctor` imports this package first (Python says so by this argv), and it
+    # must run on machines where the imports below fail: telling why is its job.
+    if not (sys.argv[:1] == ['-m'] and 'abc_mmdet.doctor' in sys.orig_argv):
         from .import_messages import no_debug_prints as _no_debug_prints
         from .mmcv_ops import install as _provide_mmcv_ops
 

@@ -13,10 +13,26 @@ import os
 import signal
 import socket
 import sys
+from types import FrameType
 
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
-from torch.distributed.run import parse_args, run
+
+def interrupted(number: int, _: FrameType | None) -> None:
+    """Ctrl-C while PyTorch is imported: a word in place of a traceback."""
+    os.write(2, b'\ninterrupted\n')
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, interrupted)
+
+# isort: split
+from torch.distributed.elastic.multiprocessing.api import SignalException  # noqa: E402
+from torch.distributed.elastic.multiprocessing.errors import (  # noqa: E402
+    ChildFailedError,
+    ProcessFailure,
+)
+from torch.distributed.run import parse_args, run  # noqa: E402
 
 MISTAKE = 2
 
@@ -77,6 +93,8 @@ def main() -> int:
         f'--master-port={port(int(nodes))}',
         f'--nproc-per-node={sys.argv[1]}',
     ]
+    if signal.getsignal(signal.SIGINT) is interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run(parse_args([*arguments, *sys.argv[2:]]))
     except ChildFailedError as error:

@@ -5,9 +5,11 @@ import shlex
 import sys
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 import torch
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs

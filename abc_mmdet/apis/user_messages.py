@@ -14,6 +14,7 @@ from abc_mmdet.apis.other_processes import (
 )
 from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.errors import UserError
+from abc_mmdet.interrupted_import import imports_are_done
 
 # What MMEngine and MMDetection raise for a wrong config: unknown types (KeyError), unknown or
 # missing fields (TypeError), values that are refused (ValueError, AssertionError), and files.
@@ -50,6 +51,7 @@ def user_messages() -> Iterator[None]:
 
     Checkpoints that are read inside run no code (:mod:`abc_mmdet.checkpoint_loading`).
     """
+    imports_are_done()
     try:
         with weights_only(), _hang_ups_unsaid():
             yield

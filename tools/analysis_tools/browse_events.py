@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 import numpy as np
 from mmengine.config import Config
 

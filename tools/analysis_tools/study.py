@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 from mmengine.logging import MMLogger
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.errors import UserError

@@ -14,6 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 from tqdm import tqdm
 
 from abc_mmdet.apis import frame_size, user_messages

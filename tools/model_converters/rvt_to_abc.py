@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Sequence
 
+import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
+
+# isort: split
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import (
     check_checkpoint,
     config_mistakes,
