@@ -6,8 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.analysis import get_model_complexity_info
+
+from abc_mmdet.apis import load_experiment, sliced
+from mmdet.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
+TINY = {
+    'model.backbone.widen_factor': 0.125,
+    'model.backbone.deepen_factor': 0.1,
+    'model.neck.in_channels': [16, 32, 64, 128],
+}
 
 
 def mmdet_tool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -45,6 +54,51 @@ def test_get_flops_of_a_train_only_level_are_those_of_the_baseline(data: Path) -
         assert result.returncode == 0, result.stderr
         flops[config] = re.search(r'Flops: [\d.]+G', result.stdout)[0]
     assert flops['abc_train_only_100k'] == flops['baseline_3level_100k']
+
+
+@pytest.fixture(scope='module')
+def sliced_config(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A config whose detector looks at slices of 64 x 64, and weights that find something."""
+    folder = tmp_path_factory.mktemp('sliced')
+    config = load_experiment(str(ROOT / 'configs/small/abc_synthetic.py'), TINY)
+    config.model.bbox_head.use_auxiliary = False
+    random_weights(config, folder / 'weights.pth')
+    config.dump(folder / 'plain.py')
+    sliced(config, (64, 64)).dump(folder / 'sliced.py')
+    return folder / 'sliced.py', folder / 'weights.pth'
+
+
+def test_get_flops_of_a_sliced_detector_are_those_of_an_image(data: Path, sliced_config) -> None:
+    """Images of 128 x 96 are six slices of 64 x 64 and the whole one as 64 x 48, padded to that."""
+    config, _ = sliced_config
+    result = mmdet_tool(
+        *('analysis_tools/get_flops', config, '--num-images', '1'),
+        *('--cfg-options', f'val_dataloader.dataset.data_root={data}'),
+        *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
+    )
+    assert result.returncode == 0, result.stderr
+    said = result.stdout + result.stderr
+    assert '7 views (slices of 64x64 and whole images) of 1 image(s) of 128x96' in said
+    assert 'the cost of an image, not of a slice' in said
+    model = MODELS.build(load_experiment(str(config.with_name('plain.py'))).model).eval()
+    of_a_slice = get_model_complexity_info(model, (3, 64, 64), show_table=False, show_arch=False)
+    number, unit = re.search(r'Flops: ([\d.]+)([MG])', result.stdout).groups()
+    flops = float(number) * {'M': 1e6, 'G': 1e9}[unit]
+    assert flops == pytest.approx(7 * of_a_slice['flops'], rel=0.01), 'it prints three digits'
+
+
+def test_mmdetections_test_with_flips_of_a_sliced_detector(
+    data: Path, sliced_config, tmp_path: Path
+) -> None:
+    result = mmdet_tool(
+        *('test', *sliced_config, '--tta', '--work-dir', tmp_path, '--show-dir', 'pictures'),
+        *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
+        f'test_evaluator.ann_file={data}/annotations/val.json',
+        *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert re.search(r'coco/bbox_mAP: +\d', result.stdout + result.stderr)
+    assert len(list(tmp_path.rglob('pictures/*'))) == 2
 
 
 def test_browse_dataset(data: Path, tmp_path: Path) -> None:
