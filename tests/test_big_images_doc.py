@@ -70,7 +70,7 @@ def test_the_tool_tests_in_slices(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert 'unexpected key' not in result.stdout + result.stderr
     assert 'missing keys' not in result.stdout + result.stderr
-    assert re.search(r'^bbox_mAP: \d\.\d{3}$', result.stdout, re.M)
+    assert re.search(r'^result: mAP \d\.\d{3},', result.stdout, re.M)
     assert len(list((folder / 'work').rglob('pictures/*'))) == 2
     for found in pickle.loads((folder / 'found.pkl').read_bytes()):
         boxes = found['pred_instances']['bboxes']

@@ -29,10 +29,13 @@ from abc_mmdet.apis import (
 )
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.config_parts import common, type_name
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
+from abc_mmdet.apis.console_hook import has_table
 from abc_mmdet.apis.number_options import real_number
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.apis.result_line import result_line
+from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoint_loading import add_trust_option
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -90,6 +93,7 @@ def parse_args() -> argparse.Namespace:
         help='how the processes of a distributed run are started',
     )
     add_trust_option(parser)
+    add_verbose_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     args.slicing = slicing_of(args)
@@ -158,12 +162,12 @@ def write_detections(runner: Runner, path: str) -> None:
 
 
 def print_summary(runner: Runner, metrics: dict[str, float], args: argparse.Namespace) -> None:
-    """The last lines of the output: where the pictures are, every metric by name, the result."""
-    print()
+    """The last lines: where the pictures are, metrics that no table has shown, the result."""
     if args.show_dir:
         print(f'pictures: {Path(runner.work_dir) / runner.timestamp / args.show_dir}')
-    for name, value in metrics.items():
-        print(f'{name.removeprefix("coco/")}: {value:.3f}')
+    if args.verbose or not has_table(runner.test_evaluator):
+        for name, value in metrics.items():
+            print(f'{name.removeprefix("coco/")}: {value:.3f}')
     print(result_line(metrics, args.checkpoint))
 
 
@@ -175,7 +179,10 @@ def main() -> None:
         config = sliced(config, **args.slicing)
     apply_options(config, args)
     check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
-    check_outputs({'--out': results_file(args.out)}, [args.config, args.checkpoint], config)
+    results = results_file(args.out)
+    record = record_path(results) if results and results.endswith(COCO_RESULTS) else None
+    outputs = {'--out': results, 'the record of --out': record}
+    check_outputs(outputs, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
     findings = check_annotation_files(config, 'test_dataloader')
@@ -183,15 +190,20 @@ def main() -> None:
     join_processes(config)
     add_standard_hooks(config, IN_TESTS)
     group_by_size(config)
-    with config_mistakes(args.config):
-        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
-        _ = runner.test_loop  # a property that builds data set and evaluator when first read
-    for line in (line for f in findings if f.level == PROBLEM for line in finding_lines(f)):
-        runner.logger.warning(line.strip())
-    if args.out:
-        write_detections(runner, args.out)
-    with file_mistakes():
-        metrics = runner.test()
+    kind = Runner if args.verbose else ShortRunner
+    with short_console(args.verbose):
+        with config_mistakes(args.config):
+            runner = RUNNERS.build(config) if 'runner_type' in config else kind.from_cfg(config)
+            _ = runner.test_loop  # a property that builds data set and evaluator when first read
+        for line in (line for f in findings if f.level == PROBLEM for line in finding_lines(f)):
+            runner.logger.warning(line.strip())
+        if args.out:
+            write_detections(runner, args.out)
+        sizes = InputSizes(runner.model)
+        with file_mistakes():
+            metrics = runner.test()
+            if record and runner.rank == 0:
+                write_record(runner, sizes, record)
     if runner.rank == 0:
         print_summary(runner, metrics, args)
 

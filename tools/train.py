@@ -25,6 +25,7 @@ from abc_mmdet.apis import (
     user_messages,
 )
 from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.apis.result_line import training_result
@@ -68,6 +69,7 @@ def parse_args() -> argparse.Namespace:
         help='how the processes of a distributed run are started',
     )
     add_trust_option(parser)
+    add_verbose_option(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -108,14 +110,15 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
         config.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
 
 
-def build_runner(config: Config, path: str) -> Runner:
+def build_runner(config: Config, path: str, verbose: bool = False) -> Runner:
     """The runner with its data sets: all that a wrong config can break, before training."""
+    kind = Runner if verbose else ShortRunner
     add_standard_hooks(config)
     keep_best_checkpoint(config)
     group_by_size(config)
     use_own_drawing(config)
     with config_mistakes(path):
-        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+        runner = RUNNERS.build(config) if 'runner_type' in config else kind.from_cfg(config)
         # Properties that build what they stand for when they are first read
         _ = runner.train_loop, runner.val_loop
         if isinstance(runner, Runner):
@@ -148,11 +151,12 @@ def main() -> None:
     if config.get('load_from'):
         check_checkpoint(config.load_from, '--resume' if args.resume else 'load_from')
     join_processes(config)
-    runner = build_runner(config, args.config)
-    for line in (line for finding in findings for line in finding_lines(finding)):
-        runner.logger.warning(line.strip())
-    with file_mistakes():
-        runner.train()
+    with short_console(args.verbose):
+        runner = build_runner(config, args.config, args.verbose)
+        for line in (line for finding in findings for line in finding_lines(finding)):
+            runner.logger.warning(line.strip())
+        with file_mistakes():
+            runner.train()
     if isinstance(runner, Runner) and runner.rank == 0 and (line := training_result(runner)):
         print(line)
 

@@ -32,7 +32,8 @@ def add_slice_arguments(parser: argparse.ArgumentParser, required: bool = False)
         type=frame_size,
         required=required,
         metavar='WxH',
-        help='look at images in slices of this size (pixels), in the size of their files',
+        help='look at images in slices of this size in pixels (224 is 224x224), in the size of '
+        'their files',
     )
     group.add_argument(
         '--overlap',
