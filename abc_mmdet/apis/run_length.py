@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.errors import UserError
+from abc_mmdet.even_interval import even_interval
 from abc_mmdet.first_process import say
 
 LENGTHS = ('max_iters', 'max_epochs')
@@ -75,6 +76,10 @@ class _Plan:
         """Rounded up, or there would be a second, short one at the end."""
         return max(math.ceil(number * self.new / self.old), 1) if number > 0 else number
 
+    def moments(self, number: int) -> int:
+        """An interval of what also comes at the end: never twice in the last iterations."""
+        return even_interval(self.interval(number), self.new) if number > 0 else number
+
     def change(self, owner: dict, key: str, where: str, new: Callable[[Any], Any]) -> None:
         if owner.get(key) is None:
             return
@@ -83,13 +88,13 @@ class _Plan:
             self.changes.append(f'{where}.{key}: {before} -> {owner[key]}')
 
     def loop(self, loop: dict) -> None:
-        self.change(loop, 'val_interval', 'train_cfg', self.interval)
+        self.change(loop, 'val_interval', 'train_cfg', self.moments)
         self.change(loop, 'val_begin', 'train_cfg', self.border)
         self.change(
             loop,
             'dynamic_intervals',
             'train_cfg',
-            lambda entries: [(self.border(b), self.interval(n)) for b, n in entries],
+            lambda entries: [(self.border(b), self.moments(n)) for b, n in entries],
         )
 
     def schedules(self, config: Config) -> None:
@@ -125,7 +130,7 @@ class _Plan:
     def hook(self, hook: Hook, where: str) -> None:
         kind = type_name(hook)
         if kind.endswith('CheckpointHook') and hook.get('by_epoch', True) == self.by_epoch:
-            self.change(hook, 'interval', where, self.interval)
+            self.change(hook, 'interval', where, self.moments)
             self.change(hook, 'save_begin', where, self.border)
         elif kind == 'EMAHook':
             share = self.old / self.new

@@ -39,6 +39,9 @@ def add_standard_hooks(config: Config, standard: Mapping[str, str] = STANDARD) -
             # It counts the classes of the auxiliary head, too; ours compares those that detect
             hook['type'] = 'ClassNamesHook'
     hooks = config.default_hooks
+    if type_name(hooks.get('logger') or {}) == 'LoggerHook' and not by_epoch(config):
+        # Or the figures of all validations are logged as those of step 0
+        hooks['logger'].setdefault('log_metric_by_epoch', False)
     own = {hook.get('type') for hook in config.get('custom_hooks') or [] if isinstance(hook, dict)}
     for name, kind in standard.items():
         if kind not in own and hooks.get(name, {}) is not None:

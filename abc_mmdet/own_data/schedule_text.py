@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from abc_mmdet.even_interval import is_even
+
 from .network_sizes import NETWORKS
 from .recipe import Recipe
 
@@ -50,7 +52,10 @@ custom_hooks = [
 def schedule_text(recipe: Recipe) -> Iterator[str]:
     """Length, optimizer, learning rates and averaged weights."""
     validations = NETWORKS[recipe.network].validations
-    # Rounded up: rounded down there would be one more, a few iterations before the end
+    # Rounded up: rounded down there would be one more, a few iterations before the end. In a short
+    # run the last one could come right after the one before all the same: then fewer of them.
+    while not is_even(-(-recipe.max_iters // validations), recipe.max_iters):
+        validations -= 1
     yield f'interval = -(-max_iters // {validations})  # {validations} validations, one at the end'
     yield 'train_cfg = dict(max_iters=max_iters, val_interval=interval)'
     if recipe.weights is not None:

@@ -169,3 +169,14 @@ def test_a_schedule_that_would_never_move(scheduler: dict, message: str | None) 
     epochs = Config(dict(train_cfg=dict(max_epochs=9), param_scheduler=[scheduler]))
     if message != 'never looks at':
         check_length(epochs)
+
+
+def test_of_no_length_are_the_last_two_validations_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / 'often.py'
+    path.write_text(TEXT.format(length=2500).replace('max_iters // 4', '50'))
+    for length in (51, 101, 2451, 2501):
+        config = load_experiment(str(path), {'train_cfg.max_iters': length})
+        interval = config.train_cfg.val_interval
+        assert config.default_hooks.checkpoint.interval == interval
+        moments = [i for i in range(1, length + 1) if i % interval == 0 or i == length]
+        assert moments[-1] - moments[-2] >= interval / 2

@@ -10,6 +10,7 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import NETWORKS, CocoFile, Recipe, choose
 from abc_mmdet.own_data.network_sizes import find_weights
 from abc_mmdet.own_data.recipe import task_sizes
+from abc_mmdet.own_data.schedule_text import schedule_text
 
 
 def data_set(
@@ -215,6 +216,21 @@ def test_links_of_mmdetection_are_its_own() -> None:
     for network in NETWORKS.values():
         if network.weights is not None and 'openmmlab' in network.weights:
             assert network.weights in text
+
+
+def test_no_validation_comes_right_after_another() -> None:
+    """Of any length, the moments in the written text, as MMEngine's loop has them."""
+    made = recipe(data_set({'person': [10.0] * 50}))
+    for network in NETWORKS:
+        for length in range(20, 400):
+            made.network, made.max_iters = network, length
+            written: dict = dict(max_iters=length)
+            exec(next(schedule_text(made)), written)
+            interval = written['interval']
+            moments = [i for i in range(1, length + 1) if i % interval == 0 or i == length]
+            gaps = np.diff([0, *moments])
+            assert gaps[-1] >= gaps[0] / 2, (network, length, moments)
+            assert len(moments) >= min(3, NETWORKS[network].validations)
 
 
 def test_iterations_may_be_given() -> None:
