@@ -10,8 +10,8 @@ import numpy as np
 from .charts import Chart, Line, bar_chart, line_chart
 from .evaluated import Evaluated
 from .matches import IOU
-from .tables import SIZES
-from .training_log import Curve
+from .tables import SIZES, SUMMARY
+from .training_log import VALIDATED, Curve
 
 RECALLS = np.linspace(0, 1, 101)
 _SHORT_SIZES = ('<8', '8–16', '16–32', '32–96', '>96')
@@ -113,9 +113,26 @@ def conflict_charts(curves: Sequence[Curve], colour: Mapping[str, int]) -> list[
     return charts
 
 
+def validation_charts(curves: Sequence[Curve], colour: Mapping[str, int]) -> list[Chart]:
+    """A chart per figure of the validations during training: mAP, and that of small objects."""
+    charts = []
+    for key in VALIDATED:
+        drawn = [curve for curve in curves if curve.key == key]
+        if not drawn:
+            continue
+        title = f'{SUMMARY[key]} over the training'
+        lines = [
+            Line('', c.steps, c.values, colour[c.run], colour[c.run], int(c.values.argmax()))
+            for c in drawn
+        ]
+        alt = f'{SUMMARY[key]} of the validations during training. ' + _course(drawn)
+        charts.append(line_chart(title, ('iteration', SUMMARY[key]), lines, alt))
+    return charts
+
+
 def loss_charts(curves: Sequence[Curve], colour: Mapping[str, int]) -> list[Chart]:
     """A chart per loss, the total first and those of the auxiliary task last."""
-    names = sorted({c.key for c in curves if 'conflict' not in c.key})
+    names = sorted({c.key for c in curves if 'conflict' not in c.key} - set(VALIDATED))
     names.sort(key=lambda name: (name != 'loss', name.startswith('aux'), name))
     charts = []
     for name in names:

@@ -16,7 +16,7 @@ from abc_mmdet.study.match_table import match_table
 from .matches import Matches, match
 from .outcome import Outcome, outcome
 from .score_threshold import F1Curve, f1_curve
-from .test_set import TestSet
+from .test_set import TestSet, in_order
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,7 @@ def evaluate(
         )
         named = named_figures(figures, test_set.classes, test_set.small, max_dets[0])
     table = match_table(
-        images,
-        test_set.category_ids,
-        annotations,
-        found,
+        *_numbered(images, test_set.category_ids, annotations, found),
         test_set.thresholds,
         test_set.max_dets[-1],
     )
@@ -108,3 +105,23 @@ def evaluate(
     return Evaluated(
         name, source, test_set, found, named, figures, matches, resampled, fixed_threshold
     )
+
+
+def _numbered(
+    images: Sequence[int | str],
+    category_ids: Sequence[int | str],
+    annotations: Sequence[dict],
+    detections: Sequence[dict],
+) -> tuple[list[int], list[int], list[dict], list[dict]]:
+    """The same with numbers for ids that may be text, in the order of the evaluation."""
+    number = {image: i for i, image in enumerate(in_order(images))}
+    label = {category: i for i, category in enumerate(category_ids)}
+
+    def records(entries: Sequence[dict]) -> list[dict]:
+        return [
+            {**e, 'image_id': number[e['image_id']], 'category_id': label[e['category_id']]}
+            for e in entries
+            if e['image_id'] in number and e['category_id'] in label
+        ]
+
+    return list(number.values()), list(label.values()), records(annotations), records(detections)

@@ -1,4 +1,4 @@
-"""The worst mistakes of a detector, to be looked at."""
+"""Mistakes of a detector, and what it found, to be looked at."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from itertools import chain, zip_longest
 
 from .crop import Crop, crop
 from .evaluated import Evaluated
+from .matches import box_ious
 
 PER_IMAGE = 2
-"""Mistakes shown of one picture, so that one bad picture does not fill the gallery."""
+"""Examples shown of one picture, so that one picture does not fill the gallery."""
+
+SMALL = 32 * 32
+"""Area in square pixels below which COCO calls an object small."""
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """An object that was missed, or a detection of nothing.
+class Example:
+    """An object that was missed or found, or a detection of nothing.
 
     Args:
         box: x, y, w, h in pixels of the picture.
         class_name: of the object or the detection.
         image: record of the picture.
-        verdict: what went wrong, in a few words.
+        verdict: what went wrong or how well it was found, in a few words.
         crop: the place, magnified.
     """
 
@@ -43,7 +47,7 @@ class Mistake:
         return str(self.image['file_name']).rsplit('/', 1)[-1]
 
 
-def worst_misses(result: Evaluated, count: int) -> list[Mistake]:
+def worst_misses(result: Evaluated, count: int) -> list[Example]:
     """Objects that were not found as what they are, all classes in turn, the small ones first.
 
     Within a class those come first that got no detection at any score, and of these the largest:
@@ -63,7 +67,7 @@ def worst_misses(result: Evaluated, count: int) -> list[Mistake]:
     in_order = sorted(by_class, key=lambda label: (label not in test.small, label))
     turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
     chosen = _few_per_image((t for t in turns if t is not None), test.annotations, count)
-    mistakes = []
+    examples = []
     for t in chosen:
         if t in decided.taken_for:
             d = decided.taken_for[t]
@@ -73,16 +77,16 @@ def worst_misses(result: Evaluated, count: int) -> list[Mistake]:
             verdict = f'found with {best_score[t]:.2f} only'
         else:
             verdict = 'not found at any score'
-        mistakes.append(_mistake(result, test.annotations[t], int(labels[t]), verdict))
-    return mistakes
+        examples.append(_example(result, test.annotations[t], int(labels[t]), verdict))
+    return examples
 
 
-def worst_false_alarms(result: Evaluated, count: int) -> list[Mistake]:
+def worst_false_alarms(result: Evaluated, count: int) -> list[Example]:
     """Detections that found nothing, the surest first."""
     scores = result.matches.scores
     alarms = sorted(result.outcome.false_alarms, key=lambda d: (-scores[d], d))
     return [
-        _mistake(
+        _example(
             result,
             result.detections[d],
             int(result.matches.labels[d]),
@@ -90,6 +94,33 @@ def worst_false_alarms(result: Evaluated, count: int) -> list[Mistake]:
         )
         for d in _few_per_image(alarms, result.detections, count)
     ]
+
+
+def smallest_hits(result: Evaluated, count: int) -> list[Example]:
+    """Small objects that were found as what they are, all classes in turn, the smallest first.
+
+    Args:
+        result: of the detections.
+        count: objects at most.
+    """
+    test = result.test_set
+    truth = result.matches.truth
+    found = {int(truth[d]): d for d in result.outcome.kept if truth[d] >= 0}
+    by_class = defaultdict(list)
+    for t in found:
+        if test.annotations[t]['area'] < SMALL:
+            by_class[int(test.labels[t])].append(t)
+    for group in by_class.values():
+        group.sort(key=lambda t: (test.annotations[t]['area'], t))
+    in_order = sorted(by_class, key=lambda label: (label not in test.small, label))
+    turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
+    examples = []
+    for t in _few_per_image((t for t in turns if t is not None), test.annotations, count):
+        d = found[t]
+        iou = float(box_ious([result.detections[d]], [test.annotations[t]])[0, 0])
+        verdict = f'{result.matches.scores[d]:.2f}, IoU {iou:.2f}'
+        examples.append(_example(result, test.annotations[t], int(test.labels[t]), verdict))
+    return examples
 
 
 def _few_per_image(places: Iterable[int], boxes: list[dict], count: int) -> list[int]:
@@ -103,7 +134,7 @@ def _few_per_image(places: Iterable[int], boxes: list[dict], count: int) -> list
     return chosen
 
 
-def _mistake(result: Evaluated, target: dict, label: int, verdict: str) -> Mistake:
+def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Example:
     test = result.test_set
     image = test.images[target['image_id']]
     here = [d for d in result.outcome.kept if result.detections[d]['image_id'] == image['id']]
@@ -113,4 +144,4 @@ def _mistake(result: Evaluated, target: dict, label: int, verdict: str) -> Mista
     ]
     picture = test.picture(image)
     place = crop(picture, target['bbox'], true, found, is_truth='score' not in target)
-    return Mistake(target['bbox'], test.classes[label], image, verdict, place)
+    return Example(target['bbox'], test.classes[label], image, verdict, place)

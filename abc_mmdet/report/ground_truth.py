@@ -38,7 +38,7 @@ class GroundTruth:
     picture: Callable[[dict], np.ndarray]
     images: list[dict]
     annotations: list[dict]
-    category_ids: list[int]
+    category_ids: list[int | str]
     unit: str = 'images'
     group: str = ''
 
@@ -133,7 +133,9 @@ def _of_recordings(dataset: EventSequenceDataset, image: dict) -> np.ndarray:
     return draw_events(events, upscale=dataset.factor)
 
 
-def _category_ids(categories: Sequence[dict], classes: Sequence[str], ann_file: str) -> list[int]:
+def _category_ids(
+    categories: Sequence[dict], classes: Sequence[str], ann_file: str
+) -> list[int | str]:
     by_name = {c['name']: c['id'] for c in categories}
     missing = [name for name in classes if name not in by_name]
     if missing:
@@ -146,8 +148,8 @@ def _category_ids(categories: Sequence[dict], classes: Sequence[str], ann_file: 
 
 
 def _as_loaded(
-    annotations: Sequence[dict], category_ids: Sequence[int]
-) -> tuple[list[dict], list[int]]:
+    annotations: Sequence[dict], category_ids: Sequence[int | str]
+) -> tuple[list[dict], list[int | str]]:
     """Ground truth as an evaluator without ``ann_file`` gets it: labels, and areas of boxes."""
     label = {category: i for i, category in enumerate(category_ids)}
     return [

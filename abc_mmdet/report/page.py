@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import html
 import json
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from abc_mmdet.apis.test_record import TestRecord
 from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import write_whole
 
@@ -20,10 +22,11 @@ from .chart_sections import (
     f1_charts,
     loss_charts,
     precision_recall_charts,
+    validation_charts,
 )
 from .charts import COLOURS
 from .evaluated import Evaluated
-from .gallery import worst_false_alarms, worst_misses
+from .gallery import smallest_hits, worst_false_alarms, worst_misses
 from .outcome import KINDS
 from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
 from .training_log import Curve
@@ -37,6 +40,8 @@ def render(
     curves: Sequence[Curve] = (),
     gallery: int = GALLERY,
     title: str = 'Detection report',
+    config: str = '',
+    records: Mapping[str, TestRecord] | None = None,
 ) -> str:
     """The page.
 
@@ -45,6 +50,8 @@ def render(
         curves: from the logs of trainings, named after the results.
         gallery: misses and false alarms that are shown of each result.
         title: heading of the page.
+        config: file whose test data the results are of.
+        records: of the tests, by the names of their results, where they are known.
     """
     test = results[0].test_set
     summary = summary_rows(results)
@@ -71,7 +78,14 @@ def render(
         losses=loss_charts(curves, colour),
         logged={curve.run for curve in curves},
         in_conflict={curve.run for curve in curves if 'conflict' in curve.key},
+        validations=validation_charts(curves, colour),
+        with_losses={curve.run for curve in curves if curve.key == 'loss'},
         mistakes=_mistakes(results, gallery),
+        hits={r.name: smallest_hits(r, gallery) for r in results} if gallery else {},
+        config=config,
+        records=records or {},
+        tested=tested,
+        today=datetime.date.today().isoformat(),
     )
     return environment().get_template('report.html').render(context)
 
@@ -107,6 +121,22 @@ def read_threshold(path: Path, name: str | None = None) -> float:
             f'{path} has the results {", ".join(known)}: name one, --report NAME={path}.'
         )
     return known[name]
+
+
+def tested(record: TestRecord | None) -> dict[str, str]:
+    """What a test was, in words, for each column of the table; says what is not known."""
+    if record is None:
+        return dict(
+            checkpoint='not recorded', input='not recorded', speed='not measured', day='not known'
+        )
+    size, speed = record.input_size, record.milliseconds
+    batch = f', batch {record.batch_size}' if record.batch_size else ''
+    return dict(
+        checkpoint=record.checkpoint,
+        input=f'{size[0]} × {size[1]} px' if size else 'not recorded',
+        speed=f'{speed:.3g} ms per image{batch}, {record.device}' if speed else 'not measured',
+        day=record.date.replace('T', ' ')[:16],
+    )
 
 
 def _mistakes(results: Sequence[Evaluated], count: int) -> Mapping[str, tuple[list, list]]:

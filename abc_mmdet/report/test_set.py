@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ class TestSet:
     Args:
         source: file or folder that the ground truth comes from.
         picture: from the record of an image to its pixels, ``(H, W, 3)``.
-        images: COCO's records by id, of those that are evaluated.
+        images: COCO's records by id, numbers or text, of those that are evaluated.
         annotations: COCO's records of all classes that are evaluated.
         classes: names, in the order of the labels.
         category_ids: of each label.
@@ -52,7 +52,7 @@ class TestSet:
     images: dict[int | str, dict]
     annotations: list[dict]
     classes: tuple[str, ...]
-    category_ids: list[int]
+    category_ids: list[int | str]
     small: list[int]
     thresholds: np.ndarray
     max_dets: tuple[int, ...]
@@ -96,6 +96,11 @@ class TestSet:
     def counted(self) -> np.ndarray:
         """``(N,)`` whether each annotation counts; crowds count neither way."""
         return np.array([not a.get('iscrowd') for a in self.annotations], bool)
+
+
+def in_order(ids: Iterable[int | str]) -> list[int | str]:
+    """Ids in the order of the evaluation: numbers before text."""
+    return sorted(ids, key=lambda value: (isinstance(value, str), value))
 
 
 def load_test_set(config: Config) -> TestSet:

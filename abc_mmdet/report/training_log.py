@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.study.curves import logged_scalars
+
+VALIDATED = ('bbox_mAP', 'bbox_mAP_s', 'bbox_mAP_small_classes')
+"""Figures of the validations that have a curve."""
 
 BINS = 80
 """Points of a curve at most; neighbours are averaged."""
@@ -31,7 +35,9 @@ class Curve:
 
 
 def training_curves(run: str, work_dir: Path) -> list[Curve]:
-    """Losses and conflicts of a run, from all its sessions; none if it was too short to log any.
+    """Losses, conflicts and validations of a run, from all its sessions.
+
+    None of the first two if it was too short to log any, none of the last if it did not validate.
 
     Raises:
         UserError: the folder is no work_dir.
@@ -46,7 +52,30 @@ def training_curves(run: str, work_dir: Path) -> list[Curve]:
     entries = logged_scalars(work_dir)
     names = {name for entry in entries.values() for name in entry}
     keys = sorted(name for name in names if 'loss' in name or 'conflict' in name)
-    return [_curve(run, key, {s: e[key] for s, e in entries.items() if key in e}) for key in keys]
+    logged = {key: {s: e[key] for s, e in entries.items() if key in e} for key in keys}
+    return [_curve(run, key, points) for key, points in {**logged, **_validated(work_dir)}.items()]
+
+
+def _validated(work_dir: Path) -> dict[str, dict[int, float]]:
+    """Figures of the validations by name and iteration, later sessions before earlier ones."""
+    points: dict[str, dict[int, float]] = {}
+    for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        trained = 0
+        for line in path.read_text().splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a line that was being written when the process was killed
+            if 'loss' in entry:
+                trained = entry['step']
+                continue
+            # A step of a validation may be the number of an epoch
+            step = max(entry.get('step', 0), trained)
+            for key, value in entry.items():
+                name = key.rpartition('/')[2]
+                if name in VALIDATED and isinstance(value, (int, float)) and np.isfinite(value):
+                    points.setdefault(name, {})[step] = float(value)
+    return {name: dict(sorted(points[name].items())) for name in VALIDATED if name in points}
 
 
 def _curve(run: str, key: str, logged: dict[int, float]) -> Curve:

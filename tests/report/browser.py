@@ -40,6 +40,15 @@ window.onload = () => {{
     ).map(e => e.tagName),
     scrollingMatrices: [...page.querySelectorAll('.scroll')].filter(
       e => e.querySelector('.matrix') && e.scrollWidth > e.clientWidth + 1).length,
+    scrolling: [...page.querySelectorAll('.scroll')].filter(
+      e => e.scrollWidth > e.clientWidth + 1).length,
+    unmarked: [...page.querySelectorAll('.scroll')].filter(
+      e => e.scrollWidth > e.clientWidth + 1).filter(e => {{
+      // A shadow at the border, which stays there while the table moves over it
+      const style = frame.contentWindow.getComputedStyle(e);
+      return !(style.backgroundImage.split('linear-gradient').length > 4
+        && style.backgroundAttachment.endsWith('scroll'));
+    }}).length,
     smallest: Math.min(...[...page.querySelectorAll('.charts img')].map(i => i.clientWidth)),
     requests: frame.contentWindow.performance.getEntriesByType('resource').map(
       r => r.name).filter(n => !n.startsWith('data:')),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.report import TestSet, evaluate, load_test_set, read_detections
+from abc_mmdet.report import TestSet, evaluate, load_test_set, read_detections, render
 from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import METRICS
 
@@ -81,6 +81,46 @@ def test_classes_without_boxes_have_no_figure(test_set: TestSet) -> None:
     assert np.isnan(result.named['tram_precision'])
     assert result.f1_curves[label] is None
     assert not np.isnan(result.named['bbox_mAP'])
+
+
+def test_ids_that_are_text(traffic: Path, test_set: TestSet, tmp_path: Path) -> None:
+    """Images and categories by text, or numbers and text: the figures are those of numbers."""
+    for name in ('text', 'both'):
+
+        def other(value: int, kind: str, of: str = name) -> int | str:
+            return value if of == 'both' and value % 2 else f'{kind}_{value:06d}'
+
+        content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+        for image in content['images']:
+            image['id'] = other(image['id'], 'frame')
+        for category in content['categories']:
+            category['id'] = other(category['id'], 'category')
+        for box in content['annotations']:
+            box['image_id'] = other(box['image_id'], 'frame')
+            box['category_id'] = other(box['category_id'], 'category')
+        path = tmp_path / f'{name}.json'
+        path.write_text(json.dumps(content))
+        options = {'test_evaluator.ann_file': str(path), 'data_root': str(traffic)}
+        named = load_test_set(load_experiment(CONFIG, options))
+        detections = imperfect(test_set, seed=3)
+        results = tmp_path / f'{name}.bbox.json'
+        as_text = [
+            dict(
+                d,
+                image_id=other(d['image_id'], 'frame'),
+                category_id=other(d['category_id'], 'category'),
+            )
+            for d in detections
+        ]
+        results.write_text(json.dumps(as_text))
+        of_text = evaluate('a', 'a', named, read_detections(results, named))
+        of_numbers = evaluate('a', 'a', test_set, detections)
+        if name == 'text':  # equal scores would be in another order if numbers came first
+            assert of_text.outcome.missed == of_numbers.outcome.missed
+        assert of_text.named == pytest.approx(of_numbers.named, nan_ok=True)
+        assert (of_text.outcome.confusion == of_numbers.outcome.confusion).all()
+        assert of_text.interval(of_text, 'bbox_mAP') == (0, 0)
+        assert 'frame_000' in results.read_text() and len(render([of_text], gallery=4)) > 10_000
 
 
 def test_nothing_detected(test_set: TestSet) -> None:

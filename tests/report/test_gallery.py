@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.report import evaluate
 from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_picture
-from abc_mmdet.report.gallery import PER_IMAGE, worst_false_alarms, worst_misses
+from abc_mmdet.report.gallery import (
+    PER_IMAGE,
+    smallest_hits,
+    worst_false_alarms,
+    worst_misses,
+)
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -95,6 +101,39 @@ def test_surest_false_alarms_come_first(results: list) -> None:
     best = max(result.matches.scores[d] for d in result.outcome.false_alarms)
     assert scores[0] == pytest.approx(best, abs=0.006)
     assert worst_false_alarms(result, 0) == []
+
+
+def test_hits_are_small_objects_that_were_found(results: list) -> None:
+    result = results[1]
+    test = result.test_set
+    shown = smallest_hits(result, 1000)
+    assert max(Counter(e.image['id'] for e in shown).values()) == PER_IMAGE
+    for example in shown:
+        (true,) = [
+            a
+            for a in test.annotations
+            if a['bbox'] == example.box and a['image_id'] == example.image['id']
+        ]
+        assert true['area'] < 32 * 32
+        assert test.classes[test.category_ids.index(true['category_id'])] == example.class_name
+        score, iou = map(float, example.verdict.replace('IoU ', '').split(', '))
+        assert score >= result.outcome.threshold - 0.005 and iou >= 0.495
+        assert any(
+            abs(d['score'] - score) < 0.006 and overlap(d['bbox'], example.box) > iou - 0.006
+            for d in result.detections
+            if d['category_id'] == true['category_id'] and d['image_id'] == true['image_id']
+        )
+        assert sum(r.is_target for r in example.crop.rectangles) == 1
+    first = {e.class_name for e in shown[:3]}
+    assert len(first) == 3 and first <= {test.classes[label] for label in test.small}
+    assert smallest_hits(evaluate('a', 'a', test, []), 5) == []
+
+
+def overlap(one: list, other: list) -> float:
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    both = max(width, 0) * max(height, 0)
+    return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
 def test_pictures_of_all_kinds_and_none(tmp_path: Path) -> None:

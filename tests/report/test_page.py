@@ -1,12 +1,14 @@
 """The page as a file, and as a browser shows it."""
 
 import base64
+import datetime
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from abc_mmdet.apis.test_record import TestRecord
 from abc_mmdet.report import evaluate, read_threshold, render, training_curves, write_page
 from abc_mmdet.report.charts import Chart, bar_chart
 from abc_mmdet.report.page import environment, signed
@@ -52,9 +54,16 @@ def page(results: list, tmp_path_factory: pytest.TempPathFactory) -> str:
             f'{{"loss": {9 / step}, "conflict/s4_cosine": {step / 9 - 0.5}, "step": {step}}}'
             for step in range(1, 9)
         )
+        + '\n{"coco/bbox_mAP": 0.123, "coco/bbox_mAP_s": 0.1, "step": 8}'
     )
     curves = training_curves('ours', folder.parents[1])
-    return render(results, curves, gallery=6, title='Night <shift> & day')
+    records = {
+        'ours': TestRecord(
+            'ours.py', 'work/best.pth', '2026-01-02T03:04+00:00', 'CPU', 6, 8, (320, 192), 12.345
+        )
+    }
+    title = 'Night <shift> & day'
+    return render(results, curves, 6, title, 'configs/small/mine.py', records)
 
 
 def test_needs_nothing_else(page: str) -> None:
@@ -102,6 +111,25 @@ def test_figures_stand_in_the_page(page: str, results: list) -> None:
         assert section in text
 
 
+def test_what_was_tested_stands_at_the_top(page: str) -> None:
+    header = ' '.join(
+        ' '.join(Elements(page.partition('</header>')[0] + '</header></body></html>').text).split()
+    )
+    for part in ('configs/small/mine.py', 'work/best.pth', '320 × 192 px', '2026-01-02 03:04'):
+        assert part in header
+    assert '12.3 ms per image, batch 8, CPU' in header
+    assert f'report of {datetime.date.today().isoformat()}' in header
+    assert 'baseline not recorded not recorded not measured not known' in header
+
+
+def test_training_and_hits_have_sections(page: str, results: list) -> None:
+    text = ' '.join(' '.join(Elements(page).text).split())
+    assert 'mAP of the validations during training. ours: from 0.123 to 0.123' in page
+    assert 'AP small of the validations' in page
+    assert 'ours : small objects found' in text.replace('ours:', 'ours :')
+    assert page.count('alt="Found: ') == 12, 'of two results'
+
+
 def test_classes_without_boxes_say_so(page: str, results: list) -> None:
     absent = [row for row in class_rows(results) if row.note == '0']
     assert [row.name for row in absent] == ['tram']
@@ -114,7 +142,8 @@ def test_classes_without_boxes_say_so(page: str, results: list) -> None:
 def test_one_result_without_a_log_or_pictures(results: list) -> None:
     page = render(results[:1], gallery=0)
     text = ' '.join(Elements(page).text)
-    assert 'bootstrap' not in text and 'Training' not in text and 'Mistakes' not in text
+    for absent in ('bootstrap', 'Training', 'Mistakes', 'Hits'):
+        assert absent not in text
 
 
 def test_a_result_without_detections(results: list) -> None:
@@ -143,6 +172,8 @@ def test_in_a_browser(page: str, width: int) -> None:
     assert seen['scroll'] <= seen['client'], seen['beyond']
     assert seen['beyond'] == []
     assert seen['smallest'] > 280, 'charts can be read'
+    assert seen['unmarked'] == 0, 'what scrolls has a shadow'
+    assert (seen['scrolling'] > 0) == (width == 390)
     if width > 1000:
         assert page.count('class="matrix') == 2
         assert seen['scrollingMatrices'] == 0

@@ -6,14 +6,15 @@ import pytest
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import training_curves
-from abc_mmdet.report.chart_sections import conflict_charts, loss_charts
+from abc_mmdet.report.chart_sections import conflict_charts, loss_charts, validation_charts
 from abc_mmdet.report.training_log import BINS
 
 
 def test_sessions_are_one_curve(work_dir: Path) -> None:
     curves = {curve.key: curve for curve in training_curves('ours', work_dir)}
     assert set(curves) == {
-        'loss', 'aux_loss_cls', 'conflict/s4_cosine', 'conflict/s8_cosine', 'conflict/s8_image_rate'
+        'loss', 'aux_loss_cls', 'conflict/s4_cosine', 'conflict/s8_cosine',
+        'conflict/s8_image_rate', 'bbox_mAP'
     }  # fmt: skip
     assert curves['loss'].steps.tolist() == [10, 20, 30, 40, 50, 60, 70, 80]
     np.testing.assert_allclose(curves['loss'].values, 100 / curves['loss'].steps)
@@ -43,6 +44,35 @@ def test_charts_of_a_log(work_dir: Path) -> None:
     assert [chart.alt.split()[0] for chart in losses] == ['loss', 'aux_loss_cls']
 
 
+def test_validations_are_at_their_iterations(tmp_path: Path) -> None:
+    """Also of logs whose step of a validation is an epoch; a later session counts."""
+    for session, lines in {
+        '20260101_000000': [
+            dict(loss=3.0, step=100),
+            {'coco/bbox_mAP': 0.1, 'coco/bbox_mAP_s': 0.05, 'step': 0},
+            dict(loss=2.0, step=200),
+            {'coco/bbox_mAP': 0.2, 'coco/bbox_mAP_s': float('nan'), 'step': 1},
+        ],
+        '20260102_000000': [
+            dict(loss=2.0, step=190),
+            {'coco/bbox_mAP': 0.3, 'coco/bbox_mAP_s': 0.2, 'step': 200},
+            dict(loss=1.0, step=290),
+            {'coco/bbox_mAP': 0.25, 'coco/bbox_mAP_s': 0.3, 'coco/car_precision': 0.9, 'step': 300},
+        ],
+    }.items():
+        folder = tmp_path / session / 'vis_data'
+        folder.mkdir(parents=True)
+        (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+    curves = training_curves('ours', tmp_path)
+    found = {c.key: dict(zip(c.steps.tolist(), c.values.tolist(), strict=True)) for c in curves}
+    assert found['bbox_mAP'] == {100: 0.1, 200: 0.3, 300: 0.25}
+    assert found['bbox_mAP_s'] == {100: 0.05, 200: 0.2, 300: 0.3}
+    charts = validation_charts(curves, {'ours': 1})
+    assert [chart.alt.split(' of the')[0] for chart in charts] == ['mAP', 'AP small']
+    assert 'ours: from 0.1 to 0.25' in charts[0].alt
+    assert [chart.alt.split()[0] for chart in loss_charts(curves, {'ours': 1})] == ['loss']
+
+
 def test_folders_without_a_log(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='no such folder'):
         training_curves('a', tmp_path / 'nowhere')
@@ -51,4 +81,5 @@ def test_folders_without_a_log(tmp_path: Path) -> None:
     folder = tmp_path / '20260101_000000' / 'vis_data'
     folder.mkdir(parents=True)
     (folder / 'scalars.json').write_text('{"coco/bbox_mAP": 0.1, "step": 3}\n')
-    assert training_curves('a', tmp_path) == [], 'shorter than the interval of the log'
+    (curve,) = training_curves('a', tmp_path)
+    assert curve.key == 'bbox_mAP', 'shorter than the interval of the log'

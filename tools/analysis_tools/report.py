@@ -11,6 +11,7 @@ from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_mess
 from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.number_options import whole_number
 from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.apis.test_record import read_record, record_path
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import (
     Curve,
@@ -61,7 +62,7 @@ def parse_args() -> argparse.Namespace:
         default=[],
         type=named_path,
         metavar='NAME=WORK_DIR',
-        help='where results of these names were trained: adds conflicts and losses',
+        help='where results of these names were trained: adds validations, conflicts and losses',
     )
     parser.add_argument('--out', default='report.html', type=Path, help='file to write')
     parser.add_argument('--title', default='Detection report', help='heading of the page')
@@ -75,7 +76,8 @@ def parse_args() -> argparse.Namespace:
         '--gallery',
         type=whole_number,
         default=12,
-        help='misses and false alarms to show per result; 0 for none (needs no pictures then)',
+        help='misses, false alarms and small hits to show per result; 0 for none (needs no '
+        'pictures then)',
     )
     parser.add_argument(
         '--cfg-options',
@@ -99,9 +101,9 @@ def check_names(args: argparse.Namespace) -> None:
 
 def curves_or_note(name: str, work_dir: Path) -> list[Curve]:
     curves = training_curves(name, work_dir)
-    if not curves:
+    if not any('loss' in curve.key for curve in curves):
         print(
-            f'--logs {name}={work_dir}: no losses were logged, so the page has no curves of it. '
+            f'--logs {name}={work_dir}: no losses were logged, so the page has no curves of them. '
             'Was the training shorter than default_hooks.logger.interval?',
             file=sys.stderr,
         )
@@ -114,6 +116,7 @@ def main() -> None:
     config = load_experiment(args.config, args.cfg_options)
     logs = [log for _, path in args.logs for log in path.glob('*/vis_data/*')]
     results_read = [path for _, path in args.results]
+    results_read += [record_path(path) for path in results_read]
     check_outputs({'--out': args.out}, [args.config, *results_read, *logs], config)
     if args.gallery:
         check_data(config, 'test_dataloader')
@@ -130,7 +133,9 @@ def main() -> None:
             evaluate(name, str(path), test_set, found[name], args.score_thr)
             for name, path in args.results
         ]
-        write_page(args.out, render(results, curves, args.gallery, args.title))
+        records = {name: r for name, path in args.results if (r := read_record(path))}
+        page = render(results, curves, args.gallery, args.title, args.config, records)
+        write_page(args.out, page)
     for result in results:
         shown = {k: v for k, v in result.named.items() if k.startswith('bbox_mAP')}
         print(result.name, *(f'{k} {v:.3f}' for k, v in shown.items() if not math.isnan(v)))
