@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> tuple[Watch, int]:
         with log.open() as text:
             iteration = 0
             while training.poll() is None:
-                for found in re.findall(r'Iter\(train\) \[ *(\d+)/', text.read()):
+                for found in re.findall(r'^iter (\d+)/', text.read(), re.M):
                     iteration = int(found)
                 if iteration:  # before, it is still starting
                     watch.sample((iteration - 1) // args.every)

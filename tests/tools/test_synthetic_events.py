@@ -82,7 +82,7 @@ def trained(converted: Path) -> tuple[Path, str]:
     """A checkpoint, and what was said on the way to it."""
     work_dir = converted.with_name('work')
     options = ('--cfg-options', f'data_root={converted}', *OPTIONS)
-    output = run('tools/train.py', CONFIG, '--work-dir', work_dir, *options)
+    output = run('tools/train.py', CONFIG, '--work-dir', work_dir, '--verbose', *options)
     return work_dir / 'iter_2.pth', output
 
 
