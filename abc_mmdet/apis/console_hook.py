@@ -85,7 +85,8 @@ def _say(text: str) -> None:
 
 def has_table(evaluator: Any) -> bool:
     """Whether an evaluator logs a table of its figures."""
-    return any(isinstance(metric, SmallObjectMetric) for metric in evaluator.metrics)
+    metrics = getattr(evaluator, 'metrics', ())
+    return any(isinstance(metric, SmallObjectMetric) for metric in metrics)
 
 
 def figures(metrics: dict[str, float]) -> str:
