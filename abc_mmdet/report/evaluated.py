@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from abc_mmdet.evaluation.coco_figures import CocoFigures, coco_figures
+from abc_mmdet.evaluation.coco_figures import CocoFigures, coco_figures, in_order
 from abc_mmdet.evaluation.named_figures import named_figures
 from abc_mmdet.study.bootstrap import difference_interval, resampled_ap
 from abc_mmdet.study.match_table import match_table
@@ -16,7 +16,7 @@ from abc_mmdet.study.match_table import match_table
 from .matches import Matches, match
 from .outcome import Outcome, outcome
 from .score_threshold import F1Curve, f1_curve
-from .test_set import TestSet, in_order
+from .test_set import TestSet
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,6 @@ class TestSet:
         return np.array([not a.get('iscrowd') for a in self.annotations], bool)
 
 
-def in_order(ids: Iterable[int | str]) -> list[int | str]:
-    """Ids in the order of the evaluation: numbers before text."""
-    return sorted(ids, key=lambda value: (isinstance(value, str), value))
-
-
 def load_test_set(config: Config) -> TestSet:
     """Ground truth and settings of the ``test_dataloader`` and ``test_evaluator`` of a config.
 
