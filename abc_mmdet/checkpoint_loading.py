@@ -2,8 +2,9 @@
 
 A checkpoint is a pickle, and a pickle can run any program when it is read. Inside
 :func:`weights_only` nothing of a file is run, whoever calls ``torch.load``: our own functions,
-MMEngine's loaders for files and addresses, a backbone with ``init_cfg``. What MMEngine writes
-into the checkpoints of a training run is known and read all the same.
+MMEngine's loaders for files and addresses, a backbone with ``init_cfg``. What MMEngine and
+PyTorch Lightning write into the checkpoints of a training run is known and read all the same
+(:mod:`abc_mmdet.checkpoint_globals`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ from __future__ import annotations
 import functools
 import pickle
 import re
-import types
 import warnings
 import zipfile
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,19 +21,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler import OneCycleParamScheduler
 
 from abc_mmdet.checkpoint_archive import check_archive
+from abc_mmdet.checkpoint_globals import known_globals
 from abc_mmdet.errors import UserError
-
-_METHODS: dict[Any, tuple[str, ...]] = {
-    HistoryBuffer: ('min', 'max', 'current', 'mean'),
-    OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
-}
-"""Functions of a class that MMEngine writes into checkpoints."""
+from abc_mmdet.restricted_pickle import restricted_pickle
 
 _plain_load = torch.load
 _trusts: ContextVar[bool | None] = ContextVar('trusts', default=None)
@@ -111,44 +103,6 @@ def problem_of(path: str | Path) -> str | None:
     return None
 
 
-def known_globals() -> dict[str, Any]:
-    """What checkpoints of MMEngine hold beside weights, by the name it has in a pickle.
-
-    Numbers that were logged are NumPy's, whose modules have two names (NumPy 1 and 2). MMEngine's
-    own list has ``getattr`` in it, with which a file can reach, and run, everything; checkpoints
-    need it for a few functions of two classes, and get these alone.
-    """
-    multiarray = np.zeros(0).__reduce__()[0].__module__
-    names: dict[str, Any] = {
-        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
-        f'{OneCycleParamScheduler.__module__}.OneCycleParamScheduler': OneCycleParamScheduler,
-        'builtins.getattr': _method,
-        '_codecs.encode': _bytes,  # which PyTorch 2.1 does not know
-        'numpy.ndarray': np.ndarray,
-        'numpy.dtype': np.dtype,
-    }
-    for module in {multiarray, 'numpy.core.multiarray', 'numpy._core.multiarray'}:
-        names[f'{module}._reconstruct'] = np.zeros(0).__reduce__()[0]
-        names[f'{module}.scalar'] = np.float64(0).__reduce__()[0]
-    for code in '?bhilqBHILQefd':
-        kind = type(np.dtype(code))
-        names[f'{kind.__module__}.{kind.__name__}'] = kind
-    return names
-
-
-def _method(owner: Any, name: str) -> Any:
-    if not any(owner is kind and name in names for kind, names in _METHODS.items()):
-        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr of {name!r}')
-    return getattr(owner, name)
-
-
-def _bytes(text: str, encoding: str) -> bytes:
-    """How pickles of protocol 2, PyTorch's own, write bytes."""
-    if encoding != 'latin1':
-        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL _codecs.encode to {encoding!r}')
-    return text.encode(encoding)
-
-
 @functools.wraps(_plain_load)
 def _load(f: Any, *args: Any, **options: Any) -> Any:
     trust = _trusts.get()
@@ -189,16 +143,28 @@ def _message(name: str, error: Exception) -> str:
 
 
 def _load_weights(f: Any, *args: Any, **options: Any) -> Any:
-    """Read with PyTorch's own restrictions, and with ours before it could be told what is safe.
+    """Read with PyTorch's own restrictions; with ours where it has none, or cannot go on.
 
-    Before 2.6 it also read old archives with ``weights_only`` and ran them (CVE-2025-32434).
+    Before 2.6 it could not be told what is safe, and also read old archives with ``weights_only``
+    and ran them (CVE-2025-32434). Newer ones have no way to read an object that holds itself.
     """
     known = known_globals()
-    if not _takes_names():
-        restricted: Any = types.ModuleType('restricted')
-        restricted.Unpickler, restricted.load = _Unpickler, _unpickle
-        options.update(pickle_module=restricted, weights_only=False)
-        return _plain_load(f, *args, **options)
+    if _takes_names():
+        start = f.tell() if hasattr(f, 'tell') else None
+        try:
+            return _load_with_names(f, known, *args, **options)
+        except pickle.UnpicklingError as error:
+            if 'Unsupported operand' not in str(error):
+                raise
+        if start is not None:
+            f.seek(start)
+    restricted = restricted_pickle(
+        {**torch._weights_only_unpickler._get_allowed_globals(), **known}
+    )
+    return _plain_load(f, *args, pickle_module=restricted, weights_only=False, **options)
+
+
+def _load_with_names(f: Any, known: dict[str, Any], *args: Any, **options: Any) -> Any:
     serialization = torch.serialization
     before = serialization.get_safe_globals()
     serialization.clear_safe_globals()
@@ -214,19 +180,3 @@ def _load_weights(f: Any, *args: Any, **options: Any) -> Any:
 
 def _takes_names() -> bool:
     return tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Of an older PyTorch: finds what PyTorch 2.6 would find, and what is known."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-        full = f'{module}.{name}'
-        allowed = {**torch._weights_only_unpickler._get_allowed_globals(), **known_globals()}
-        if full not in allowed:
-            raise pickle.UnpicklingError(f'Unsupported global: GLOBAL {full}')
-        return allowed[full]
-
-
-def _unpickle(file: Any, **options: Any) -> Any:
-    return _Unpickler(file, **options).load()

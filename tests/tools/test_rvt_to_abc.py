@@ -4,6 +4,7 @@ import os
 import runpy
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,30 @@ def test_converted_with_the_classes_of_a_data_set(
         # RVT's order is pedestrian, two wheeler, car
         rows = [2, 0, 1] if '.multi_level_conv_cls.' in name else ...
         assert torch.equal(value, expected[name][rows]), name
+
+
+def test_a_checkpoint_with_its_schedule_in_it(
+    files: tuple[Path, Path, torch.nn.Module],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Lightning wrote them under PyTorch 2.0: a bound method, the schedule, its optimizer."""
+    checkpoint, config, model = files
+    optimizer = torch.optim.AdamW(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, 10, cycle_momentum=False)
+    schedule.anneal_func = types.MethodType(type(schedule)._annealing_linear, schedule)
+    state = torch.load(checkpoint, weights_only=True)['state_dict']
+    content = dict(state_dict=state, lr_schedulers=[schedule.state_dict()], hparams_name='kwargs')
+    torch.save(content, checkpoint)
+    out = tmp_path / 'rvt.pth'
+    monkeypatch.setattr(
+        sys, 'argv', [str(TOOL), str(checkpoint), str(out), '--config', str(config)]
+    )
+    runpy.run_path(str(TOOL), run_name='__main__')
+    written = torch.load(out, weights_only=True)['state_dict']
+    expected = model.state_dict()
+    assert list(written) == list(expected)
+    assert all(torch.equal(value, expected[name]) for name, value in written.items())
 
 
 class Intruder:
