@@ -9,6 +9,7 @@ import numpy as np
 
 from .annotation_check import check_duplicates, check_geometry
 from .copies import same_content
+from .event_gaps import check_gaps
 from .event_recordings import EventRecording, EventRecordings
 from .finding import NOTE, PROBLEM, WARNING, Finding, several
 
@@ -36,6 +37,7 @@ def check_recordings(data: EventRecordings) -> Iterator[Finding]:
     yield from check_geometry(data, 'frame', _USELESS)
     yield from check_duplicates(data, 'frame')
     yield from _empty(data)
+    yield from check_gaps(data)
 
 
 def _files(data: EventRecordings) -> Iterator[Finding]:
@@ -133,23 +135,10 @@ def _empty(data: EventRecordings) -> Iterator[Finding]:
         message = f'{frames} of {data.num_frames} labelled frames have no usable box'
         level = WARNING if frames > data.num_frames / 2 else NOTE
         yield Finding('empty_frames', level, data.path, message, frames)
-    seen = [(r, r.has_events) for r in data.readable if r.has_events is not None]
     yield from several(
         'no_events',
         PROBLEM,
         data.path,
         f'recordings do not have a single event: {_AGAIN}',
-        (recording.name for recording, has_events in seen if not has_events.any()),
-    )
-    yield from several(
-        'frames_without_events',
-        NOTE,
-        data.path,
-        'recordings have labelled frames without any event in their window: only a network that '
-        'remembers can find anything there',
-        (
-            f'{recording.name}: {number} of {len(recording.frame_steps)} frames'
-            for recording, has_events in seen
-            if has_events.any() and (number := int((~has_events[recording.frame_steps]).sum()))
-        ),
+        (r.name for r in data.readable if r.has_events is not None and not r.has_events.any()),
     )

@@ -110,7 +110,11 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     'duplicate_recordings': ('warning', copied('train/x'), 'train/a = '),
     'shared_recordings': ('problem', copied('val/x'), 'val/x = '),
     'no_events': ('problem', added(silent=6), 'x'),
-    'frames_without_events': ('note', added(silent=4), 'x: 2 of 3 frames'),
+    'labels_without_events': (
+        'problem',
+        added(silent=4),
+        'x: frames 0 to 1 of 3 (0.05 s to 0.20 s) before the first event',
+    ),
     'empty_recordings': ('note', lambda root: record(root / 'train/x', [[]], 7), 'x'),
 }
 

@@ -46,8 +46,10 @@ SPLITS = ('train', 'val', 'test')
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Convert event recordings (FOLDER/{train,val,test}/*_td.h5 and *_bbox.npy, '
-        'also .raw and .dat) to the layout that RVT and EventSequenceDataset read. A run that was '
-        'stopped goes on where it was. Exit code 0: all converted, but for those without any label '
+        'also .raw and .dat) to the layout of RVT, which EventSequenceDataset reads. RVT itself '
+        'reads what --downsample nearest or none with --box-filter rvt writes, not the defaults. A '
+        'run that was stopped goes on where it was. Exit code 0: all converted, but for those '
+        'without any label '
         'left, which are skipped; 1: some recordings failed, or none is left.'
     )
     parser.add_argument(

@@ -16,7 +16,7 @@ from abc_mmdet.errors import UserError
 
 from .boxes import BoxFilter, count_boxes, read_boxes, total
 from .catalogue import CATALOGUE
-from .frame_times import FrameTimes, even_windows, frame_times
+from .frame_times import FIRST_US, FrameTimes, even_windows, frame_times
 from .recording import CAMERA_FILES, Recording
 from .rvt_layout import write_sequence
 from .stacked_histogram import StackedHistogram
@@ -250,6 +250,8 @@ def _labelled_frames(
     if not len(kept):
         reasons = ', '.join(f'{why}: {total(counts)}' for why, counts in box_filter.dropped.items())
         raise NoLabelsLeft(f'no label is left of {len(boxes)} ({reasons or "the file is empty"}).')
+    if not (kept['t'] >= FIRST_US).any():
+        raise NoLabelsLeft('there is no label at or after 100 ms.')
     times = frame_times(np.unique(kept['t']), box_filter.dataset.name == 'gen1', step_us)
     at_frame = np.isin(kept['t'], times.frames_us)
     return times, box_filter.keep(kept, at_frame, 'between the labelled frames')

@@ -12,6 +12,7 @@ import pytest
 from abc_mmdet.datasets.events.boxes import total
 from abc_mmdet.datasets.events.conversion import (
     ConversionSettings,
+    NoLabelsLeft,
     Source,
     convert,
     find_sources,
@@ -378,6 +379,8 @@ class TestWhatFails:
         boxes['t'] = 0
         np.save(source.boxes, boxes)
         self.check(source, out_dir, str(source.boxes), 'at or after 100 ms')
+        with pytest.raises(NoLabelsLeft):  # so that it is skipped, not failed
+            convert(source, out_dir, RVT)
 
     def test_nothing_to_do(
         self, recording: Callable, write_events: Callable, out_dir: Path
