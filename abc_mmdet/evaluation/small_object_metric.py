@@ -9,13 +9,13 @@ import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 
-from abc_mmdet.box_bounds import cut_to_image
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
 from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
+from .cut_detections import cut_found, cut_records
 from .evaluated_truth import check_unique, image_ids, image_key, of_file, of_samples
 from .metric_table import counts_table, figures_table
 from .named_figures import check_items, named_figures, rounded
@@ -36,8 +36,9 @@ class SmallObjectMetric(CocoMetric):
 
     Ground truth comes from ``ann_file``, or without one from the samples (``instances`` in their
     meta information), and so from any data set, also from several that number their images alike.
-    Only images that were evaluated count, and detections are cut at the border of their image.
-    Areas are those of the annotation file, or of boxes in pixels of the original frame.
+    Only images that were evaluated count, and detections are cut at the border of their image,
+    but not for the Prophesee protocol, whose toolkit takes them as they are. Areas are those of the
+    annotation file, or of boxes in pixels of the original frame.
 
     Args:
         small_classes: names of the classes to average, or ``'all'``.
@@ -110,14 +111,8 @@ class SmallObjectMetric(CocoMetric):
         before = len(self.results)
         super().process(data_batch, data_samples)
         for (truth, found), sample in zip(self.results[before:], data_samples, strict=True):
-            size = (truth['width'], truth['height'])
-            boxes, inside = cut_to_image(found['bboxes'], size)
-            found.update(bboxes=boxes[inside])
-            others = [k for k in ('scores', 'labels', 'mask_scores') if k in found]
-            found.update({key: found[key][inside] for key in others})
-            if 'masks' in found:
-                kept = zip(found['masks'], inside, strict=True)
-                found['masks'] = [mask for mask, keep in kept if keep]
+            if 'prophesee' not in self.protocols:
+                cut_found(found, (truth['width'], truth['height']))
             truth['timestamp_us'] = sample.get('timestamp_us')
             truth['img_path'] = sample.get('img_path')
 
@@ -197,6 +192,8 @@ class SmallObjectMetric(CocoMetric):
             if protocol == 'prophesee':
                 seen, truth = self.prophesee.ground_truth(images, annotations, category_ids)
                 found = self.prophesee.boxes(detections, seen)
+            else:
+                found = cut_records(detections, images)
             figures = self._figures(seen, category_ids, truth, found)
             by_protocol[protocol] = figures
             metrics.update({f'{k}{suffix}': v for k, v in self._named(figures).items()})
