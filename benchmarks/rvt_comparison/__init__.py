@@ -1,0 +1,1 @@
+"""What compare_with_rvt.py compares, a module each."""
