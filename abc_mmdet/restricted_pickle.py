@@ -13,6 +13,9 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+_PLAIN: Any = pickle._Unpickler
+"""Whose methods the type stubs do not know."""
+
 _CALLING = (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4)
 """Operations that call what was named and that no checkpoint has."""
 
@@ -46,6 +49,7 @@ class RestrictedUnpickler(pickle._Unpickler):
     Source: the same checks as in ``torch._weights_only_unpickler`` (PyTorch 2.6).
     """
 
+    stack: list[Any]
     names: Mapping[str, Any] = {}
     dispatch: ClassVar[dict[int, Callable]] = dict(pickle._Unpickler.dispatch)
 
@@ -62,15 +66,15 @@ class RestrictedUnpickler(pickle._Unpickler):
 
     def _checked_reduce(self) -> None:
         self._check(self.stack[-2])
-        pickle._Unpickler.load_reduce(self)
+        _PLAIN.load_reduce(self)
 
     def _checked_newobj(self) -> None:
         self._check(self.stack[-2])
-        pickle._Unpickler.load_newobj(self)
+        _PLAIN.load_newobj(self)
 
     def _checked_build(self) -> None:
         self._check(type(self.stack[-2]))
-        pickle._Unpickler.load_build(self)
+        _PLAIN.load_build(self)
 
     def _refused(self, operation: bytes) -> None:
         raise pickle.UnpicklingError(f'unrecognized function of operation {operation!r}')
