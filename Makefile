@@ -94,11 +94,13 @@ demo-events: setup
 
 # One process per core; the tests of a file stay together, as they share what is costly to make.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+SLOWEST := --durations=15
 test: setup
-	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) $(SLOWEST) -m 'not slow' $(ARGS)
 
+# Here tools do start from scratch; see tests/warm_python.py.
 test-all: setup
-	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	COLD_TOOLS=1 FUZZ_CASES=1200 $(PY) -m pytest $(SIDE_BY_SIDE) $(SLOWEST) $(ARGS)
 
 # What other versions can break: models, data, evaluation, training, and one training, resumed and
 # tested, as processes.

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import traceback
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +24,10 @@ ROOT = Path(__file__).parents[2]
 class WarmTools:
     """Starts tools and waits for them."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def server(self) -> subprocess.Popen[str]:
         environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-        self.server = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, '-W', 'ignore', __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -47,11 +49,18 @@ class WarmTools:
         return self._ask(wait=pid)
 
     def run(self, *argv: object, output: Path, **faults: int) -> int:
-        return self.wait(self.start(*argv, output=output, **faults))
+        if faults:
+            return self.wait(self.start(*argv, output=output, **faults))
+        from ..warm_python import python  # not there where this file is the program
+
+        command = [python(), '-W', 'ignore', *map(str, argv)]
+        with open(output, 'ab') as log:
+            return subprocess.run(command, cwd=ROOT, stdout=log, stderr=log).returncode
 
     def close(self) -> None:
-        self.server.kill()
-        self.server.wait()
+        if 'server' in vars(self):
+            self.server.kill()
+            self.server.wait()
 
     def _ask(self, **job: object) -> int:
         print(json.dumps(job), file=self.server.stdin, flush=True)
