@@ -17,6 +17,8 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from mmdet.registry import DATASETS, MODELS
 
+from .warm_python import python
+
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / 'docs/big_images.md'
 TEST, SHOW = re.findall(r'```bash\n(.*?)```', DOC.read_text(), re.S)
@@ -51,7 +53,7 @@ def run(
     command: str, folder: Path, *more: str, size: str = '128x96'
 ) -> subprocess.CompletedProcess:
     for of_doc, of_test in {
-        'python tools': f'{sys.executable} tools',
+        'python tools': f'{python()} tools',
         'work_dirs/mine/iter_10000.pth': str(folder / 'weights.pth'),
         'work_dirs/mine': str(folder / 'work'),
         'image.jpg': str(next((folder / 'data/val').iterdir())),

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import torch
 
 from . import two_processes as program
 from .datasets.events.conftest import write_recording  # noqa: F401  a fixture
+from .warm_python import python
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +34,7 @@ def ranks(folder: Path) -> list[dict]:
     paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests/engine')])
     programs = [
         subprocess.Popen(
-            [sys.executable, program.__file__, folder],
+            [python(), program.__file__, folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={

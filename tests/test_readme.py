@@ -2,12 +2,13 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from abc_mmdet.apis import load_experiment
+
+from .warm_python import python
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / 'README.md').read_text()
@@ -33,7 +34,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('user')
     generator = 'tools/dataset_converters/synthetic_traffic.py'
     options = ('--train=2', '--val=2', '--size=128x96')
-    subprocess.run([sys.executable, generator, folder / 'data', *options], cwd=ROOT, check=True)
+    subprocess.run([python(), generator, folder / 'data', *options], cwd=ROOT, check=True)
     return folder
 
 
@@ -47,8 +48,8 @@ def test_commands_are_found() -> None:
 )
 def test_command_runs(command: str, folder: Path) -> None:
     for of_readme, of_test in {
-        '.venv/bin/python': sys.executable,
-        'python tools': f'{sys.executable} tools',
+        '.venv/bin/python': python(),
+        'python tools': f'{python()} tools',
         'data/mine': str(folder / 'data'),
         'work_dirs/mine': str(folder / 'work'),
         'configs/mine.py': str(folder / 'mine.py'),

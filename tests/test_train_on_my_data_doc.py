@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,8 @@ import pytest
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.own_data.network_sizes import NETWORKS
 from abc_mmdet.own_data.recipe import SMALL, TINY, TWO_CELLS
+
+from .warm_python import python
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / 'docs' / 'train_on_my_data.md').read_text()
@@ -28,7 +29,7 @@ SMALL_RUN = (
 
 def run(block: str, folder: Path) -> str:
     """Run a block of the page as it stands, in a folder and at the size of a test."""
-    block = block.replace('\\\n', ' ').replace('python tools', f'{sys.executable} tools')
+    block = block.replace('\\\n', ' ').replace('python tools', f'{python()} tools')
     for of_page in ('data/mine', 'work_dirs/mine', 'configs/mine.py'):
         block = re.sub(rf'(?<![\w/]){re.escape(of_page)}', f'{folder}/{of_page}', block)
     lines = []

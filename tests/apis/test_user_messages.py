@@ -3,7 +3,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,8 @@ import torch
 from abc_mmdet.apis import config_mistakes, file_mistakes, user_messages
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
+
+from ..warm_python import python
 
 
 def test_user_error_becomes_a_message_and_exit_code_2(capsys) -> None:
@@ -61,7 +62,7 @@ with user_messages() if sys.argv[1] == 'inside' else contextlib.nullcontext():
 )
 def test_workers_do_not_say_that_they_are_hung_up_on(where: str, then: str, said: str) -> None:
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', HANG_UP, where, then], capture_output=True, text=True
+        [python(), '-W', 'ignore', '-c', HANG_UP, where, then], capture_output=True, text=True
     )
     assert done.returncode == 0
     assert re.search(said, done.stderr.strip()), done.stderr

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/small/abc_synthetic.py'
@@ -61,7 +62,7 @@ def test_one_message_and_exit_code_2(name: str, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob('*'))
     command, message = (text.replace('DIR', str(tmp_path)) for text in COMMANDS[name])
     result = subprocess.run(
-        [sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [python(), *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 2, result.stdout + result.stderr
     assert 'Traceback' not in result.stderr

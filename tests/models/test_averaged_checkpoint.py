@@ -1,5 +1,4 @@
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +6,8 @@ import torch
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.averaged_checkpoint import write_average
+
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +65,7 @@ def test_mistakes(tmp_path: Path) -> None:
 
 def test_tool(tmp_path: Path) -> None:
     files = [write(tmp_path, f'{i}.pth', w=torch.full((2,), float(i))) for i in range(2)]
-    command = [sys.executable, '-W', 'ignore', ROOT / 'tools/model_converters/average.py']
+    command = [python(), '-W', 'ignore', ROOT / 'tools/model_converters/average.py']
     out = tmp_path / 'mean.pth'
     done = subprocess.run([*command, *files, '--out', out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -107,11 +107,13 @@ def main(rank: int, folder: Path) -> None:
 @pytest.fixture(scope='module')
 def ranks(tmp_path_factory) -> list[dict]:
     """What each of two processes saw."""
+    from ..warm_python import python  # not there where this file is the program
+
     folder = tmp_path_factory.mktemp('ranks')
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
     programs = [
         subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(folder)],
+            [python(), __file__, str(rank), str(folder)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=environment,

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from PIL import Image
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, check_up, write_experiment
 
+from ..warm_python import python
 from .conftest import NAMES, change
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +159,7 @@ def test_the_tool_stops_before_it_builds_anything(data: Path, tmp_path: Path) ->
         "train_dataloader = dict(dataset=dict(data_root=data_root, ann_file='train.json',\n"
         "    data_prefix=dict(img='images/'), metainfo=dict(classes=classes)))\n"
     )
-    command = [sys.executable, 'tools/train.py', str(config), '--work-dir', str(tmp_path / 'work')]
+    command = [python(), 'tools/train.py', str(config), '--work-dir', str(tmp_path / 'work')]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 2, result.stderr
     assert 'Traceback' not in result.stderr

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/analysis_tools/study.py'
 
@@ -23,11 +25,14 @@ def command(ladder: Path, folder: Path, *options: str) -> list[str]:
         '--readme': folder / 'README.md',
     }
     flat = [str(part) for option in places.items() for part in option]
-    return [sys.executable, '-W', 'ignore', str(TOOL), *flat, '--jobs=1', '--seeds=0', *options]
+    return [str(TOOL), *flat, '--jobs=1', '--seeds=0', *options]
 
 
-def study(ladder: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(ladder, folder, *options), capture_output=True, text=True)
+def study(
+    ladder: Path, folder: Path, *options: str, program: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
+    words = [program, '-W', 'ignore', *command(ladder, folder, *options)]
+    return subprocess.run(words, capture_output=True, text=True)
 
 
 def wait_for(condition, process: subprocess.Popen | None = None) -> None:
@@ -50,7 +55,8 @@ def lock_is_free(folder: Path) -> bool:
 @pytest.mark.slow
 def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: Path) -> None:
     work = tmp_path / 'work/ladder_cpu'
-    with subprocess.Popen(command(tiny_ladder, tmp_path), stdout=subprocess.DEVNULL) as process:
+    words = [sys.executable, '-W', 'ignore', *command(tiny_ladder, tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
         baseline = work / 'baseline_seed0'
         wait_for(lambda: list(baseline.glob('iter_*.pth')), process)
         process.send_signal(signal.SIGKILL)
@@ -106,7 +112,7 @@ def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: P
 def test_mistakes_end_in_one_message(
     tiny_ladder: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    result = study(tiny_ladder, tmp_path, *options)
+    result = study(tiny_ladder, tmp_path, *options, program=python())
     assert result.returncode == 2
     assert message in result.stderr and 'Traceback' not in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from ..own_data.events import frames, record
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 
 
 def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, 'tools/analysis_tools/check_dataset.py', *map(str, arguments)]
+    command = [python(), 'tools/analysis_tools/check_dataset.py', *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

@@ -3,13 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 'configs/small/abc_synthetic.py'
@@ -80,7 +81,7 @@ def test_nothing_is_run(command: str, folder: Path) -> None:
     command = command.replace('EVIL', str(evil)).replace('DATA', f'data_root={folder}/data')
     arguments = command.replace('DIR', str(folder)).split()
     result = subprocess.run(
-        [sys.executable, f'tools/{arguments[0]}', *arguments[1:]],
+        [python(), f'tools/{arguments[0]}', *arguments[1:]],
         **dict(cwd=ROOT, capture_output=True, text=True),
     )
     assert not (folder / 'trace').exists()
@@ -96,7 +97,7 @@ def test_nothing_is_run(command: str, folder: Path) -> None:
 def test_trust_lets_it(folder: Path) -> None:
     out = folder / 'o.pth'
     tool = 'tools/model_converters/abc_to_plain.py'
-    command = [sys.executable, tool, folder / 'evil.pth', out, '--trust']
+    command = [python(), tool, folder / 'evil.pth', out, '--trust']
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert (folder / 'trace').exists() and out.exists()

@@ -19,6 +19,8 @@ from pycocotools.coco import COCO
 from abc_mmdet.apis import Detector, load_experiment
 from abc_mmdet.apis.picture_file import read_picture
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/infer.py'
 CONFIG = str(ROOT / 'configs/small/abc_synthetic.py')
@@ -91,7 +93,7 @@ def infer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / 'out'
     result = subprocess.run(
-        [sys.executable, TOOL, *model, folder, '--out', out, '--batch=2', '--score-thr=0.26'],
+        [python(), TOOL, *model, folder, '--out', out, '--batch=2', '--score-thr=0.26'],
         **dict(cwd=tmp_path, capture_output=True, text=True),
     )
     assert result.returncode == 1, result.stderr

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,8 @@ from mmengine.analysis import get_model_complexity_info
 
 from abc_mmdet.apis import load_experiment, sliced
 from mmdet.registry import MODELS
+
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 TINY = {
@@ -21,7 +22,7 @@ TINY = {
 
 def mmdet_tool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-m', 'abc_mmdet.mmdet_tool', *map(str, arguments)],
+        [python(), '-m', 'abc_mmdet.mmdet_tool', *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -33,7 +34,7 @@ def data(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('data') / 'synthetic'
     generator = 'tools/dataset_converters/synthetic_traffic.py'
     options = ('--train=2', '--val=2', '--size=128x96')
-    subprocess.run([sys.executable, generator, root, *options], cwd=ROOT, check=True)
+    subprocess.run([python(), generator, root, *options], cwd=ROOT, check=True)
     return root
 
 

@@ -20,6 +20,8 @@ import pytest
 
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools' / 'dataset_converters' / 'prophesee.py'
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'}
@@ -29,14 +31,15 @@ BOX = np.dtype(
 )
 
 
-def start(*args: object, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(TOOL), *map(str, args)]
+def start(*args: object, program: str = sys.executable, **options: object) -> subprocess.Popen[str]:
+    command = [program, str(TOOL), *map(str, args)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=ENV, stdout=pipe, stderr=pipe, text=True, **options)
 
 
 def run(*args: object, **options: object) -> tuple[int, str, str]:
-    with start(*args, **options) as tool:
+    program = sys.executable if options else python()
+    with start(*args, program=program, **options) as tool:
         out, err = tool.communicate(timeout=180)
     return tool.returncode, out, err
 

@@ -19,6 +19,7 @@ from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from mmdet.registry import DATASETS, MODELS
 
 from ..own_data.events import record
+from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / 'docs' / 'read_the_report.md').read_text()
@@ -110,7 +111,7 @@ def outputs(user: Path) -> list[str]:
     environment = {**os.environ, 'ABC_HITUAV': str(user / 'data')}
 
     def run_it(command: str) -> str:
-        command = command.replace('python ', f'{sys.executable} ', 1)
+        command = command.replace('python ', f'{python()} ', 1)
         command = command.replace('work_dirs/', f'{user}/work_dirs/')
         done = subprocess.run(
             command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True
@@ -157,7 +158,7 @@ def test_event_recordings(random_weights, tmp_path: Path) -> None:
     random_weights(load_experiment(config), tmp_path / 'weights.pth')
 
     def run_it(*arguments: str | Path) -> str:
-        command = [sys.executable, *map(str, arguments), '--cfg-options', *options]
+        command = [python(), *map(str, arguments), '--cfg-options', *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
         return done.stdout

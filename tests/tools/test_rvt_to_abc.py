@@ -14,6 +14,8 @@ from mmengine.config import Config
 from abc_mmdet.models.rvt_checkpoint import PARTS
 from mmdet.registry import MODELS
 
+from ..warm_python import python
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'rvt_to_abc.py'
 ENV = {**os.environ, 'PYTHONPATH': str(TOOL.parents[2]), 'PYTHONWARNINGS': 'ignore'}
 CONFIG = """
@@ -35,7 +37,7 @@ model = dict(
 
 
 def run(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(TOOL), *map(str, args)]
+    command = [python(), str(TOOL), *map(str, args)]
     return subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=120)
 
 

@@ -19,6 +19,8 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.synthetic import CLASSES
 from abc_mmdet.datasets.synthetic.event_export import EventRecipe, is_complete
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/dataset_converters/synthetic_events.py'
 CONFIG = ROOT / 'configs/small/abc_synthetic_events.py'
@@ -36,7 +38,7 @@ OPTIONS = (
 
 def run(tool: str, *arguments: object) -> str:
     """Run a tool that has to succeed; its output."""
-    command = [sys.executable, str(ROOT / tool), *map(str, arguments)]
+    command = [python(), str(ROOT / tool), *map(str, arguments)]
     done = subprocess.run(command, env=ENV, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -205,7 +207,7 @@ def test_what_memory_is_worth(trained: tuple[Path, str], converted: Path, tmp_pa
     config = tmp_path / 'mine.py'
     config.write_text(f"_base_ = '{CONFIG}'\nmodel = dict(test_cfg=dict(score_thr=0.0))\n")
     figures = tmp_path / 'still.json'
-    command = [sys.executable, ROOT / 'benchmarks/still_objects.py', config, trained[0]]
+    command = [python(), ROOT / 'benchmarks/still_objects.py', config, trained[0]]
     command += ['--work-dir', tmp_path, '--json', figures]
     environment = {**ENV, 'ABC_SYNTHETIC_EVENTS': f'{converted}/'}
     subprocess.run([*map(str, command)], env=environment, cwd=ROOT, check=True, timeout=300)

@@ -11,13 +11,15 @@ import pytest
 
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 
+from ..warm_python import python
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'synthetic_traffic.py'
 ENV = {**os.environ, 'PYTHONPATH': str(TOOL.parents[2]), 'PYTHONWARNINGS': 'ignore'}
 TINY = ('--train', '2', '--val', '1', '--size', '96x64')
 
 
 def run(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(TOOL), *map(str, args)]
+    command = [python(), str(TOOL), *map(str, args)]
     return subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=120)
 
 

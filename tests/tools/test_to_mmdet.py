@@ -19,6 +19,8 @@ from abc_mmdet.errors import UserError
 from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS, METRICS, MODELS
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs' / 'small' / 'abc_synthetic.py')
 TINY = {
@@ -117,7 +119,7 @@ def converted(data: Path, tmp_path_factory) -> dict[str, tuple]:
         if name == 'four_levels':
             command = ['tools/model_converters/to_mmdet.py', CONFIG, str(checkpoint), str(folder)]
             result = subprocess.run(
-                [sys.executable, *command, '--cfg-options', *options_text(options)],
+                [python(), *command, '--cfg-options', *options_text(options)],
                 **dict(cwd=ROOT, capture_output=True, text=True),
             )
             assert result.returncode == 0, result.stderr
@@ -236,7 +238,7 @@ def test_mistakes_end_in_one_message(tmp_path: Path) -> None:
     torch.save(dict(state_dict={}), tmp_path / 'events.pth')
     tool, config = 'tools/model_converters/to_mmdet.py', 'configs/abc_sod_basic_100k.py'
     result = subprocess.run(
-        [sys.executable, tool, config, str(tmp_path / 'events.pth'), str(tmp_path / 'out')],
+        [python(), tool, config, str(tmp_path / 'events.pth'), str(tmp_path / 'out')],
         **dict(cwd=ROOT, capture_output=True, text=True),
     )
     assert result.returncode == 2

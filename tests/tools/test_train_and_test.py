@@ -14,6 +14,8 @@ from abc_mmdet.apis import to_stock_config
 from abc_mmdet.apis.test_record import read_record
 from mmdet.registry import MODELS
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 TINY = [
     'model.backbone.widen_factor=0.125',
@@ -38,15 +40,18 @@ NWD = [  # in the auxiliary task, its constant to be measured
 CONFIG = 'configs/small/abc_synthetic.py'
 
 
-def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, program: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *map(str, command)], capture_output=True, text=True, cwd=ROOT
+        [program or python(), *map(str, command)], capture_output=True, text=True, cwd=ROOT
     )
 
 
-def tool(name: str, *arguments: str | Path, options: list[str] = TINY) -> str:
+def tool(
+    name: str, *arguments: str | Path, options: list[str] = TINY, program: str | None = None
+) -> str:
     """Run a tool that has to succeed; its output."""
-    result = run(f'tools/{name}', *arguments, '--cfg-options', *options)
+    command = (f'tools/{name}', *arguments, '--cfg-options', *options)
+    result = run(*command, program=program)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stderr + result.stdout  # warnings first
 
@@ -71,6 +76,7 @@ def trained(data: str, tmp_path_factory) -> tuple[Path, str]:
     output = tool(
         *('train.py', CONFIG, '--work-dir', work_dir, '--tensorboard', '--auto-scale-lr'),
         options=[*TINY, *NWD, data],
+        program=sys.executable,  # also what the imports print, and the config's format
     )
     return work_dir, output
 
