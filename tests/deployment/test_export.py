@@ -41,6 +41,7 @@ EXPERIMENTS = {
         },
     ),
 }
+ALWAYS = ('three_levels', False)
 STATES = {'events': 8, 'events_on_finer_levels': 6}
 SIZE = (128, 64)
 
@@ -51,9 +52,18 @@ def experiment(name: str, random_weights, folder: Path) -> tuple:
     return random_weights(config, folder / 'weights.pth'), str(folder / 'weights.pth')
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('fp16', [False, True], ids=['fp32', 'fp16'])
-@pytest.mark.parametrize('name', EXPERIMENTS)
+@pytest.mark.parametrize(
+    ('name', 'fp16'),
+    [
+        pytest.param(
+            *(name, fp16),
+            id=f'{name}-{"fp16" if fp16 else "fp32"}',
+            marks=[] if (name, fp16) == ALWAYS else pytest.mark.slow,
+        )
+        for name in EXPERIMENTS
+        for fp16 in (False, True)
+    ],
+)
 def test_every_shape(name: str, fp16: bool, random_weights, tmp_path: Path) -> None:
     exported = export_onnx(*experiment(name, random_weights, tmp_path), size=SIZE, fp16=fp16)
     assert exported.is_good, exported.agreement

@@ -108,6 +108,7 @@ def log(work_dir: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
     trained: tuple[Path, Path],
 ) -> None:

@@ -31,7 +31,9 @@ def data(tmp_path_factory) -> str:
     return f'data_root={root}'
 
 
-@pytest.mark.parametrize('reached', ['the tool alone', 'the process group'])
+@pytest.mark.parametrize(
+    'reached', [pytest.param('the tool alone', marks=pytest.mark.slow), 'the process group']
+)
 def test_ctrl_c_ends_a_training_and_its_workers(data: str, tmp_path: Path, reached: str) -> None:
     log = tmp_path / 'log.txt'
     command = [sys.executable, 'tools/train.py', 'configs/small/abc_synthetic.py']
