@@ -1,4 +1,4 @@
-"""``python -m abc_mmdet.doctor``: what works here, what is missing and the command that mends it.
+"""``abc-mmdet doctor``: what works here, what is missing and the command that mends it.
 
 Exits with 1 when training cannot work, else with 0; ``--json`` prints the same report for
 programs. Beyond the standard library everything is imported inside a check, because this module
@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .distributions import distributions, pip_install, requirement
+from .shipped import CONFIGS
 from .version import __version__
 
 REQUIRED = ('torch', 'torchvision', 'numpy', 'pycocotools', 'mmengine', 'mmcv', 'mmdet')
@@ -56,6 +57,7 @@ def machine() -> Iterator[Finding]:
     yield Finding('cpu', 'ok', detail)
     free = shutil.disk_usage('.').free / 2**30
     yield Finding('disk', 'ok' if free > LITTLE_DISK else 'note', f'{free:.1f} GiB free here')
+    yield Finding('configs', 'ok' if CONFIGS.is_dir() else 'note', str(CONFIGS))
 
 
 def packages() -> Iterator[Finding]:
@@ -124,7 +126,7 @@ def image_reading() -> str:
 
 def mmdetection() -> str:
     """``import abc_mmdet`` as users do it, which makes ``mmdet.models`` importable."""
-    importlib.reload(sys.modules['abc_mmdet'])  # on the way to this module it left the rest out
+    importlib.import_module('abc_mmdet.registration')  # on the way here it was left out
     importlib.import_module('mmdet.models')
     return 'abc_mmdet and mmdet.models can be imported'
 
@@ -205,8 +207,8 @@ def data() -> Iterator[Finding]:
                 found = True
                 yield coco_file(file)
     if not found:
-        command = ('tools/dataset_converters/synthetic_traffic.py', 'data/synthetic_traffic')
-        fix = shlex.join([sys.executable, *command]) if Path(command[0]).is_file() else ''
+        command = ('-m', 'abc_mmdet', 'convert', 'synthetic-traffic', 'data/synthetic_traffic')
+        fix = shlex.join([sys.executable, *command])
         yield Finding('data', 'note', f'no annotations/*.json under {Path("data").resolve()}', fix)
 
 
@@ -231,9 +233,9 @@ SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, program: str = 'python -m abc_mmdet.doctor') -> int:
     """Print the report; returns the exit status."""
-    parser = argparse.ArgumentParser('python -m abc_mmdet.doctor', description=__doc__)
+    parser = argparse.ArgumentParser(program, description=__doc__)
     parser.add_argument('--json', action='store_true', help='print the report as JSON')
     as_json = parser.parse_args(argv).json
     warnings.simplefilter('ignore')

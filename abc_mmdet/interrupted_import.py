@@ -61,6 +61,8 @@ def _is_own_tool() -> bool:
     if sys.argv[:1] == ['-m']:  # of ``python -m``, while the package of the module is imported
         return any(word.removeprefix('-m').startswith('abc_mmdet') for word in sys.orig_argv)
     program = Path(getattr(sys.modules.get('__main__'), '__file__', None) or '.').resolve()
+    if program.stem == 'abc-mmdet':
+        return True
     return program.is_relative_to(_ROOT) and program.relative_to(_ROOT).parts[:1] in (
         (name,) for name in _TOOLS
     )

@@ -1,6 +1,7 @@
 """Every command of docs/train_on_my_data.md runs, on the data its first command draws."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -29,21 +30,27 @@ SMALL_RUN = (
 
 def run(block: str, folder: Path) -> str:
     """Run a block of the page as it stands, in a folder and at the size of a test."""
-    block = block.replace('\\\n', ' ').replace('python tools', f'{python()} tools')
-    for of_page in ('data/mine', 'work_dirs/mine', 'configs/mine.py'):
-        block = re.sub(rf'(?<![\w/]){re.escape(of_page)}', f'{folder}/{of_page}', block)
+    options = {
+        'convert synthetic-traffic': '--train=6 --val=3 --size=128x96',
+        'new-config': '--network=narrow',  # whose weights need no internet: there are none
+        'train': f'--cfg-options {SMALL_RUN}',
+        'test': f'--cfg-options {SMALL_RUN}',
+    }
     lines = []
-    for line in block.strip().splitlines():
-        if 'synthetic_traffic.py' in line:
-            line += ' --train=6 --val=3 --size=128x96'
-        if 'new_config.py' in line:
-            line += ' --network=narrow'  # whose weights need no internet: there are none
-        if 'tools/train.py' in line or 'tools/test.py' in line:
-            line += f' --cfg-options {SMALL_RUN}'
-        lines.append(line)
+    for line in block.replace('\\\n', ' ').strip().splitlines():
+        of_test = [
+            given for tool, given in options.items() if line.startswith(f'abc-mmdet {tool} ')
+        ]
+        lines.append(' '.join([line, *of_test]))
     command = 'set -e\n' + '\n'.join(lines)
     result = subprocess.run(
-        command, shell=True, cwd=ROOT, capture_output=True, text=True, executable='/bin/bash'
+        command.replace('abc-mmdet', f'{python()} -m abc_mmdet'),
+        shell=True,
+        cwd=folder,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        executable='/bin/bash',
     )
     assert result.returncode == 0, f'{command}\n{result.stdout}\n{result.stderr}'
     return result.stdout
@@ -53,23 +60,18 @@ def run(block: str, folder: Path) -> str:
 def folder(tmp_path_factory) -> Path:
     """The data is drawn and its config written."""
     folder = tmp_path_factory.mktemp('user')
-    run(BLOCKS[0], folder)
     run(BLOCKS[1], folder)
+    run(BLOCKS[0][: BLOCKS[0].index('abc-mmdet train')], folder)
     return folder
 
 
 def test_the_page_has_its_commands() -> None:
-    tools = [re.findall(r'tools/[\w/]+\.py', block) for block in BLOCKS]
-    assert tools == [
-        ['tools/dataset_converters/synthetic_traffic.py'],
-        ['tools/new_config.py'],
-        ['tools/analysis_tools/check_dataset.py'],
-        ['tools/train.py', 'tools/test.py'],
-    ]
+    commands = [re.findall(r'^abc-mmdet ([\w-]+)', block, re.M) for block in BLOCKS]
+    assert commands == [['new-config', 'train'], ['convert'], ['check'], ['train', 'test']]
 
 
 def test_config_is_written(folder: Path) -> None:
-    config = load_experiment(str(folder / 'configs/mine.py'))
+    config = load_experiment(str(folder / 'mine.py'))
     used = json.loads((folder / 'data/mine/annotations/train.json').read_text())
     names = [category['name'] for category in used['categories']]
     assert [name for name in names if name in config.classes] == list(config.classes)
@@ -90,7 +92,7 @@ def test_config_trains_and_is_tested(folder: Path) -> None:
     assert re.search(r'^iter \d+/\d+  loss \d', output, re.M)
     assert re.search(r'^result: mAP \d\.\d{3},', output, re.M)
     (pictures,) = re.findall(r'^pictures: (.*)$', output, re.M)
-    assert len(list(Path(pictures).iterdir())) == 3
+    assert len(list((folder / pictures).iterdir())) == 3
 
 
 def test_figures_of_the_page_are_those_of_the_code() -> None:

@@ -13,11 +13,11 @@ import torch
 from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.commands import in_words_of_the_command
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import NETWORKS, finding_lines, write_experiment
 from abc_mmdet.own_data.val_share import split_file
-
-CONFIGS = Path(__file__).parents[1] / 'configs'
+from abc_mmdet.shipped import CONFIGS
 
 
 def parse_args() -> argparse.Namespace:
@@ -106,6 +106,7 @@ def main() -> None:
         network = args.weights
     if network is None:
         network = 's' if torch.cuda.is_available() else 'nano'
+    given = shlex.join(sys.argv[1:])
     parts: list[Path] = []
     if args.val_share is not None:
         parts = split_for(args)
@@ -123,7 +124,7 @@ def main() -> None:
             args.iterations,
             args.weights,
             args.from_above,
-            command=f'python tools/new_config.py {shlex.join(sys.argv[1:])}',
+            command=in_words_of_the_command(f'python tools/new_config.py {given}'),
             overwrite=args.overwrite,
         )
     except UserError:
@@ -138,8 +139,8 @@ def main() -> None:
         for line in (line for finding in written.findings for line in finding_lines(finding)):
             print(line)
     print(f'\n{written.path} is written. Next:')
-    print(f'  python tools/analysis_tools/check_dataset.py {written.path}')
-    print(f'  python tools/train.py {written.path}')
+    for tool in ('analysis_tools/check_dataset.py', 'train.py'):
+        print(in_words_of_the_command(f'  python tools/{tool} {written.path}'))
 
 
 if __name__ == '__main__':

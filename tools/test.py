@@ -178,7 +178,7 @@ def main() -> None:
     if args.slicing:
         config = sliced(config, **args.slicing)
     apply_options(config, args)
-    check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
+    check_outputs({'the config in --work-dir': dumped_config(config)}, [config.filename])
     results = results_file(args.out)
     record = record_path(results) if results and results.endswith(COCO_RESULTS) else None
     outputs = {'--out': results, 'the record of --out': record}

@@ -142,7 +142,7 @@ def main() -> None:
     setup_cache_size_limit_of_dynamo()
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
     apply_options(config, args)
-    check_outputs({'the config in --work-dir': dumped_config(config)}, [args.config])
+    check_outputs({'the config in --work-dir': dumped_config(config)}, [config.filename])
     check_data(config, 'train_dataloader', 'val_dataloader')
     findings = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     check_length(config)

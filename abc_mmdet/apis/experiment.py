@@ -11,10 +11,10 @@ from mmengine.runner import Runner
 from abc_mmdet.apis.run_length import LENGTHS, stretch
 from abc_mmdet.apis.sample_truth import carry_ground_truth
 from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.errors import UserError
 from abc_mmdet.first_process import say
 from abc_mmdet.models.small_classes import ALL
+from abc_mmdet.shipped import find_config
 
 # Variables of our configs that other fields were computed from when the file was read.
 NAME_LISTS = ('classes', 'small_classes')
@@ -31,6 +31,8 @@ def load_experiment(
 ) -> Config:
     """Config file with overrides; ``work_dir`` as in MMDetection (argument, file, file name).
 
+    ``path`` may be the name of a shipped config (:func:`abc_mmdet.shipped.find_config`).
+
     A config's variables are plain values by the time it is loaded: overriding ``data_root`` alone
     would leave the data sets where they were. Therefore ``data_root``, ``classes`` and
     ``small_classes`` among the overrides also change the fields that had their value from them, and
@@ -40,9 +42,9 @@ def load_experiment(
     Raises:
         UserError: no such file, one that is no valid config, or an override without effect.
     """
-    if not Path(path).is_file():
-        hint = backslash_hint(path)
-        raise UserError(f'There is no config file {path}; the configs are under configs/.{hint}')
+    given, path = path, find_config(path)
+    if path != given:
+        say(f'config: {path}')
     with config_mistakes(path):
         config = Config.fromfile(path)
         options = dict(cfg_options or {})

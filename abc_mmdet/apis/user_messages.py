@@ -13,6 +13,7 @@ from abc_mmdet.apis.other_processes import (
     wait_to_be_ended,
 )
 from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.commands import in_words_of_the_command
 from abc_mmdet.errors import UserError
 from abc_mmdet.interrupted_import import imports_are_done
 
@@ -108,7 +109,7 @@ def _hang_ups_unsaid() -> Iterator[None]:
 
 def _say(text: str) -> None:
     if is_first_to_say(text):
-        print(f'\n{text}', file=sys.stderr, flush=True)
+        print(f'\n{in_words_of_the_command(text)}', file=sys.stderr, flush=True)
 
 
 @contextmanager

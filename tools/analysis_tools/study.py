@@ -18,6 +18,7 @@ from mmengine.logging import MMLogger
 from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.number_options import real_number, whole_number
 from abc_mmdet.errors import UserError
+from abc_mmdet.shipped import CONFIGS
 from abc_mmdet.study.comparison import compare
 from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
 from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_variables
@@ -36,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         epilog=f'Exit code: 0 all done, {SOME_FAILED} all done but some runs failed, 2 mistake, '
         f'{MORE_TO_DO} there is more to do: call it again.',
     )
-    parser.add_argument('--ladder', type=Path, default=Path('configs/ladder_coco'), metavar='DIR')
+    parser.add_argument('--ladder', type=Path, default=CONFIGS / 'ladder_coco', metavar='DIR')
     parser.add_argument('--size', default=default_size(), help='default here: %(default)s')
     parser.add_argument('--data', help='one of its data sets; default: its first')
     parser.add_argument(
