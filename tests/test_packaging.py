@@ -244,6 +244,19 @@ def test_without_torch_the_command_says_what_there_is(wheel, tmp_path):
     assert '  missing  torch ' in environment.run('abc-mmdet', 'doctor', expected=1)
 
 
+def test_an_editable_installation_is_that_of_the_checkout(sources, tmp_path):
+    environment = Environment(tmp_path)
+    environment.install(build(sources, 'editable', tmp_path))
+    # Named as the command it starts without torch, which is not there
+    program = (
+        'import sys; sys.argv = ["abc-mmdet"]\n'
+        'from abc_mmdet.shipped import TOOLS, find_config\n'
+        'print(find_config("abc_sod_basic_100k"), TOOLS)'
+    )
+    expected = [str(sources / 'configs' / 'abc_sod_basic_100k.py'), str(sources / 'tools')]
+    assert environment.run('python', '-c', program).split() == expected
+
+
 def test_installed_it_is_whole(installed):
     where = installed.run(
         'python', '-c', 'import abc_mmdet; print(abc_mmdet.__file__)'
