@@ -7,7 +7,7 @@ from typing import Any
 
 from mmdet.evaluation import CocoMetric
 
-from .named_figures import TOTALS
+from .metric_names import TOTALS
 from .small_object_metric import SmallObjectMetric
 
 _COCO = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from .coco_figures import CocoFigures
+from .average_precision import CocoFigures
 
 NO_TRUTH = 'no ground truth'
 _SIZES = ('very_tiny', 'tiny', 'small', 'medium', 'large')

@@ -15,10 +15,10 @@ from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
-from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
-from .evaluated_truth import check_unique, image_ids, image_key, of_file, of_samples
+from .average_precision import AREAS, CocoFigures, backend_of, coco_figures
+from .ground_truth import check_unique, image_ids, image_key, of_file, of_samples
+from .metric_names import check_items, named_figures, rounded
 from .metric_table import counts_table, figures_table
-from .named_figures import check_items, named_figures, rounded
 from .prophesee_protocol import PropheseeProtocol
 
 PROTOCOLS = ('coco', 'prophesee')

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from abc_mmdet.evaluation.matches_at import IOU
+
 from .charts import Chart, Line, bar_chart, line_chart
 from .evaluated import Evaluated
-from .matches import IOU
 from .tables import SIZES
 from .training_log import Curve
 

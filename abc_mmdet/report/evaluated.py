@@ -8,14 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from abc_mmdet.evaluation.coco_figures import CocoFigures, coco_figures
-from abc_mmdet.evaluation.named_figures import named_figures
-from abc_mmdet.study.bootstrap import difference_interval, resampled_ap
-from abc_mmdet.study.match_table import match_table
+from abc_mmdet.evaluation.average_precision import CocoFigures, coco_figures
+from abc_mmdet.evaluation.bootstrap import difference_interval, resampled_ap
+from abc_mmdet.evaluation.error_kinds import Outcome, outcome
+from abc_mmdet.evaluation.matches_at import Matches, match
+from abc_mmdet.evaluation.matching import match_table
+from abc_mmdet.evaluation.metric_names import named_figures
+from abc_mmdet.evaluation.score_threshold import F1Curve, f1_curve
 
-from .matches import Matches, match
-from .outcome import Outcome, outcome
-from .score_threshold import F1Curve, f1_curve
 from .test_set import TestSet
 
 

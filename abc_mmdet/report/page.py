@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.error_kinds import KINDS
 from abc_mmdet.whole_file import write_whole
 
 from .chart_sections import (
@@ -24,7 +25,6 @@ from .chart_sections import (
 from .charts import COLOURS
 from .evaluated import Evaluated
 from .gallery import worst_false_alarms, worst_misses
-from .outcome import KINDS
 from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
 from .training_log import Curve
 

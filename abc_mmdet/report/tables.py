@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abc_mmdet.evaluation.coco_figures import count_by_area
-from abc_mmdet.evaluation.named_figures import rounded
+from abc_mmdet.evaluation.average_precision import count_by_area
+from abc_mmdet.evaluation.metric_names import rounded
+from abc_mmdet.evaluation.score_threshold import F1Curve
 
 from .evaluated import Evaluated
-from .score_threshold import F1Curve
 
 SIZES = {
     'very_tiny': 'below 8×8',

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from .bootstrap import difference_interval
+from abc_mmdet.evaluation.bootstrap import difference_interval
+from abc_mmdet.evaluation.weighted_ap import HEADLINE
+
 from .ladder import BASELINE, Run, Rung
 from .result_file import unpacked
-from .weighted_ap import HEADLINE
 
 Result = Mapping[str, Any]
 

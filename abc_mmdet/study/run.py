@@ -31,8 +31,8 @@ from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
 from .curves import curves, logged_scalars, training_cost
+from .evaluate import judge
 from .inference_cost import inference_cost
-from .judgement import judge
 from .result_file import packed, write_json
 from .run_hooks import Paused
 from .training import train

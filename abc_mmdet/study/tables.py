@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from abc_mmdet.evaluation.weighted_ap import HEADLINE
+
 from .comparison import Difference, Row, Spread, repeated
 from .ladder import Run
 from .run_files import one_line
-from .weighted_ap import HEADLINE
 
 TITLES = {
     'bbox_mAP_small_classes': 'mAP of small classes',

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.evaluation.weighted_ap import HEADLINE
 from abc_mmdet.report import TestSet, evaluate, read_detections
-from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import METRICS
 
 from .conftest import CONFIG, imperfect

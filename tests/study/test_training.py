@@ -14,12 +14,12 @@ from mmengine.runner import load_checkpoint
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.engine import newest_checkpoint
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.weighted_ap import HEADLINE
 from abc_mmdet.study.curves import curves, logged_scalars, training_cost
+from abc_mmdet.study.evaluate import judge
 from abc_mmdet.study.inference_cost import inference_cost
-from abc_mmdet.study.judgement import judge
 from abc_mmdet.study.run_hooks import Paused
 from abc_mmdet.study.training import train
-from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import HOOKS, MODELS, VISUALIZERS
 
 

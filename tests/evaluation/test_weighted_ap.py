@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.evaluation.coco_figures import coco_figures
-from abc_mmdet.study.bootstrap import image_weights, resampled_ap
-from abc_mmdet.study.match_table import match_table
-from abc_mmdet.study.weighted_ap import HEADLINE, average_precision, headline_ap
+from abc_mmdet.evaluation.average_precision import coco_figures
+from abc_mmdet.evaluation.bootstrap import image_weights, resampled_ap
+from abc_mmdet.evaluation.matching import match_table
+from abc_mmdet.evaluation.weighted_ap import HEADLINE, average_precision, headline_ap
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MAX_DETS = (3, 8)  # few, so that the limits bite
@@ -124,7 +124,7 @@ def test_resamples_do_not_depend_on_chunks(monkeypatch) -> None:
     annotations, detections = scene(seed=5, images=6)
     table = match_table(range(6), CATEGORIES, annotations, detections, THRESHOLDS, 100)
     whole = resampled_ap(table, SMALL, resamples=50)
-    monkeypatch.setattr('abc_mmdet.study.bootstrap.CHUNK', 7)
+    monkeypatch.setattr('abc_mmdet.evaluation.bootstrap.CHUNK', 7)
     parts = resampled_ap(table, SMALL, resamples=50)
     for name in HEADLINE:
         np.testing.assert_array_equal(whole[name], parts[name])

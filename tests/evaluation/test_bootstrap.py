@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from abc_mmdet.study.bootstrap import difference_interval, image_weights
+from abc_mmdet.evaluation.bootstrap import difference_interval, image_weights
 
 
 def test_image_weights_are_draws_with_replacement() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.report.matches import match
-from abc_mmdet.report.outcome import outcome
+from abc_mmdet.evaluation.error_kinds import outcome
+from abc_mmdet.evaluation.matches_at import match
 from abc_mmdet.report.test_set import TestSet
 
-from .test_matches import CATEGORIES, random_scene
+from .test_matches_at import CATEGORIES, random_scene
 
 
 def scene(*truth: tuple) -> TestSet:

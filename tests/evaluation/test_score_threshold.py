@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.report.matches import Matches
-from abc_mmdet.report.score_threshold import f1_curve
+from abc_mmdet.evaluation.matches_at import Matches
+from abc_mmdet.evaluation.score_threshold import f1_curve
 
-from .test_matches import random_scene
+from .test_matches_at import random_scene
 
 
 @settings(max_examples=60)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .matches import Matches
-from .test_set import TestSet
+from .matches_at import Matches
+
+if TYPE_CHECKING:
+    from abc_mmdet.report.test_set import TestSet
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.report.matches import IOU, match
+from abc_mmdet.evaluation.matches_at import IOU, match
+from abc_mmdet.evaluation.matching import match_table
 from abc_mmdet.report.test_set import TestSet
-from abc_mmdet.study.match_table import match_table
 
 CATEGORIES = [4, 2, 9]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .matches import IOU, Matches, box_ious, grouped
-from .test_set import TestSet
+from .matches_at import IOU, Matches, box_ious, grouped
+
+if TYPE_CHECKING:
+    from abc_mmdet.report.test_set import TestSet
 
 KINDS = {
     'background': 'nothing of the kind is there',

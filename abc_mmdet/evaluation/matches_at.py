@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pycocotools import mask
 
-from .test_set import TestSet
+if TYPE_CHECKING:
+    from abc_mmdet.report.test_set import TestSet
+
 
 IOU = 0.5
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask
 
-from abc_mmdet.evaluation.coco_figures import AREAS
+from .average_precision import AREAS
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from mmengine.runner import Runner
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.bootstrap import resampled_ap
+from abc_mmdet.evaluation.matching import MatchTable, match_table
+from abc_mmdet.evaluation.weighted_ap import HEADLINE, headline_ap
 from mmdet.registry import DATASETS, METRICS
-
-from .bootstrap import resampled_ap
-from .match_table import MatchTable, match_table
-from .weighted_ap import HEADLINE, headline_ap
 
 TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .match_table import MatchTable
+from .matching import MatchTable
 from .weighted_ap import headline_ap
 
 RESAMPLES = 1000

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.coco_figures import AREAS, coco_figures
+from abc_mmdet.evaluation.average_precision import AREAS, coco_figures
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 

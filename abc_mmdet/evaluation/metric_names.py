@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from abc_mmdet.errors import UserError
 
-from .coco_figures import CocoFigures
+from .average_precision import CocoFigures
 
 _BY_SIZE = {
     **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),

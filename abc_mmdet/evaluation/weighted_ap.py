@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .match_table import ClassMatches, MatchTable
+from .matching import ClassMatches, MatchTable
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 HEADLINE = ('bbox_mAP_small_classes', 'bbox_mAP_s', 'bbox_mAP')
