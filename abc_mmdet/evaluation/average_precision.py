@@ -1,36 +1,20 @@
-"""Average precision by class and size, from pycocotools or faster-coco-eval."""
+"""COCO's average precision and recall, by class and size, and of resampled images."""
 
 from __future__ import annotations
 
-import importlib.util
-import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from abc_mmdet.errors import UserError
+from .matching import AREAS, ClassMatches, class_overlaps
 
-BACKENDS = ('auto', 'faster_coco_eval', 'pycocotools')
-
-_NO_LIMIT = 1e10
-AREAS = {
-    'all': (0.0, _NO_LIMIT),
-    'very_tiny': (0.0, 8.0**2),
-    'tiny': (8.0**2, 16.0**2),
-    'small': (16.0**2, 32.0**2),
-    'medium': (32.0**2, 96.0**2),
-    'large': (96.0**2, _NO_LIMIT),
-    's': (0.0, 32.0**2),
-}
-"""Box areas in square pixels. As COCO's, borders belong to both sides; ``s`` is COCO's small."""
+RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True)
-class CocoFigures:
-    """Average precision of one evaluation; nan where there is no ground truth.
+class CocoMetrics:
+    """Average precision and recall of one evaluation; nan where there is no ground truth.
 
     Args:
         precision: ``(thresholds, recall, classes, areas, max detections)``, -1 for none.
@@ -86,115 +70,140 @@ class CocoFigures:
         return float(np.mean(present)) if present else float('nan')
 
 
-def backend_of(name: str) -> tuple[Any, Callable]:
-    """Classes ``COCO`` and ``COCOeval`` of a backend.
-
-    Raises:
-        UserError: unknown, or not installed.
-    """
-    if name not in BACKENDS:
-        raise UserError(f'SmallObjectMetric backend={name!r}: it is one of {BACKENDS}.')
-    installed = importlib.util.find_spec('faster_coco_eval') is not None
-    if name == 'faster_coco_eval' and not installed:
-        raise UserError(
-            "SmallObjectMetric backend='faster_coco_eval' is not installed: "
-            'pip install faster-coco-eval, or use pycocotools.'
-        )
-    if installed and name != 'pycocotools':
-        from faster_coco_eval import COCO, COCOeval_faster
-
-        return COCO, COCOeval_faster
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    return COCO, COCOeval
-
-
-def coco_figures(
-    images: Sequence[int | str],
-    category_ids: Sequence[int | str],
-    annotations: Sequence[dict],
-    detections: Sequence[dict],
-    thresholds: np.ndarray,
+def coco_metrics(
+    images: Sequence[Hashable],
+    category_ids: Sequence[Hashable],
+    annotations: Sequence[Mapping],
+    detections: Sequence[Mapping],
+    thresholds: Sequence[float] | np.ndarray,
     max_dets: Sequence[int],
     areas: Sequence[str] = tuple(AREAS),
-    backend: str = 'auto',
-) -> CocoFigures:
-    """Evaluate boxes as COCO does.
+) -> CocoMetrics:
+    """Evaluate boxes as COCO does; to the last bit what pycocotools computes.
 
     Args:
-        images: ids, numbers or text; what is of no image and category of these is left out.
-        category_ids: in the order of the classes.
-        annotations: COCO annotations: ``image_id``, ``category_id``, ``bbox`` (x, y, w, h),
-            ``area``, and ``iscrowd`` (or ``ignore``) for those that count neither way.
-        detections: COCO results: ``image_id``, ``category_id``, ``bbox``, ``score``.
-        thresholds: IoU thresholds.
+        images, category_ids, annotations, detections, thresholds: as in :func:`class_overlaps`.
         max_dets: detections per image and class that are looked at.
         areas: names from :data:`AREAS`.
-        backend: see :data:`BACKENDS`.
+
+    Example:
+        >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
+        >>> found = [dict(box, score=0.9)]
+        >>> coco_metrics([1], [7], [dict(box, area=100)], found, [0.5, 0.75], [100]).ap()
+        1.0
     """
-    coco, evaluator = backend_of(backend)
-    # Ids may be text, and the backends take numbers alone; the order decides between equal scores
-    in_order = sorted(images, key=lambda image: (isinstance(image, str), image))
-    image_number = {image: i for i, image in enumerate(in_order)}
-    label = {category: i for i, category in enumerate(category_ids)}
-    base = dict(
-        info={},
-        images=[dict(id=i) for i in range(len(images))],
-        categories=[dict(id=i, name=str(i)) for i in range(len(category_ids))],
-    )
-
-    def numbered_records(records: Sequence[dict]) -> Iterator[dict]:
-        for record in records:
-            image, category = record['image_id'], record['category_id']
-            if image in image_number and category in label:
-                ids = dict(image_id=image_number[image], category_id=label[category])
-                yield {**record, **ids}
-
-    numbered = [
-        {**annotation, 'id': i, 'iscrowd': int(bool(annotation.get('iscrowd')))}  # of any kind
-        for i, annotation in enumerate(numbered_records(annotations), 1)
-    ]
-    numbered_results = [
-        {**found, 'id': i, 'iscrowd': 0, 'area': found['bbox'][2] * found['bbox'][3]}
-        for i, found in enumerate(numbered_records(detections), 1)
-    ]
-    with redirect_stdout(io.StringIO()):
-        truth, results = coco(), coco()
-        truth.dataset = dict(base, annotations=numbered)
-        results.dataset = dict(base, annotations=numbered_results)
-        truth.createIndex()
-        results.createIndex()
-        run = evaluator(truth, results, 'bbox')
-        run.params.imgIds = list(range(len(images)))
-        run.params.catIds = list(range(len(category_ids)))
-        run.params.iouThrs = np.asarray(thresholds)
-        run.params.maxDets = list(max_dets)
-        run.params.areaRng = [list(AREAS[name]) for name in areas]
-        run.params.areaRngLbl = list(areas)
-        run.evaluate()
-        run.accumulate()
+    max_dets = tuple(sorted(max_dets))
     shape = (len(category_ids), len(areas), len(max_dets))
-    return CocoFigures(
-        np.asarray(run.eval['precision']).reshape(len(run.params.iouThrs), -1, *shape),
-        np.asarray(thresholds),
-        tuple(areas),
-        tuple(sorted(max_dets)),
-        count_by_area(numbered, range(len(category_ids)), areas),
-        np.asarray(run.eval['recall']).reshape(len(run.params.iouThrs), *shape),
-    )
+    precision = np.full((len(thresholds), len(RECALLS), *shape), -1.0)
+    recall = np.full((len(thresholds), *shape), -1.0)
+    num_boxes = np.zeros(shape[:2], int)
+    for k, overlaps in enumerate(
+        class_overlaps(images, category_ids, annotations, detections, thresholds, max_dets[-1])
+    ):
+        for a, area in enumerate(areas):
+            matches = overlaps.match(area)
+            num_boxes[k, a] = matches.positives.sum()
+            if num_boxes[k, a]:
+                for m, number in enumerate(max_dets):
+                    precision[:, :, k, a, m], recall[:, k, a, m] = _precision(matches, number)
+    return CocoMetrics(precision, np.asarray(thresholds), tuple(areas), max_dets, num_boxes, recall)
 
 
-def count_by_area(
-    annotations: Sequence[dict], category_ids: Sequence[int], areas: Sequence[str]
+def _precision(matches: ClassMatches, max_dets: int) -> tuple[np.ndarray, np.ndarray]:
+    """``(T, 101)`` precision at each recall, 0 beyond the highest recall, which is ``(T,)``."""
+    hits, ignored = _seen(matches, max_dets)[1:]
+    positives = matches.positives.sum()
+    precision = np.zeros((len(hits), len(RECALLS)))
+    for row, hit, left_out in zip(precision, hits, ignored, strict=True):
+        at = np.flatnonzero(hit)
+        so_far = np.cumsum(~left_out)[at]
+        envelope, reached = _envelope(np.arange(1.0, len(at) + 1), so_far, positives)
+        row[: reached[-1] if len(at) else 0] = np.repeat(envelope, np.diff(reached, prepend=0))
+    return precision, hits.sum(axis=1) / positives
+
+
+def _seen(matches: ClassMatches, max_dets: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, hits and ignored ones of the best detections of each image."""
+    if max_dets is None or (matches.rank < max_dets).all():
+        return matches.image, matches.hit, matches.ignored
+    seen = matches.rank < max_dets
+    return matches.image[seen], matches.hit[:, seen], matches.ignored[:, seen]
+
+
+def _envelope(
+    true: np.ndarray, so_far: np.ndarray, positives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The highest precision at a recall or beyond, and how many of :data:`RECALLS` are reached.
+
+    Precision rises only where a box is found, so that its envelope is known from those detections
+    alone, and few of all are.
+
+    Args:
+        true: ``(..., P)`` boxes found, up to each detection that found one.
+        so_far: ``(..., P)`` detections that count, up to there.
+        positives: ``(...)`` ground truth that counts.
+    """
+    precision = true / (so_far + np.spacing(1))
+    envelope = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    recall = true / np.maximum(positives, 1)[..., None]
+    return envelope, np.searchsorted(RECALLS, recall, side='right')
+
+
+def average_precision(
+    matches: ClassMatches, weights: np.ndarray, max_dets: int | None = None
 ) -> np.ndarray:
-    """Annotations that count, ``(classes, areas)``."""
-    counts = np.zeros((len(category_ids), len(areas)), int)
-    row = {category: i for i, category in enumerate(category_ids)}
-    for annotation in annotations:
-        if annotation.get('iscrowd') or annotation['category_id'] not in row:
-            continue
-        for column, name in enumerate(areas):
-            low, high = AREAS[name]
-            counts[row[annotation['category_id']], column] += low <= annotation['area'] <= high
-    return counts
+    """AP of one class when images count as often as their weights say.
+
+    An image of weight 2 counts as two equal images.
+
+    Args:
+        matches: of the class.
+        weights: ``(B, N)`` whole numbers.
+        max_dets: detections per image that are looked at; None takes all.
+
+    Returns:
+        ``(B,)``, mean over the IoU thresholds; nan without ground truth.
+    """
+    positives = weights @ matches.positives
+    total = np.zeros(len(weights))
+    for envelope, reached in _weighted(matches, weights, positives, max_dets):
+        total += (np.diff(reached, axis=1, prepend=0) * envelope).sum(axis=1)
+    mean = total / (len(RECALLS) * len(matches.hit))
+    return np.where(positives > 0, mean, np.nan)
+
+
+def _weighted(
+    matches: ClassMatches, weights: np.ndarray, positives: np.ndarray, max_dets: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """:func:`_envelope` per IoU threshold, ``(B, P)`` each."""
+    image, hits, ignored = _seen(matches, max_dets)
+    always_ignored = np.logical_and.reduce(ignored, axis=0)
+    places = np.flatnonzero(hits.any(axis=0))
+    counted = weights.astype(np.float32) @ _counts_up_to(
+        places, image, always_ignored, weights.shape[1]
+    )
+    for hit, left_out in zip(hits, ignored & ~always_ignored, strict=True):
+        at = np.flatnonzero(hit)
+        true = np.cumsum(weights[:, image[at]], axis=1, dtype=float)
+        so_far = counted[:, np.searchsorted(places, at)].astype(float)
+        if left_out.any():
+            extra = np.flatnonzero(left_out)
+            extra_so_far = np.cumsum(weights[:, image[extra]], axis=1)
+            none_yet = np.zeros((len(weights), 1))
+            so_far -= np.hstack([none_yet, extra_so_far])[:, np.searchsorted(extra, at)]
+        yield _envelope(true, so_far, positives)
+
+
+def _counts_up_to(
+    places: np.ndarray, image: np.ndarray, left_out: np.ndarray, images: int
+) -> np.ndarray:
+    """``(N, P)``: detections of each image up to each of these places, float32.
+
+    Whole numbers below 2 ** 24 are exact in float32, and a product of matrices is the fastest way
+    to weigh them.
+    """
+    next_place = np.searchsorted(places, np.arange(len(image)))
+    kept = ~left_out & (next_place < len(places))
+    cells = image[kept] * len(places) + next_place[kept]
+    counts = np.bincount(cells, minlength=images * len(places)).reshape(images, len(places))
+    return np.cumsum(counts, axis=1).astype(np.float32)

@@ -14,7 +14,7 @@ from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.ground_truth import check_name
+from abc_mmdet.evaluation.records import check_name
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 

@@ -24,12 +24,12 @@ from .chart_sections import (
 )
 from .charts import COLOURS
 from .evaluated import Evaluated
-from .gallery import worst_false_alarms, worst_misses
+from .gallery import worst_false_negatives, worst_false_positives
 from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
 from .training_log import Curve
 
 GALLERY = 12
-"""Misses and false alarms shown of each result."""
+"""False negatives and false positives shown of each result."""
 
 
 def render(
@@ -43,7 +43,7 @@ def render(
     Args:
         results: the first one is the baseline.
         curves: from the logs of trainings, named after the results.
-        gallery: misses and false alarms that are shown of each result.
+        gallery: false negatives and false positives that are shown of each result.
         title: heading of the page.
     """
     test = results[0].test_set
@@ -112,7 +112,9 @@ def read_threshold(path: Path, name: str | None = None) -> float:
 def _mistakes(results: Sequence[Evaluated], count: int) -> Mapping[str, tuple[list, list]]:
     if not count:
         return {}
-    return {r.name: (worst_misses(r, count), worst_false_alarms(r, count)) for r in results}
+    return {
+        r.name: (worst_false_negatives(r, count), worst_false_positives(r, count)) for r in results
+    }
 
 
 def environment() -> jinja2.Environment:

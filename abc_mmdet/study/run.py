@@ -31,7 +31,7 @@ from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
 from .curves import curves, logged_scalars, training_cost
-from .evaluate import judge
+from .evaluate import evaluate
 from .inference_cost import inference_cost
 from .result_file import packed, write_json
 from .run_hooks import Paused
@@ -42,7 +42,7 @@ LOCK_PATIENCE = 10.0  # seconds: a killed process's loaders hold its lock for a 
 
 
 def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
-    """Train and judge an experiment; the content of its result file.
+    """Train and evaluate an experiment; the content of its result file.
 
     Raises:
         Paused, UserError: see :func:`train`.
@@ -55,11 +55,11 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
     with config_mistakes(config.filename or 'the config'):
         model = MODELS.build(config.model).to(device)
     load_checkpoint(model, str(weights), map_location=device)
-    judged = judge(model, config)
+    evaluated = evaluate(model, config)
     scalars = logged_scalars(folder)
     return dict(
-        figures=judged['figures'],
-        train_figures=judged['train_figures'],
+        figures=evaluated['figures'],
+        train_figures=evaluated['train_figures'],
         cost={**training_cost(scalars), **inference_cost(config, baseline, device)},
         where=dict(
             on_gpu=device == 'cuda',
@@ -71,8 +71,8 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
             torch=torch.__version__,
         ),
         curves=curves(scalars),
-        judged_on=judged['judged_on'],
-        resampled=packed(judged['resampled']),
+        judged_on=evaluated['judged_on'],
+        resampled=packed(evaluated['resampled']),
     )
 
 

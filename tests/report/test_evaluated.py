@@ -1,4 +1,4 @@
-"""The figures are those of SmallObjectMetric, by way of the file that it writes."""
+"""The metrics are those of SmallObjectMetric, by way of the file that it writes."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.evaluation.weighted_ap import HEADLINE
+from abc_mmdet.evaluation.bootstrap import HEADLINE
 from abc_mmdet.report import TestSet, evaluate, read_detections
 from mmdet.registry import METRICS
 
@@ -15,7 +15,7 @@ from .conftest import CONFIG, imperfect
 
 
 @pytest.mark.parametrize('metric', ['SmallObjectMetric', 'CocoMetric'])
-def test_figures_are_those_of_the_test(
+def test_metrics_are_those_of_the_test(
     metric: str, test_set: TestSet, traffic: Path, tmp_path: Path
 ) -> None:
     options = dict(load_experiment(CONFIG, dict(data_root=str(traffic))).test_evaluator)
@@ -51,7 +51,7 @@ def test_figures_are_those_of_the_test(
             assert named[key] == pytest.approx(value, **digits), key
 
 
-def test_classes_without_boxes_have_no_figure(test_set: TestSet) -> None:
+def test_classes_without_boxes_have_no_metric(test_set: TestSet) -> None:
     result = evaluate('a', 'a', test_set, imperfect(test_set, 0))
     label = test_set.classes.index('tram')
     assert np.isnan(result.named['tram_precision'])
@@ -63,7 +63,7 @@ def test_nothing_detected(test_set: TestSet) -> None:
     result = evaluate('a', 'a', test_set, [])
     assert result.named['bbox_mAP'] == 0
     assert result.pooled_f1 is None
-    assert len(result.outcome.missed) == test_set.counted.sum()
+    assert len(result.errors.false_negatives) == test_set.counted.sum()
 
 
 def test_intervals(results: list) -> None:
@@ -79,7 +79,7 @@ def test_intervals(results: list) -> None:
 
 def test_thresholds(results: list, test_set: TestSet) -> None:
     curve = results[0].pooled_f1
-    assert results[0].outcome.threshold == curve.best_threshold
+    assert results[0].errors.threshold == curve.best_threshold
     fixed = evaluate('a', 'a', test_set, results[0].detections, fixed_threshold=0.9)
-    assert all(fixed.detections[d]['score'] >= 0.9 for d in fixed.outcome.kept)
-    assert 0 < len(fixed.outcome.kept) < len(results[0].outcome.kept)
+    assert all(fixed.detections[d]['score'] >= 0.9 for d in fixed.errors.kept)
+    assert 0 < len(fixed.errors.kept) < len(results[0].errors.kept)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_picture
-from abc_mmdet.report.gallery import PER_IMAGE, worst_false_alarms, worst_misses
+from abc_mmdet.report.gallery import PER_IMAGE, worst_false_negatives, worst_false_positives
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -60,13 +60,13 @@ def test_boxes_elsewhere_are_not_drawn() -> None:
     assert [(r.kind, r.is_target) for r in result.rectangles] == [('truth', False), ('found', True)]
 
 
-def test_misses_take_the_classes_in_turn(results: list) -> None:
+def test_false_negatives_take_the_classes_in_turn(results: list) -> None:
     result = results[0]
-    test, decided = result.test_set, result.outcome
-    shown = worst_misses(result, 8)
+    test, errors = result.test_set, result.errors
+    shown = worst_false_negatives(result, 8)
     assert 4 < len(shown) <= 8
     assert max(Counter(m.image['id'] for m in shown).values()) <= PER_IMAGE
-    missed = [test.annotations[t] for t in decided.missed]
+    missed = [test.annotations[t] for t in errors.false_negatives]
     places = [(a['bbox'], a['image_id']) for a in missed]
     assert all((m.box, m.image['id']) in places for m in shown)
     first_names = [m.class_name for m in shown[:3]]
@@ -76,25 +76,25 @@ def test_misses_take_the_classes_in_turn(results: list) -> None:
     assert all(sum(r.is_target for r in m.crop.rectangles) == 1 for m in shown)
 
 
-def test_verdicts_of_misses(results: list) -> None:
+def test_verdicts_of_false_negatives(results: list) -> None:
     result = results[0]
-    decided = result.outcome
-    verdicts = [m.verdict for m in worst_misses(result, 1000)]
+    errors = result.errors
+    verdicts = [m.verdict for m in worst_false_negatives(result, 1000)]
     assert any(v == 'not found at any score' for v in verdicts)
-    assert any(v.startswith('taken for ') for v in verdicts) == bool(decided.taken_for)
+    assert any(v.startswith('taken for ') for v in verdicts) == bool(errors.taken_for)
     for verdict in verdicts:
         if verdict.endswith('only'):
-            assert float(verdict.split()[2]) <= decided.threshold
+            assert float(verdict.split()[2]) <= errors.threshold
 
 
-def test_surest_false_alarms_come_first(results: list) -> None:
+def test_surest_false_positives_come_first(results: list) -> None:
     result = results[0]
-    shown = worst_false_alarms(result, 6)
+    shown = worst_false_positives(result, 6)
     scores = [float(m.verdict.split(',')[0]) for m in shown]
     assert scores == sorted(scores, reverse=True)
-    best = max(result.matches.scores[d] for d in result.outcome.false_alarms)
+    best = max(result.matches.scores[d] for d in result.errors.false_positives)
     assert scores[0] == pytest.approx(best, abs=0.006)
-    assert worst_false_alarms(result, 0) == []
+    assert worst_false_positives(result, 0) == []
 
 
 def test_pictures_of_all_kinds_and_none(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def parse_args() -> argparse.Namespace:
         '--gallery',
         type=whole_number,
         default=12,
-        help='misses and false alarms to show per result; 0 for none (needs no pictures then)',
+        help='false negatives and positives to show per result; 0 needs no pictures',
     )
     parser.add_argument(
         '--cfg-options',
