@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.curves import logged_scalars
 
 BINS = 80
 """Points of a curve at most; neighbours are averaged."""

@@ -27,10 +27,11 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
 from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
-from .curves import curves, logged_scalars, training_cost
+from .curves import curves, training_cost
 from .evaluate import evaluate
 from .inference_cost import inference_cost
 from .result_file import packed, write_json

@@ -184,14 +184,14 @@ def test_prophesee_protocol_leaves_out_small_boxes_and_early_frames() -> None:
 def test_prophesee_protocol_leaves_out_frames_without_a_counted_box() -> None:
     """As Prophesee's toolkit and RVT, which evaluate at the times of the boxes that are left."""
     perfect = sample(0, [instance(0, 0, 80, 0)], [((0, 0, 80, 80), 0, 0.5)])
-    false_alarm = ((200, 200, 280, 280), 0, 0.9)
+    false_positive = ((200, 200, 280, 280), 0, 0.9)
     crowd = instance(0, 0, 80, 0) | dict(ignore_flag=1)
     for number, uncounted in enumerate(([instance(0, 0, 10, 0)], [], [crowd]), 1):
-        samples = [perfect, sample(number, uncounted, [false_alarm])]
+        samples = [perfect, sample(number, uncounted, [false_positive])]
         both = run(samples, protocol=('coco', 'prophesee'))
         assert both['bbox_mAP_prophesee'] == run(samples, protocol='prophesee')['bbox_mAP'] == 1.0
         assert both['bbox_mAP'] < 0.51, 'COCO counts every frame'
-    other_class = [perfect, sample(1, [instance(0, 0, 80, 1)], [false_alarm])]
+    other_class = [perfect, sample(1, [instance(0, 0, 80, 1)], [false_positive])]
     assert run(other_class, protocol='prophesee')['car_precision'] == pytest.approx(0.5, abs=1e-3)
 
 

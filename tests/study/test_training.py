@@ -13,9 +13,10 @@ from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.engine import newest_checkpoint
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.bootstrap import HEADLINE
-from abc_mmdet.study.curves import curves, logged_scalars, training_cost
+from abc_mmdet.study.curves import curves, training_cost
 from abc_mmdet.study.evaluate import evaluate
 from abc_mmdet.study.inference_cost import inference_cost
 from abc_mmdet.study.run_hooks import Paused
