@@ -191,7 +191,7 @@ class ClassOverlaps:
         """Detection, ground truth and IoU (with a crowd the share of the detection in it)."""
         pairs = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
         sides = self.detections, self.ground_truth
-        for image in np.intersect1d(*(boxes.image for boxes in sides)):
+        for image in np.intersect1d(self.detections.image, self.ground_truth.image):
             mine, theirs = (
                 slice(*np.searchsorted(boxes.image, [image, image + 1])) for boxes in sides
             )
