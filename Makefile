@@ -10,7 +10,7 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 # Which versions $(VENV) is made of: pinned, lowest or upstream; see docs/versions.md.
 VERSIONS := pinned
 CONSTRAINTS := requirements/constraints.txt
-EXTRAS := faster-coco-eval,tensorboard,dev
+EXTRAS := tensorboard,dev
 requirements.pinned := --constraint $(CONSTRAINTS) --editable '.[onedl,events,onnx,$(EXTRAS)]'
 requirements.upstream := --constraint $(CONSTRAINTS) --requirement requirements/upstream.txt \
 	--editable '.[events,onnx,$(EXTRAS)]'

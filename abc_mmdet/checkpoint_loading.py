@@ -161,7 +161,8 @@ def _load_weights(f: Any, *args: Any, **options: Any) -> Any:
     restricted = restricted_pickle(
         {**torch._weights_only_unpickler._get_allowed_globals(), **known}
     )
-    return _plain_load(f, *args, pickle_module=restricted, weights_only=False, **options)
+    options.update(pickle_module=restricted, weights_only=False)
+    return _plain_load(f, *args, **options)
 
 
 def _load_with_names(f: Any, known: dict[str, Any], *args: Any, **options: Any) -> Any:

@@ -63,6 +63,4 @@ def _is_own_tool() -> bool:
     program = Path(getattr(sys.modules.get('__main__'), '__file__', None) or '.').resolve()
     if program.stem == 'abc-mmdet':
         return True
-    return program.is_relative_to(_ROOT) and program.relative_to(_ROOT).parts[:1] in (
-        (name,) for name in _TOOLS
-    )
+    return any(program.is_relative_to(_ROOT / name) for name in _TOOLS)

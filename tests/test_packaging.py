@@ -69,7 +69,7 @@ def lowest(*extras):
 
 
 def test_the_lowest_versions_are_the_bounds():
-    code, printed = lowest('onedl', 'events', 'onnx', 'faster-coco-eval', 'tensorboard', 'dev')
+    code, printed = lowest('onedl', 'events', 'onnx', 'tensorboard', 'dev')
     assert code == 0
     found = {r.name: r.specifier for r in map(Requirement, printed.splitlines())}
     bounds = {}

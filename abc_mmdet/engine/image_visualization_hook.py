@@ -24,6 +24,7 @@ class ImageVisualizationHook(DetVisualizationHook):
     :class:`DetVisualizationHook`, whose place it takes in ``tools/train.py`` and ``tools/test.py``.
     """
 
+    test_out_dir: str | None
     _root: str | None = None
 
     def before_test(self, runner: Runner) -> None:

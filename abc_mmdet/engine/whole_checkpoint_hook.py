@@ -16,7 +16,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.figure_names import possible_names
+from abc_mmdet.evaluation.metric_names import possible_names
 from abc_mmdet.whole_file import remove_partial_files, replace_file
 from mmdet.registry import HOOKS
 
@@ -47,7 +47,7 @@ class WholeCheckpointHook(CheckpointHook):
     - Checkpoints are written before the validation of their iteration. A run that is resumed from
       one does that validation first: the killed one may not have come to its end.
     - What a killed run has left half-written is removed when the next one begins.
-    - ``save_best`` names a figure with or without its prefix (``coco/bbox_mAP``, ``bbox_mAP``), and
+    - ``save_best`` names a metric with or without its prefix (``coco/bbox_mAP``, ``bbox_mAP``), and
       one that the validation cannot have is refused before the first iteration; ``'auto'`` is the
       mean average precision.
 
@@ -60,7 +60,7 @@ class WholeCheckpointHook(CheckpointHook):
 
     Raises:
         UserError: a checkpoint cannot be written, say, because the disk is full. The one before
-            is whole. Or ``save_best`` names a figure that there is not.
+            is whole. Or ``save_best`` names a metric that there is not.
     """
 
     keep_ckpt_ids: deque[int]

@@ -27,7 +27,7 @@ class PropheseeProtocol:
     skip_us: int = 500_000
 
     def ground_truth(
-        self, images: Sequence[dict], annotations: Sequence[dict], category_ids: Sequence[int]
+        self, images: Sequence[dict], annotations: Sequence[dict], category_ids: Sequence[int | str]
     ) -> tuple[list[dict], list[dict]]:
         """The images that count, and the annotations in them that do.
 

@@ -1,11 +1,10 @@
-"""COCO's measures by class and size, the mean over the small classes, and Prophesee's protocol."""
+"""COCO's metrics by class and size, as a metric of MMEngine that any process can take part in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
-import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 
@@ -14,14 +13,13 @@ from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
-from .coco_figures import AREAS, CocoFigures, backend_of, coco_figures
-from .cut_detections import cut_found, cut_records
-from .evaluated_truth import check_unique, image_ids, image_key, of_file, of_samples
-from .metric_table import counts_table, figures_table
-from .named_figures import check_items, named_figures, rounded
+from .average_precision import CocoMetrics
+from .cut_detections import cut_found
+from .metric_names import check_items
+from .metric_table import counts_table, metrics_table
 from .prophesee_protocol import PropheseeProtocol
-
-PROTOCOLS = ('coco', 'prophesee')
+from .protocols import PROTOCOLS, Protocols
+from .records import check_unique, image_ids, image_key, of_detections, of_file, of_samples
 
 
 @METRICS.register_module()
@@ -32,7 +30,7 @@ class SmallObjectMetric(CocoMetric):
     :class:`CocoMetric`: AP of ``very_tiny`` boxes (below 8x8 pixels), ``tiny`` (to 16x16),
     ``small`` (to 32x32), ``medium`` (to 96x96) and ``large``; ``NAME_precision`` of every class;
     ``bbox_mAP_small_classes``, the mean AP of the classes one is after. A class without ground
-    truth has AP ``nan`` and is left out of all means; a size without any has no figure.
+    truth has AP ``nan`` and is left out of all means; a size without any has no metric.
 
     Ground truth comes from ``ann_file``, or without one from the samples (``instances`` in their
     meta information), and so from any data set, also from several that number their images alike.
@@ -49,14 +47,13 @@ class SmallObjectMetric(CocoMetric):
         subsets: evaluate again with only those boxes of the ground truth that have a true value
             under this name, such as ``still``; the others count neither way. Keys
             ``bbox_mAP_NAME`` and ``bbox_mAP_50_NAME``.
-        backend: ``auto`` takes faster-coco-eval if it is installed.
         **kwargs: as in :class:`CocoMetric`; ``classwise=False`` leaves out ``NAME_precision``,
-            ``metric_items`` says which of the ``bbox_*`` figures are wanted (``mAP_small_classes``,
+            ``metric_items`` says which of the ``bbox_*`` metrics are wanted (``mAP_small_classes``,
             ``AR@100``, ...).
 
     Raises:
         UserError: a small class that the data set does not have, when the two first meet; an
-            unknown protocol, backend or item; no ground truth at all; an ``ann_file`` that is not
+            unknown protocol or item; no ground truth at all; an ``ann_file`` that is not
             that of the evaluated images; samples without ground truth.
     """
 
@@ -68,7 +65,6 @@ class SmallObjectMetric(CocoMetric):
         prophesee_min_diagonal: float | None = None,
         skip_us: int = 500_000,
         subsets: Sequence[str] = (),
-        backend: str = 'auto',
         **kwargs: object,
     ) -> None:
         super().__init__(**{'classwise': True, **kwargs})
@@ -82,8 +78,6 @@ class SmallObjectMetric(CocoMetric):
             )
         self.prophesee = PropheseeProtocol(prophesee_min_side, prophesee_min_diagonal, skip_us)
         self.subsets = tuple(subsets)
-        backend_of(backend)
-        self.backend = backend
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -117,7 +111,7 @@ class SmallObjectMetric(CocoMetric):
             truth['img_path'] = sample.get('img_path')
 
     def evaluate(self, size: int) -> dict:
-        """Figures over the frames of all processes, each of them once.
+        """Metrics over the frames of all processes, each of them once.
 
         MMEngine would cut the results at ``size``, the length of the data set, and drop what one
         process has more than another; streamed recordings give each process as many frames as
@@ -131,8 +125,8 @@ class SmallObjectMetric(CocoMetric):
         if is_main_process():
             frames = {image_key(truth): (truth, found) for truth, found in gathered}
             metrics = [
-                {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in figures.items()}
-                for figures in [self.compute_metrics(list(frames.values()))]
+                {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in computed.items()}
+                for computed in [self.compute_metrics(list(frames.values()))]
             ]
         broadcast_object_list(metrics)
         return metrics[0]
@@ -144,8 +138,8 @@ class SmallObjectMetric(CocoMetric):
             self.img_ids = [truth['img_id'] for truth in truths]
             return super().compute_metrics(results)
         images, annotations, category_ids = self._ground_truth(results)
-        detections = self._detections(results, category_ids)
-        metrics, by_protocol = self.figures(images, annotations, detections, category_ids)
+        detections = of_detections(results, category_ids)
+        metrics, by_protocol = self.evaluate_records(images, annotations, detections, category_ids)
         self._show(by_protocol)
         if self.outfile_prefix is not None:
             check_unique(truths, 'COCO results cannot tell them apart; NAME.pkl can.')
@@ -155,80 +149,37 @@ class SmallObjectMetric(CocoMetric):
 
     @property
     def main_protocol(self) -> str:
-        """The one whose figures have plain names."""
-        return 'coco' if 'coco' in self.protocols else self.protocols[0]
+        """The one whose metrics have plain names."""
+        return self._evaluation.main
 
-    def figures(
+    def evaluate_records(
         self,
         images: Sequence[dict],
         annotations: Sequence[dict],
         detections: Sequence[dict],
-        category_ids: Sequence[int],
-    ) -> tuple[dict[str, float], dict[str, CocoFigures]]:
-        """Evaluate COCO records, under all protocols.
-
-        Args:
-            images: ``id``, ``width``, ``height`` and, of recordings, ``timestamp_us``.
-            annotations, detections: as in :func:`coco_figures`; annotations with the names of
-                subsets.
-            category_ids: in the order of the classes.
-
-        Returns:
-            Figures by name, without prefix, and all of them by protocol.
-
-        Raises:
-            UserError: no ground truth at all.
-        """
-        if not any(a['category_id'] in category_ids for a in annotations):
-            raise UserError(
-                'There is no ground truth to evaluate against: no box of any of the classes '
-                f'{list(self._names)} in {len(images)} images.'
-            )
-        metrics: dict[str, float] = {}
-        by_protocol = {}
-        for protocol in self.protocols:
-            suffix = '' if protocol == self.main_protocol else '_prophesee'
-            seen, truth, found = images, annotations, detections
-            if protocol == 'prophesee':
-                seen, truth = self.prophesee.ground_truth(images, annotations, category_ids)
-                found = self.prophesee.boxes(detections, seen)
-            else:
-                found = cut_records(detections, images)
-            figures = self._figures(seen, category_ids, truth, found)
-            by_protocol[protocol] = figures
-            metrics.update({f'{k}{suffix}': v for k, v in self._named(figures).items()})
-            for subset in self.subsets:
-                others_ignored = [
-                    dict(a, iscrowd=int(bool(a.get('iscrowd')) or not a.get(subset))) for a in truth
-                ]
-                only = self._figures(seen, category_ids, others_ignored, found, ('all',))
-                metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(only.ap(max_dets=self._first))
-                metrics[f'bbox_mAP_50_{subset}{suffix}'] = rounded(only.ap(0.5))
-        return metrics, by_protocol
+        category_ids: Sequence[int | str],
+    ) -> tuple[dict[str, float], dict[str, CocoMetrics]]:
+        """Evaluate COCO records under all protocols: :meth:`Protocols.evaluate`."""
+        return self._evaluation.evaluate(images, annotations, detections, category_ids)
 
     @property
-    def _first(self) -> int:
-        """COCO's own mAP looks at the first 100 detections, its other figures at all."""
-        return min(self.proposal_nums)
+    def small_labels(self) -> list[int]:
+        """Labels of the small classes."""
+        return [list(self._names).index(name) for name in self.small_classes]
 
-    def _figures(
-        self,
-        images: Sequence[dict],
-        category_ids: Sequence[int],
-        truth: Sequence[dict],
-        found: Sequence[dict],
-        areas: Sequence[str] = tuple(AREAS),
-    ) -> CocoFigures:
-        ids = [image['id'] for image in images]
-        thresholds, max_dets = self.iou_thrs, self.proposal_nums
-        return coco_figures(
-            ids, category_ids, truth, found, thresholds, max_dets, areas, self.backend
+    @property
+    def _evaluation(self) -> Protocols:
+        return Protocols(
+            self.protocols,
+            self.prophesee,
+            self.subsets,
+            self._names,
+            self.small_labels,
+            self.iou_thrs,
+            self.proposal_nums,
+            self.classwise,
+            self.metric_items,
         )
-
-    def _named(self, figures: CocoFigures) -> dict[str, float]:
-        small = [self._names.index(name) for name in self.small_classes]
-        named = self._names if self.classwise else ()
-        return named_figures(figures, named, small, self._first, self.metric_items)
 
     def _ground_truth(self, results: list) -> tuple[list[dict], list[dict], list[int]]:
         """Images, COCO annotations, and the category of each label."""
@@ -246,29 +197,10 @@ class SmallObjectMetric(CocoMetric):
         truths = list(truths)
         return of_samples(truths, image_ids(truths), self.subsets)
 
-    @staticmethod
-    def _detections(results: list, category_ids: list[int]) -> list[dict]:
-        return [
-            dict(
-                image_id=image_id,
-                category_id=category_ids[label],
-                bbox=[x1, y1, x2 - x1, y2 - y1],
-                score=score,
-            )
-            for image_id, (_, found) in zip(
-                image_ids([truth for truth, _ in results]), results, strict=True
-            )
-            for (x1, y1, x2, y2), label, score in zip(
-                *(np.asarray(found[key]).tolist() for key in ('bboxes', 'labels', 'scores')),
-                strict=True,
-            )
-        ]
-
-    def _show(self, by_protocol: dict[str, CocoFigures]) -> None:
-        names = self._names
-        small = [names.index(name) for name in self.small_classes]
+    def _show(self, by_protocol: dict[str, CocoMetrics]) -> None:
         log = MMLogger.get_current_instance().info
-        for protocol, figures in by_protocol.items():
-            log(f'protocol {protocol}\n{figures_table(figures, names, small)}')
+        for protocol, evaluated in by_protocol.items():
+            table = metrics_table(evaluated, self._names, self.small_labels)
+            log(f'protocol {protocol}\n{table}')
         if 'prophesee' in by_protocol:
-            log(f'ground truth that counts\n{counts_table(by_protocol, names)}')
+            log(f'ground truth that counts\n{counts_table(by_protocol, self._names)}')

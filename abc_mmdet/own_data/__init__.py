@@ -1,15 +1,15 @@
 """A user's own data: checked, measured, and made into an experiment."""
 
+from abc_mmdet.datasets.annotations import CocoFile, Finding, finding_lines, read_whole
+
 from .advice import advise
 from .checkup import Checkup, check_up
-from .checkup_report import as_dict, as_text, finding_lines
-from .coco_file import CocoFile
-from .finding import Finding
+from .checkup_report import as_dict, as_text
 from .network_sizes import NETWORKS
 from .new_experiment import NewExperiment, write_experiment
 from .recipe import Recipe, choose
 from .size_plot import size_plot
-from .whole_annotations import check_annotation_files, read_whole
+from .whole_annotations import check_annotation_files
 
 __all__ = [
     'NETWORKS',

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.coco_file import BoxTable, CocoFile
+from abc_mmdet.datasets.annotations.finding import NOTE, PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.reading import check_entries, given_twice
+
 from .box_reading import check_reading
-from .coco_file import BoxTable, CocoFile
-from .finding import NOTE, PROBLEM, WARNING, Finding, several
 from .use_check import check_ignored
 
 
@@ -36,7 +37,7 @@ BORDER = 1.0
 def check_annotations(file: CocoFile) -> Iterator[Finding]:
     """Everything that is wrong with the entries of a file, whatever the config."""
     yield from check_entries(file)
-    yield from _twice_given(
+    yield from given_twice(
         file, 'file names', 'images', 'file_name', 'boxes of one entry are background in the other'
     )
     yield from _references(file)
@@ -45,38 +46,6 @@ def check_annotations(file: CocoFile) -> Iterator[Finding]:
     yield from check_duplicates(file)
     yield from check_ignored(file)
     yield from _empty_images(file)
-
-
-def check_entries(file: CocoFile) -> Iterator[Finding]:
-    """What MMDetection stumbles over, or takes for something else without a word."""
-    yield from several(
-        'malformed_entries',
-        PROBLEM,
-        file.path,
-        'entries without a field MMDetection reads, or with a value it cannot use: put them right '
-        'or delete them',
-        file.malformed,
-    )
-    for what, entries, field, consequence in (
-        ('image ids', 'images', 'id', 'only the last image of an id is read'),
-        ('annotation ids', 'annotations', 'id', 'MMDetection refuses the file'),
-        ('category ids', 'categories', 'id', 'only the last name of an id is read'),
-        ('category names', 'categories', 'name', 'labels shift: give each class one category'),
-    ):
-        yield from _twice_given(file, what, entries, field, consequence)
-
-
-def _twice_given(
-    file: CocoFile, what: str, entries: str, field: str, consequence: str
-) -> Iterable[Finding]:
-    counts = Counter(entry[field] for entry in getattr(file, entries))
-    return several(
-        f'duplicate_{what.replace(" ", "_")}',
-        PROBLEM,
-        file.path,
-        f'{what} that are given more than once ({consequence})',
-        (f'{value} ({count} times)' for value, count in counts.items() if count > 1),
-    )
 
 
 def _references(file: CocoFile) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .coco_file import BoxTable, CocoFile
-from .finding import PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.coco_file import BoxTable, CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding, several
 
 FEWEST = 5
 """Boxes; fewer can look like anything."""

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .coco_file import BoxTable, CocoFile
+from abc_mmdet.datasets.annotations.coco_file import BoxTable, CocoFile
+
 from .network_input import NetworkInput
 
 EDGES = (0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)

@@ -13,6 +13,7 @@ from torch import nn
 
 from abc_mmdet.apis.preflight import check_data
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.annotations.finding import NOTE, PROBLEM, WARNING, Finding, several
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.class_names_hook import check_model
@@ -24,7 +25,6 @@ from mmdet.registry import DATASETS, MODELS
 from .coco_split import CocoSplit
 from .copies import shared_parts
 from .event_split import EventSplit
-from .finding import NOTE, PROBLEM, WARNING, Finding, several
 from .model_levels import inference_strides, train_only_strides
 from .network_input import NetworkInput
 from .split import Split

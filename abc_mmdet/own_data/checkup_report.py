@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.finding import LEVELS, NOTE, finding_lines
+
 from .advice import advise, percent
 from .box_sizes import EDGES, HARDLY_THERE, bin_names, median
 from .checkup import Checkup
-from .finding import LEVELS, NOTE, Finding
 from .split import Split
 
 _BAR = 40
@@ -96,16 +97,6 @@ def _split_lines(checkup: Checkup, split: Split) -> Iterator[str]:
         yield f'  {name:>8}  {count:8}  {percent(count / len(sizes)):>6}  {bar}'.rstrip()
     shares = (f'{limit:g} px: {percent(sizes.share_below(limit))}' for limit in _limits(checkup))
     yield '  share of boxes below ' + ', '.join(shares)
-
-
-def finding_lines(finding: Finding) -> Iterator[str]:
-    """A finding with its examples."""
-    number = f'{finding.count} ' if finding.examples else ''
-    yield f'  - {finding.where}: {number}{finding.message}'
-    yield from (f'      {example}' for example in finding.examples)
-    more = finding.count - len(finding.examples)
-    if finding.examples and more:
-        yield f'      and {more} more'
 
 
 def _limits(checkup: Checkup) -> list[float]:

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding, several
+
 from .annotation_check import Labels
-from .coco_file import CocoFile
-from .finding import PROBLEM, WARNING, Finding, several
 
 
 class NamedLabels(Labels, Protocol):

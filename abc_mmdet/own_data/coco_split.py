@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, Finding
 from mmdet.datasets import CocoDataset
 
 from .annotation_check import check_annotations
 from .box_sizes import BoxSizes
 from .class_check import check_classes
-from .coco_file import CocoFile
-from .finding import PROBLEM, Finding
 from .image_check import ImageFile, check_images, look_at_images
 from .network_input import NetworkInput
 from .split import Split

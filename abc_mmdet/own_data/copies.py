@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from .finding import PROBLEM, Finding, several
+from abc_mmdet.datasets.annotations.finding import PROBLEM, Finding, several
 
 
 class Part(Protocol):

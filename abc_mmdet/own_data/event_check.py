@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.finding import NOTE, PROBLEM, WARNING, Finding, several
+
 from .annotation_check import check_duplicates, check_geometry
 from .copies import same_content
 from .event_gaps import check_gaps
 from .event_recordings import EventRecording, EventRecordings
-from .finding import NOTE, PROBLEM, WARNING, Finding, several
 
 JITTER_US = 2_000
 """By how much a label and the end of its window may differ; as RVT chooses labelled frames."""

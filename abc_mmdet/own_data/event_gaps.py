@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.finding import NOTE, PROBLEM, Finding, several
+
 from .event_recordings import EventRecording, EventRecordings
-from .finding import NOTE, PROBLEM, Finding, several
 
 GAP_US = 1_000_000
 """So long without a single event is no still scene: every sensor has noise."""

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from abc_mmdet.datasets.annotations.coco_file import BoxTable
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.boxes import FIELDS
 from abc_mmdet.datasets.events.rvt_layout import REPRESENTATIONS, RVTSequence
 from abc_mmdet.errors import UserError
-
-from .coco_file import BoxTable
 
 _AT_A_TIME = 16  # steps read together
 _NO_LABELS = np.zeros(0, [(name, 'f8') for name in FIELDS])

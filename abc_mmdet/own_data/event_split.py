@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.finding import Finding
 from abc_mmdet.datasets.events import EventSequenceDataset
 
 from .box_sizes import BoxSizes
 from .class_check import check_use
 from .event_check import check_recordings
 from .event_recordings import EventRecording, EventRecordings
-from .finding import Finding
 from .network_input import NetworkInput
 from .split import Split
 

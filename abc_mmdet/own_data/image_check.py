@@ -18,12 +18,12 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from abc_mmdet.backslashes import backslash_hint
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.image_path import HOW_TO_STAY, leaves
 from abc_mmdet.image_bounds import DARK, open_image
 
-from .coco_file import CocoFile
 from .copies import same_content
-from .finding import PROBLEM, WARNING, Finding, several
-from .image_path import HOW_TO_STAY, leaves
 
 ORIENTATION = 0x0112  # EXIF; from 5 on width and height change places
 _FEW_DEEP = 16  # of which more than the head is read in any case

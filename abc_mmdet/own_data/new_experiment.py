@@ -13,16 +13,15 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.apis.experiment import load_experiment
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding, finding_lines
+from abc_mmdet.datasets.annotations.image_path import leaves
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
 
 from .annotation_check import check_annotations
-from .checkup_report import finding_lines
-from .coco_file import CocoFile
 from .copies import shared_parts
-from .finding import PROBLEM, WARNING, Finding
 from .image_check import check_images, look_at_images
-from .image_path import leaves
 from .network_sizes import find_weights
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import ALL, SmallClasses
 
 from .advice import MANY, MANY_FINE, percent
 from .box_sizes import BoxSizes, median
 from .class_check import boxes_per_category
-from .coco_file import CocoFile
 from .network_input import NetworkInput
 from .network_sizes import NETWORKS
 from .recipe_training import choose_training, choose_weights

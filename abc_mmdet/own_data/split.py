@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from abc_mmdet.datasets.annotations.finding import Finding
+
 from .box_sizes import BoxSizes
 from .copies import Part
-from .finding import Finding
 
 
 @dataclass(frozen=True)

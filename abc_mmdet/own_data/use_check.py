@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .coco_file import CocoFile
-from .finding import PROBLEM, WARNING, Finding
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding
 
 
 def kept_boxes(file: CocoFile, classes: Sequence[str] | None, min_size: float = 0) -> np.ndarray:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import write_whole
-
-from .coco_file import CocoFile
 
 _NUMBER = re.compile(r'[-_ .]?\d+$')
 

@@ -12,19 +12,18 @@ from mmengine.registry import init_default_scope
 
 from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.annotations.finding import PROBLEM, WARNING, Finding, finding_lines
+from abc_mmdet.datasets.annotations.reading import read_whole
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.evaluated_truth import check_name
+from abc_mmdet.evaluation.records import check_name
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 
-from .annotation_check import check_annotations, check_entries
-from .checkup_report import finding_lines
+from .annotation_check import check_annotations
 from .class_check import check_use
-from .coco_file import CocoFile
-from .finding import PROBLEM, WARNING, Finding
 from .image_check import check_images, look_at_images
-from .image_path import image_path
 from .use_check import check_nothing_kept
 
 MOST_HEADS = 20_000
@@ -32,32 +31,6 @@ MOST_HEADS = 20_000
 
 STOPS = ('missing_files', 'turned_images', 'corner_boxes', 'shifted_categories')
 """Findings with which training would stop later, or learn other boxes or classes."""
-
-
-def read_whole(path: str, folder: str | None = None) -> CocoFile:
-    """Read an annotation file that has no mistake MMDetection would stumble over, or hide.
-
-    Entries it cannot read end in a ``KeyError`` far from the file; ids that are given twice move
-    boxes to other images and classes without a word.
-
-    Args:
-        path: of the file.
-        folder: of its images, which their names must not leave; None if it does not matter.
-
-    Raises:
-        UserError: the file cannot be read, or has such entries; the first ones are named.
-    """
-    file = CocoFile.read(path)
-    if not file.images and not file.malformed:
-        raise UserError(f'{path} has no images.')
-    found = list(check_entries(file))
-    if found:
-        lines = [line for finding in found for line in finding_lines(finding)]
-        raise UserError('\n'.join([f'{path} is not ready for use.', *lines]))
-    if folder is not None:
-        for image in file.images:
-            image_path(folder, image['file_name'], path)
-    return file
 
 
 def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from abc_mmdet.evaluation.error_kinds import FOREGROUND_IOU
+
 from .charts import Chart, Line, bar_chart, line_chart
 from .evaluated import Evaluated
-from .matches import IOU
 from .tables import SIZES, SUMMARY
 from .training_log import VALIDATED, Curve
 
@@ -27,7 +28,7 @@ CONFLICTS = {
 def ap_charts(results: Sequence[Evaluated]) -> list[Chart]:
     """AP by size and by class as bars."""
     test = results[0].test_set
-    by_size = [[r.figures.ap(area=size) for size in SIZES] for r in results]
+    by_size = [[r.metrics.ap(area=size) for size in SIZES] for r in results]
     charts = [
         bar_chart(
             'AP by size of the object, px',
@@ -37,7 +38,7 @@ def ap_charts(results: Sequence[Evaluated]) -> list[Chart]:
         )
     ]
     if len(test.classes) <= 30:  # more bars could not be told apart; the table has them
-        by_class = [[r.figures.ap(label=i) for i in range(len(test.classes))] for r in results]
+        by_class = [[r.metrics.ap(label=i) for i in range(len(test.classes))] for r in results]
         text = _spoken('AP by class', test.classes, results, by_class)
         charts.append(bar_chart('AP by class', test.classes, by_class, text))
     return charts
@@ -49,16 +50,16 @@ def precision_recall_charts(results: Sequence[Evaluated]) -> list[Chart]:
     for label in _present(results[0]):
         lines, words = [], []
         for i, result in enumerate(results):
-            at_iou = np.isclose(result.figures.thresholds, IOU)
+            at_iou = np.isclose(result.metrics.thresholds, FOREGROUND_IOU)
             if not at_iou.any():
                 return []
-            area = result.figures.areas.index('all')
-            precision = result.figures.precision[at_iou, :, label, area, -1][0]
+            area = result.metrics.areas.index('all')
+            precision = result.metrics.precision[at_iou, :, label, area, -1][0]
             reached = np.where(precision > 0, precision, np.nan)  # COCO has 0 beyond
             lines.append(Line('', RECALLS, reached, i, i))
             words.append(f'{result.name}: AP50 {precision.mean():.3f}')
         name = result.test_set.classes[label]
-        alt = f'Precision against recall of {name} at IoU {IOU}. ' + '; '.join(words)
+        alt = f'Precision against recall of {name} at IoU {FOREGROUND_IOU}. ' + '; '.join(words)
         charts.append(line_chart(name, ('recall', 'precision'), lines, alt, unit_square=True))
     return charts
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.coco_figures import in_order
+from abc_mmdet.evaluation.matching import in_order
 
 from .test_set import TestSet
 

@@ -1,4 +1,4 @@
-"""One result with all figures of it that the report shows."""
+"""One result with all metrics of it that the report shows."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from abc_mmdet.evaluation.coco_figures import CocoFigures, coco_figures, in_order
-from abc_mmdet.evaluation.named_figures import named_figures
-from abc_mmdet.study.bootstrap import difference_interval, resampled_ap
-from abc_mmdet.study.match_table import match_table
+from abc_mmdet.evaluation.average_precision import CocoMetrics, coco_metrics
+from abc_mmdet.evaluation.bootstrap import difference_interval, resampled_ap
+from abc_mmdet.evaluation.error_kinds import (
+    FOREGROUND_IOU,
+    DetectionErrors,
+    detection_errors,
+)
+from abc_mmdet.evaluation.matching import Matches, match, match_at
+from abc_mmdet.evaluation.metric_names import named_metrics
+from abc_mmdet.evaluation.score_threshold import F1Curve, f1_curve
 
-from .matches import Matches, match
-from .outcome import Outcome, outcome
-from .score_threshold import F1Curve, f1_curve
 from .test_set import TestSet
 
 
@@ -28,10 +31,10 @@ class Evaluated:
         source: where the detections were read from.
         test_set: what they are detections on.
         detections: COCO results, those that its protocol counts.
-        named: figures as tools/test.py prints them.
-        figures: by class, size and IoU threshold.
+        named: metrics as tools/test.py prints them.
+        metrics: by class, size and IoU threshold.
         matches: at IoU 0.5.
-        resampled: the headline figures in resamples of the images.
+        resampled: the headline metrics in resamples of the images.
         fixed_threshold: score from which on detections are kept; None for the best of them.
     """
 
@@ -40,7 +43,7 @@ class Evaluated:
     test_set: TestSet
     detections: list[dict]
     named: dict[str, float]
-    figures: CocoFigures
+    metrics: CocoMetrics
     matches: Matches
     resampled: dict[str, np.ndarray]
     fixed_threshold: float | None = None
@@ -48,20 +51,23 @@ class Evaluated:
     @cached_property
     def f1_curves(self) -> list[F1Curve | None]:
         """Per class."""
-        return [f1_curve(self.test_set, self.matches, i) for i in range(len(self.test_set.classes))]
+        return [f1_curve(self.matches, i) for i in range(len(self.test_set.classes))]
 
     @cached_property
     def pooled_f1(self) -> F1Curve | None:
         """Of all classes together."""
-        return f1_curve(self.test_set, self.matches)
+        return f1_curve(self.matches)
 
     @cached_property
-    def outcome(self) -> Outcome:
+    def errors(self) -> DetectionErrors:
         """At the fixed threshold, or at that with the best F1 over all classes."""
         threshold = self.fixed_threshold
         if threshold is None:
             threshold = self.pooled_f1.best_threshold if self.pooled_f1 else 0.0
-        return outcome(self.test_set, self.detections, self.matches, threshold)
+        test = self.test_set
+        return detection_errors(
+            test.annotations, self.detections, self.matches, len(test.classes), threshold
+        )
 
     def interval(self, baseline: Evaluated, name: str) -> tuple[float, float] | None:
         """95 % confidence interval of the difference to the baseline, over the images."""
@@ -81,47 +87,31 @@ def evaluate(
     images, annotations = list(test_set.images), test_set.annotations
     found = test_set.counting(detections)
     if test_set.metric is not None:
-        named, by_protocol = test_set.metric.figures(
+        named, by_protocol = test_set.metric.evaluate_records(
             *test_set.everything, detections, test_set.category_ids
         )
-        figures = by_protocol[test_set.metric.main_protocol]
+        metrics = by_protocol[test_set.metric.main_protocol]
     else:
         thresholds, max_dets = test_set.thresholds, test_set.max_dets
-        figures = coco_figures(
+        metrics = coco_metrics(
             images, test_set.category_ids, annotations, found, thresholds, max_dets
         )
-        named = named_figures(figures, test_set.classes, test_set.small, max_dets[0])
-    table = match_table(
-        *_numbered(images, test_set.category_ids, annotations, found),
+        named = named_metrics(metrics, test_set.classes, test_set.small, max_dets[0])
+    table = match(
+        images,
+        test_set.category_ids,
+        annotations,
+        found,
         test_set.thresholds,
         test_set.max_dets[-1],
+        ('all', 's'),
     )
     # Without small classes their mean would be that of nothing
     small = test_set.small or range(len(test_set.classes))
     resampled = resampled_ap(table, small, groups=test_set.groups)
     if not test_set.small:
         del resampled['bbox_mAP_small_classes']
-    matches = match(test_set, found)
+    matches = match_at(FOREGROUND_IOU, test_set.category_ids, annotations, found)
     return Evaluated(
-        name, source, test_set, found, named, figures, matches, resampled, fixed_threshold
+        name, source, test_set, found, named, metrics, matches, resampled, fixed_threshold
     )
-
-
-def _numbered(
-    images: Sequence[int | str],
-    category_ids: Sequence[int | str],
-    annotations: Sequence[dict],
-    detections: Sequence[dict],
-) -> tuple[list[int], list[int], list[dict], list[dict]]:
-    """The same with numbers for ids that may be text, in the order of the evaluation."""
-    number = {image: i for i, image in enumerate(in_order(images))}
-    label = {category: i for i, category in enumerate(category_ids)}
-
-    def records(entries: Sequence[dict]) -> list[dict]:
-        return [
-            {**e, 'image_id': number[e['image_id']], 'category_id': label[e['category_id']]}
-            for e in entries
-            if e['image_id'] in number and e['category_id'] in label
-        ]
-
-    return list(number.values()), list(label.values()), records(annotations), records(detections)

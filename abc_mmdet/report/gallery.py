@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
+from abc_mmdet.evaluation.error_kinds import box_ious
+
 from .crop import Crop, crop
 from .evaluated import Evaluated
-from .matches import box_ious
 
 PER_IMAGE = 2
 """Examples shown of one picture, so that one picture does not fill the gallery."""
@@ -20,7 +21,7 @@ SMALL = 32 * 32
 
 @dataclass(frozen=True)
 class Example:
-    """An object that was missed or found, or a detection of nothing.
+    """A false negative, a false positive or a small object that was found.
 
     Args:
         box: x, y, w, h in pixels of the picture.
@@ -47,20 +48,20 @@ class Example:
         return str(self.image['file_name']).rsplit('/', 1)[-1]
 
 
-def worst_misses(result: Evaluated, count: int) -> list[Example]:
+def worst_false_negatives(result: Evaluated, count: int) -> list[Example]:
     """Objects that were not found as what they are, all classes in turn, the small ones first.
 
     Within a class those come first that got no detection at any score, and of these the largest:
     they are the hardest to excuse.
     """
     best_score: dict[int, float] = {}
-    for d, t in enumerate(result.matches.truth.tolist()):
+    for d, t in enumerate(result.matches.ground_truth.tolist()):
         if t >= 0:
             best_score[t] = float(result.matches.scores[d])
-    test, decided = result.test_set, result.outcome
+    test, errors = result.test_set, result.errors
     labels = test.labels
     by_class = defaultdict(list)
-    for t in decided.missed:
+    for t in errors.false_negatives:
         by_class[int(labels[t])].append(t)
     for group in by_class.values():
         group.sort(key=lambda t: (best_score.get(t, 0.0), -test.annotations[t]['area'], t))
@@ -69,8 +70,8 @@ def worst_misses(result: Evaluated, count: int) -> list[Example]:
     chosen = _few_per_image((t for t in turns if t is not None), test.annotations, count)
     examples = []
     for t in chosen:
-        if t in decided.taken_for:
-            d = decided.taken_for[t]
+        if t in errors.taken_for:
+            d = errors.taken_for[t]
             name = test.classes[result.matches.labels[d]]
             verdict = f'taken for {name}, {result.matches.scores[d]:.2f}'
         elif t in best_score:
@@ -81,18 +82,18 @@ def worst_misses(result: Evaluated, count: int) -> list[Example]:
     return examples
 
 
-def worst_false_alarms(result: Evaluated, count: int) -> list[Example]:
+def worst_false_positives(result: Evaluated, count: int) -> list[Example]:
     """Detections that found nothing, the surest first."""
     scores = result.matches.scores
-    alarms = sorted(result.outcome.false_alarms, key=lambda d: (-scores[d], d))
+    surest = sorted(result.errors.false_positives, key=lambda d: (-scores[d], d))
     return [
         _example(
             result,
             result.detections[d],
             int(result.matches.labels[d]),
-            f'{scores[d]:.2f}, {result.outcome.false_alarms[d]}',
+            f'{scores[d]:.2f}, {result.errors.false_positives[d]}',
         )
-        for d in _few_per_image(alarms, result.detections, count)
+        for d in _few_per_image(surest, result.detections, count)
     ]
 
 
@@ -104,8 +105,8 @@ def smallest_hits(result: Evaluated, count: int) -> list[Example]:
         count: objects at most.
     """
     test = result.test_set
-    truth = result.matches.truth
-    found = {int(truth[d]): d for d in result.outcome.kept if truth[d] >= 0}
+    targets = result.matches.ground_truth
+    found = {int(targets[d]): d for d in result.errors.kept if targets[d] >= 0}
     by_class = defaultdict(list)
     for t in found:
         if test.annotations[t]['area'] < SMALL:
@@ -137,7 +138,7 @@ def _few_per_image(places: Iterable[int], boxes: list[dict], count: int) -> list
 def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Example:
     test = result.test_set
     image = test.images[target['image_id']]
-    here = [d for d in result.outcome.kept if result.detections[d]['image_id'] == image['id']]
+    here = [d for d in result.errors.kept if result.detections[d]['image_id'] == image['id']]
     found = [result.detections[d]['bbox'] for d in here]
     true = [
         a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from mmengine.dataset import BaseDataset
 
+from abc_mmdet.datasets.annotations import image_path, read_whole
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.clip import Clip
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.own_data import read_whole
-from abc_mmdet.own_data.image_path import image_path
 from abc_mmdet.visualization import draw_events
 
 from .crop import read_picture

@@ -14,6 +14,7 @@ import jinja2
 
 from abc_mmdet.apis.test_record import TestRecord
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.error_kinds import KINDS
 from abc_mmdet.whole_file import write_whole
 
 from .chart_sections import (
@@ -26,13 +27,12 @@ from .chart_sections import (
 )
 from .charts import COLOURS
 from .evaluated import Evaluated
-from .gallery import smallest_hits, worst_false_alarms, worst_misses
-from .outcome import KINDS
+from .gallery import smallest_hits, worst_false_negatives, worst_false_positives
 from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
 from .training_log import Curve
 
 GALLERY = 12
-"""Misses and false alarms shown of each result."""
+"""False negatives and false positives shown of each result."""
 
 
 def render(
@@ -48,7 +48,7 @@ def render(
     Args:
         results: the first one is the baseline.
         curves: from the logs of trainings, named after the results.
-        gallery: misses and false alarms that are shown of each result.
+        gallery: false negatives and false positives that are shown of each result.
         title: heading of the page.
         config: file whose test data the results are of.
         records: of the tests, by the names of their results, where they are known.
@@ -142,7 +142,9 @@ def tested(record: TestRecord | None) -> dict[str, str]:
 def _mistakes(results: Sequence[Evaluated], count: int) -> Mapping[str, tuple[list, list]]:
     if not count:
         return {}
-    return {r.name: (worst_misses(r, count), worst_false_alarms(r, count)) for r in results}
+    return {
+        r.name: (worst_false_negatives(r, count), worst_false_positives(r, count)) for r in results
+    }
 
 
 def environment() -> jinja2.Environment:

@@ -1,4 +1,4 @@
-"""The figures of a report, row by row."""
+"""The metrics of a report, row by row."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abc_mmdet.evaluation.coco_figures import count_by_area
-from abc_mmdet.evaluation.named_figures import rounded
+from abc_mmdet.evaluation.metric_names import rounded
+from abc_mmdet.evaluation.score_threshold import F1Curve
 
 from .evaluated import Evaluated
-from .score_threshold import F1Curve
 
 SIZES = {
     'very_tiny': 'below 8×8',
@@ -111,10 +110,10 @@ def verdicts(
 
 def size_rows(results: Sequence[Evaluated]) -> list[Row]:
     """A row per size of objects, a figure per result."""
-    test = results[0].test_set
-    counts = count_by_area(test.annotations, test.category_ids, list(SIZES)).sum(axis=0)
+    evaluated = results[0].metrics
+    counts = evaluated.num_boxes[:, [evaluated.areas.index(size) for size in SIZES]].sum(axis=0)
     return [
-        Row(title, str(count), _across(results, lambda r, size=size: r.figures.ap(area=size)))
+        Row(title, str(count), _across(results, lambda r, size=size: r.metrics.ap(area=size)))
         for (size, title), count in zip(SIZES.items(), counts.tolist(), strict=True)
     ]
 
@@ -124,7 +123,7 @@ def class_rows(results: Sequence[Evaluated]) -> list[Row]:
     test = results[0].test_set
     counts = np.bincount(test.labels[test.counted], minlength=len(test.classes))
     return [
-        Row(name, str(count), _across(results, lambda r, label=label: r.figures.ap(label=label)))
+        Row(name, str(count), _across(results, lambda r, label=label: r.metrics.ap(label=label)))
         for label, (name, count) in enumerate(zip(test.classes, counts.tolist(), strict=True))
     ]
 

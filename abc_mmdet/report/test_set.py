@@ -17,7 +17,7 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.evaluation.coco_figures import in_order
+from abc_mmdet.evaluation.matching import in_order
 from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.curves import logged_scalars
 
 VALIDATED = ('bbox_mAP', 'bbox_mAP_s', 'bbox_mAP_small_classes')
 """Figures of the validations that have a curve."""

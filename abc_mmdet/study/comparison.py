@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from .bootstrap import difference_interval
+from abc_mmdet.evaluation.bootstrap import HEADLINE, difference_interval
+
 from .ladder import BASELINE, Run, Rung
 from .result_file import unpacked
-from .weighted_ap import HEADLINE
 
 Result = Mapping[str, Any]
 
@@ -48,17 +48,17 @@ class Row:
     Args:
         rung: the rung.
         seeds: that are done.
-        figures: all figures of the validation data.
-        gaps: training minus validation data, of the headline figures.
+        metrics: all metrics of the validation data.
+        gaps: training minus validation data, of the headline metrics.
         costs: means over the seeds; ``train_ratio`` is that of the training time to the
             baseline's on the same kind of machine (of the processor on a CPU, on the clock on a
             GPU).
-        differences: of the headline figures; none for what is compared with, and without it.
+        differences: of the headline metrics; none for what is compared with, and without it.
     """
 
     rung: Rung
     seeds: tuple[int, ...]
-    figures: dict[str, Spread]
+    metrics: dict[str, Spread]
     gaps: dict[str, float]
     costs: dict[str, float]
     differences: dict[str, Difference]
@@ -132,7 +132,7 @@ def _machine(where: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _paired(ours: Result, theirs: Result) -> bool:
-    """Whether both were judged on the same pictures and boxes."""
+    """Whether both were evaluated on the same images and boxes."""
     return ours['judged_on'] == theirs['judged_on']
 
 

@@ -27,9 +27,9 @@ _COLOURS = mpl.color_sequences['tab20']
 
 
 def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figure | None:
-    """A figure against the cost of training and at inference; None without costs."""
+    """A metric against the cost of training and at inference; None without costs."""
     axes_of = {'train_ratio': 'training time / baseline', 'gflops': 'GFLOPs at inference'}
-    shown = [r for r in rows if name in r.figures and set(axes_of) <= set(r.costs)]
+    shown = [r for r in rows if name in r.metrics and set(axes_of) <= set(r.costs)]
     if not shown:
         return None
     figure = Figure(figsize=(12, max(5.0, 0.2 * len(shown))), layout='constrained')
@@ -37,7 +37,7 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
         figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
     ):
         for i, row in enumerate(shown):
-            spread = row.figures[name]
+            spread = row.metrics[name]
             axes.errorbar(
                 row.costs[cost],
                 spread.mean,
@@ -59,9 +59,9 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
 
 
 def _resolution_curve(rows: Sequence[Row], cost: str, name: str) -> list[tuple[float, float]]:
-    """Cost and figure of the baseline at different sizes of its input, the cheapest first."""
+    """Cost and metric of the baseline at different sizes of its input, the cheapest first."""
     return sorted(
-        (row.costs[cost], row.figures[name].mean)
+        (row.costs[cost], row.metrics[name].mean)
         for row in rows
         if row.rung.name == BASELINE or row.rung.name.startswith(LARGER_INPUT)
     )

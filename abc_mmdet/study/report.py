@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.whole_file import replace_file
@@ -48,7 +49,7 @@ def write_report(
     if not results and not failures:
         return rows
     files.results.mkdir(parents=True, exist_ok=True)
-    summary = {row.rung.name: {k: v for k, v in asdict(row).items() if k != 'rung'} for row in rows}
+    summary = {row.rung.name: _summary(row) for row in rows}
     write_json(files.results / 'summary.json', summary)
     pictures = _draw(rows, results, files.results)
     outdated = [run.name for run in results if files.is_outdated(run)]
@@ -59,6 +60,13 @@ def write_report(
     if readme is not None:
         fill_section(readme, f'{ladder}_headline', tables.headline_table(rows))
     return rows
+
+
+def _summary(row: Row) -> dict[str, Any]:
+    """A row under the keys of result files."""
+    named = {'figures' if key == 'metrics' else key: value for key, value in asdict(row).items()}
+    del named['rung']
+    return named
 
 
 def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dict[str, str]:

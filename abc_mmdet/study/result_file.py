@@ -1,4 +1,8 @@
-"""The figures of one run as a JSON file that is small enough to be committed."""
+"""The metrics of one run as a JSON file that is small enough to be committed.
+
+Keys stay as they were in the first files, which are still read: ``figures`` and ``train_figures``
+are metrics, ``judged_on`` is what they were evaluated on.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import numpy as np
 from abc_mmdet.whole_file import replace_file
 
 AP_STEP = 1e-4
-"""Resampled figures are kept as whole numbers of this; metrics have as many digits."""
+"""Resampled metrics are kept as whole numbers of this; metrics have as many digits."""
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -28,7 +32,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def packed(resampled: Mapping[str, np.ndarray]) -> dict[str, list[int | None]]:
-    """Resampled figures as whole numbers of :data:`AP_STEP`; None where there is no figure."""
+    """Resampled metrics as whole numbers of :data:`AP_STEP`; None where there is none."""
     return {
         name: [None if np.isnan(v) else round(v / AP_STEP) for v in values.tolist()]
         for name, values in resampled.items()
@@ -36,7 +40,7 @@ def packed(resampled: Mapping[str, np.ndarray]) -> dict[str, list[int | None]]:
 
 
 def unpacked(numbers: list[int | None]) -> np.ndarray:
-    """The way back of :func:`packed` for one figure."""
+    """The way back of :func:`packed` for one metric."""
     return np.array([np.nan if n is None else n * AP_STEP for n in numbers])
 
 

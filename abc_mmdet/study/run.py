@@ -27,12 +27,13 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
 from abc_mmdet.checkpoint_loading import weights_only
 from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
-from .curves import curves, logged_scalars, training_cost
+from .curves import curves, training_cost
+from .evaluate import evaluate
 from .inference_cost import inference_cost
-from .judgement import judge
 from .result_file import packed, write_json
 from .run_hooks import Paused
 from .training import train
@@ -42,7 +43,7 @@ LOCK_PATIENCE = 10.0  # seconds: a killed process's loaders hold its lock for a 
 
 
 def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
-    """Train and judge an experiment; the content of its result file.
+    """Train and evaluate an experiment; the content of its result file.
 
     Raises:
         Paused, UserError: see :func:`train`.
@@ -55,11 +56,11 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
     with config_mistakes(config.filename or 'the config'):
         model = MODELS.build(config.model).to(device)
     load_checkpoint(model, str(weights), map_location=device)
-    judged = judge(model, config)
+    evaluated = evaluate(model, config)
     scalars = logged_scalars(folder)
     return dict(
-        figures=judged['figures'],
-        train_figures=judged['train_figures'],
+        figures=evaluated['figures'],
+        train_figures=evaluated['train_figures'],
         cost={**training_cost(scalars), **inference_cost(config, baseline, device)},
         where=dict(
             on_gpu=device == 'cuda',
@@ -71,8 +72,8 @@ def measure(config: Config, baseline: Config, seed: int, folder: Path) -> dict:
             torch=torch.__version__,
         ),
         curves=curves(scalars),
-        judged_on=judged['judged_on'],
-        resampled=packed(judged['resampled']),
+        judged_on=evaluated['judged_on'],
+        resampled=packed(evaluated['resampled']),
     )
 
 

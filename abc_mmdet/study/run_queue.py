@@ -27,7 +27,7 @@ class _Process:
 
 
 @dataclass
-class Outcome:
+class QueueResult:
     """What a queue did.
 
     Args:
@@ -75,9 +75,9 @@ class RunQueue:
         """Let all processes pause; :meth:`work` returns when they have."""
         self.stopping = True
 
-    def work(self, runs: Sequence[Run]) -> Outcome:
+    def work(self, runs: Sequence[Run]) -> QueueResult:
         """Do the runs that are neither done nor failed, begun ones first."""
-        outcome = Outcome()
+        result = QueueResult()
         waiting = [run for run in runs if not self.files.is_settled(run)]
         waiting.sort(key=lambda run: not self.files.is_begun(run))  # stable
         not_before: dict[Run, float] = {}
@@ -94,10 +94,10 @@ class RunQueue:
             time.sleep(POLL)
             for process in [p for p in running if p.handle.poll() is not None]:
                 running.remove(process)
-                self._settle(process, outcome, waiting, not_before)
-        self._pause(running, outcome, waiting)
-        outcome.left = [run for run in runs if not self.files.is_settled(run)]
-        return outcome
+                self._settle(process, result, waiting, not_before)
+        self._pause(running, result, waiting)
+        result.left = [run for run in runs if not self.files.is_settled(run)]
+        return result
 
     def _time_is_up(self) -> bool:
         return self.stopping or (self.deadline is not None and time.monotonic() > self.deadline)
@@ -118,7 +118,7 @@ class RunQueue:
     def _settle(
         self,
         process: _Process,
-        outcome: Outcome,
+        result: QueueResult,
         waiting: list[Run],
         not_before: dict[Run, float],
     ) -> None:
@@ -127,7 +127,7 @@ class RunQueue:
         process.log.close()
         if self.files.is_done(run):
             self.settled += 1
-            outcome.finished.append(run)
+            result.finished.append(run)
             self.say(f'{run.name}: done, {self.settled} of {self.total}')
         elif code == TAKEN:
             not_before[run] = time.monotonic() + RETRY_TAKEN
@@ -142,14 +142,14 @@ class RunQueue:
         else:
             error = self.files.record_failure(run, code)
             self.settled += 1
-            outcome.failed.append(run)
+            result.failed.append(run)
             self.say(f'{run.name}: failed: {one_line(error)} (see {self.files.log(run)})')
 
     def _is_crash(self, process: _Process) -> bool:
         """Whether a process ended without saying why, as by a signal of the kernel's."""
         return process.handle.returncode < 0 and not self.files.has_error(process.run)
 
-    def _pause(self, running: list[_Process], outcome: Outcome, waiting: list[Run]) -> None:
+    def _pause(self, running: list[_Process], result: QueueResult, waiting: list[Run]) -> None:
         for process in running:
             process.handle.terminate()
         until = time.monotonic() + self.grace
@@ -162,4 +162,4 @@ class RunQueue:
                 process.log.close()
                 self.say(f'{process.run.name}: did not pause in time, killed')
                 continue
-            self._settle(process, outcome, waiting, {})
+            self._settle(process, result, waiting, {})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from abc_mmdet.evaluation.bootstrap import HEADLINE
+
 from .comparison import Difference, Row, Spread, repeated
 from .ladder import Run
 from .run_files import one_line
-from .weighted_ap import HEADLINE
 
 TITLES = {
     'bbox_mAP_small_classes': 'mAP of small classes',
@@ -25,7 +26,7 @@ _COSTS = {  # heading and format
 
 
 def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
-    """Headline figures and their differences to what they are compared with, clear ones in bold."""
+    """Headline metrics and their differences to what they are compared with, clear ones in bold."""
     header = ['rung', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
     lines = [
         [
@@ -35,7 +36,7 @@ def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
                 text
                 for name in HEADLINE
                 for text in (
-                    spread_text(row.figures.get(name)),
+                    spread_text(row.metrics.get(name)),
                     difference_text(row.differences.get(name)),
                 )
             ),
@@ -72,9 +73,9 @@ def headline_table(rows: Sequence[Row]) -> str:
     lines = []
     for row in repeated(rows):
         gflops = row.costs.get('gflops')
-        figures = [_figure(row.figures.get(n), row.differences.get(n)) for n in HEADLINE]
+        cells = [_cell(row.metrics.get(n), row.differences.get(n)) for n in HEADLINE]
         cost = '-' if gflops is None else f'{gflops:.2f}'
-        lines.append([row.rung.title, str(len(row.seeds)), *figures, cost])
+        lines.append([row.rung.title, str(len(row.seeds)), *cells, cost])
     return markdown(header, lines)
 
 
@@ -101,7 +102,7 @@ def difference_text(difference: Difference | None) -> str:
     return f'**{text}**' if difference.is_clear else text
 
 
-def _figure(spread: Spread | None, difference: Difference | None) -> str:
+def _cell(spread: Spread | None, difference: Difference | None) -> str:
     text = spread_text(spread)
     is_better = difference is not None and difference.is_clear and difference.mean > 0
     return f'**{text}**' if is_better else text

@@ -78,7 +78,7 @@ def our_ap(frames: Frames, width: int, height: int, classes: tuple[str, ...]) ->
     images, annotations = metric.records(truth for truth, _ in metric.results)
     ids = list(range(len(classes)))
     detections = metric._detections(metric.results, ids)
-    figures = metric.figures(images, annotations, detections, ids)[1]['prophesee']
+    figures = metric.evaluate_records(images, annotations, detections, ids)[1]['prophesee']
     return np.array([figures.ap(max_dets=100), figures.ap(0.5), figures.ap(0.75)])
 
 

@@ -10,7 +10,7 @@ import torch
 from abc_mmdet.datasets.events.frame_times import FrameTimes
 from abc_mmdet.datasets.events.rvt_layout import write_sequence
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
-from abc_mmdet.study.curves import logged_scalars
+from abc_mmdet.engine.training_log import logged_scalars
 
 ROOT = Path(__file__).parents[2]
 COMMON = """

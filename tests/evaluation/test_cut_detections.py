@@ -52,6 +52,6 @@ def test_both_protocols_at_once_each_have_their_own() -> None:
     images = [dict(id=0, width=304, height=240, timestamp_us=1_000_000)]
     truth = [dict(id=1, image_id=0, category_id=0, bbox=[0, 100, 50, 50], area=2500, iscrowd=0)]
     detections = [dict(image_id=0, category_id=0, bbox=[-50, 100, 100, 50], score=0.9)]
-    figures, _ = metric.figures(images, truth, detections, [0])
+    figures, _ = metric.evaluate_records(images, truth, detections, [0])
     assert (figures['bbox_mAP'], figures['bbox_mAP_prophesee']) == (1.0, 0.0)
     assert np.isclose(detections[0]['bbox'][0], -50)

@@ -16,8 +16,8 @@ from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_p
 from abc_mmdet.report.gallery import (
     PER_IMAGE,
     smallest_hits,
-    worst_false_alarms,
-    worst_misses,
+    worst_false_negatives,
+    worst_false_positives,
 )
 
 
@@ -66,13 +66,13 @@ def test_boxes_elsewhere_are_not_drawn() -> None:
     assert [(r.kind, r.is_target) for r in result.rectangles] == [('truth', False), ('found', True)]
 
 
-def test_misses_take_the_classes_in_turn(results: list) -> None:
+def test_false_negatives_take_the_classes_in_turn(results: list) -> None:
     result = results[0]
-    test, decided = result.test_set, result.outcome
-    shown = worst_misses(result, 8)
+    test, errors = result.test_set, result.errors
+    shown = worst_false_negatives(result, 8)
     assert 4 < len(shown) <= 8
     assert max(Counter(m.image['id'] for m in shown).values()) <= PER_IMAGE
-    missed = [test.annotations[t] for t in decided.missed]
+    missed = [test.annotations[t] for t in errors.false_negatives]
     places = [(a['bbox'], a['image_id']) for a in missed]
     assert all((m.box, m.image['id']) in places for m in shown)
     first_names = [m.class_name for m in shown[:3]]
@@ -82,25 +82,25 @@ def test_misses_take_the_classes_in_turn(results: list) -> None:
     assert all(sum(r.is_target for r in m.crop.rectangles) == 1 for m in shown)
 
 
-def test_verdicts_of_misses(results: list) -> None:
+def test_verdicts_of_false_negatives(results: list) -> None:
     result = results[0]
-    decided = result.outcome
-    verdicts = [m.verdict for m in worst_misses(result, 1000)]
+    errors = result.errors
+    verdicts = [m.verdict for m in worst_false_negatives(result, 1000)]
     assert any(v == 'not found at any score' for v in verdicts)
-    assert any(v.startswith('taken for ') for v in verdicts) == bool(decided.taken_for)
+    assert any(v.startswith('taken for ') for v in verdicts) == bool(errors.taken_for)
     for verdict in verdicts:
         if verdict.endswith('only'):
-            assert float(verdict.split()[2]) <= decided.threshold
+            assert float(verdict.split()[2]) <= errors.threshold
 
 
-def test_surest_false_alarms_come_first(results: list) -> None:
+def test_surest_false_positives_come_first(results: list) -> None:
     result = results[0]
-    shown = worst_false_alarms(result, 6)
+    shown = worst_false_positives(result, 6)
     scores = [float(m.verdict.split(',')[0]) for m in shown]
     assert scores == sorted(scores, reverse=True)
-    best = max(result.matches.scores[d] for d in result.outcome.false_alarms)
+    best = max(result.matches.scores[d] for d in result.errors.false_positives)
     assert scores[0] == pytest.approx(best, abs=0.006)
-    assert worst_false_alarms(result, 0) == []
+    assert worst_false_positives(result, 0) == []
 
 
 def test_hits_are_small_objects_that_were_found(results: list) -> None:
@@ -117,7 +117,7 @@ def test_hits_are_small_objects_that_were_found(results: list) -> None:
         assert true['area'] < 32 * 32
         assert test.classes[test.category_ids.index(true['category_id'])] == example.class_name
         score, iou = map(float, example.verdict.replace('IoU ', '').split(', '))
-        assert score >= result.outcome.threshold - 0.005 and iou >= 0.495
+        assert score >= result.errors.threshold - 0.005 and iou >= 0.495
         assert any(
             abs(d['score'] - score) < 0.006 and overlap(d['bbox'], example.box) > iou - 0.006
             for d in result.detections

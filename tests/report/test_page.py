@@ -105,8 +105,8 @@ def test_figures_stand_in_the_page(page: str, results: list) -> None:
     assert f'[{signed(low)}, {signed(high)}]' in text
     assert f'mAP {signed(rows[1].figures[0].difference)} , clearly better' in text
     for result in results:
-        assert f'{len(result.outcome.missed)}; never detected' in text
-        assert f'score ≥ {result.outcome.threshold:.3f}' in text
+        assert f'{len(result.errors.false_negatives)}; never detected' in text
+        assert f'score ≥ {result.errors.threshold:.3f}' in text
     for section in ('Confusion', 'Precision and recall', 'Conflict of the two tasks', 'Losses'):
         assert section in text
 
@@ -214,9 +214,9 @@ def test_many_classes_fold_away(results: list) -> None:
 
 
 def test_detections_are_imperfect(results: list) -> None:
-    """The results of these tests have mistakes of each kind to show."""
-    kinds = {kind for result in results for kind in result.outcome.false_alarms.values()}
-    assert {'background', 'wrong class', 'second box'} <= kinds
+    """The results of these tests have errors of each kind to show."""
+    kinds = {kind for result in results for kind in result.errors.false_positives.values()}
+    assert {'Bkg', 'Cls', 'Dupe', 'Loc'} <= kinds
 
 
 def test_the_best_thresholds_can_be_read_back(results: list, page: str, tmp_path: Path) -> None:

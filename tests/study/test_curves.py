@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from abc_mmdet.study.curves import POINTS, curves, logged_scalars, training_cost
+from abc_mmdet.engine.training_log import logged_scalars
+from abc_mmdet.study.curves import POINTS, curves, training_cost
 
 
 def session(folder: Path, name: str, entries: list[dict], tail: str = '') -> None:

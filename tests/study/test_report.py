@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.bootstrap import HEADLINE
 from abc_mmdet.study.comparison import Row, Spread, compare
 from abc_mmdet.study.ladder import Run, Rung
 from abc_mmdet.study.plots import YARDSTICK, cost_plot
@@ -14,7 +15,6 @@ from abc_mmdet.study.report import fill_section, write_report
 from abc_mmdet.study.result_file import packed, read_json, unpacked, write_json
 from abc_mmdet.study.run_files import RunFiles
 from abc_mmdet.study.tables import accuracy_table, cost_table, headline_table
-from abc_mmdet.study.weighted_ap import HEADLINE
 
 BASE, BETTER, NOISY, FAILED = (
     Rung(name, Path(f'{name}.py'), title, order, 'hash')
@@ -76,7 +76,7 @@ def test_rows_and_tables(files: RunFiles) -> None:
     assert noisy.differences['bbox_mAP'].seeds == 1 and not noisy.differences['bbox_mAP'].is_clear
     assert better.costs['train_ratio'] == pytest.approx(1.3), 'of the processor, not on the clock'
     assert base.gaps['bbox_mAP'] == pytest.approx(0.05)
-    assert 'Person_precision' not in base.figures, 'a class without ground truth has no mean'
+    assert 'Person_precision' not in base.metrics, 'a class without ground truth has no mean'
 
     lines = accuracy_table(rows).splitlines()
     assert lines[2].startswith('| 3 levels | 2 | 0.205 ± 0.007 | - |')

@@ -79,8 +79,8 @@ def history(files: RunFiles, run: Run) -> list[int]:
 
 def test_does_every_run_once_and_never_again(files: RunFiles) -> None:
     runs = runs_of('good', 'good', seeds=2)
-    outcome = queue(files, jobs=2)[0].work(runs)
-    assert set(outcome.finished) == set(runs) and not outcome.left
+    result = queue(files, jobs=2)[0].work(runs)
+    assert set(result.finished) == set(runs) and not result.left
     assert all(history(files, run) == [1, 2] for run in runs)
     again, said = queue(files)
     assert again.work(runs).finished == [] and said == []
@@ -90,8 +90,8 @@ def test_does_every_run_once_and_never_again(files: RunFiles) -> None:
 def test_one_failure_does_not_stop_the_others(files: RunFiles) -> None:
     runs = runs_of('error', 'good')
     work, said = queue(files)
-    outcome = work.work(runs)
-    assert outcome.failed == runs[:1] and outcome.finished == runs[1:] and not outcome.left
+    result = work.work(runs)
+    assert result.failed == runs[:1] and result.finished == runs[1:] and not result.left
     assert any('ValueError: no such thing' in line and 'log.txt' in line for line in said)
     assert files.failure(runs[0]) == 'ValueError: no such thing'
     queue(files)[0].work(runs)
@@ -111,9 +111,9 @@ def test_a_failure_of_another_config_counts_no_more(files: RunFiles) -> None:
 
 def test_killed_processes_go_on_and_are_given_up_in_the_end(files: RunFiles) -> None:
     once, always = runs_of('killed once', 'killed')
-    outcome = queue(files, steps=3)[0].work([once, always])
+    result = queue(files, steps=3)[0].work([once, always])
     assert history(files, once) == [1, 2, 2, 3]
-    assert outcome.finished == [once] and outcome.failed == [always]
+    assert result.finished == [once] and result.failed == [always]
     assert 'signal 9, 3 times' in files.failure(always)
 
 
@@ -132,14 +132,14 @@ def test_ends_when_others_have_all_that_is_left(files: RunFiles) -> None:
 def test_pauses_in_time_and_goes_on_where_it_was(files: RunFiles, fate: str) -> None:
     first, second = runs_of(fate, fate)
     began = time.monotonic()
-    outcome = queue(files, steps=300, seconds=1.0, grace=1.0)[0].work([first, second])
+    result = queue(files, steps=300, seconds=1.0, grace=1.0)[0].work([first, second])
     assert time.monotonic() - began < 10
-    assert outcome.left == [first, second] and not outcome.failed
+    assert result.left == [first, second] and not result.failed
     done = len(list(files.folder(first).glob('iter_*.pth')))
     assert done > 0 and not files.is_begun(second)
     # begun ones first, from where they were
-    outcome = queue(files, steps=done + 2)[0].work([second, first])
-    assert outcome.finished == [first, second]
+    result = queue(files, steps=done + 2)[0].work([second, first])
+    assert result.finished == [first, second]
     assert [step for step in history(files, first) if step > done + 1] == [done + 2]
     assert history(files, first).count(1) == 1
 

@@ -1,4 +1,4 @@
-"""Training and judging of one run, in this process."""
+"""Training and evaluation of one run, in this process."""
 
 import copy
 import os
@@ -13,13 +13,14 @@ from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.engine import newest_checkpoint
+from abc_mmdet.engine.training_log import logged_scalars
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.curves import curves, logged_scalars, training_cost
+from abc_mmdet.evaluation.bootstrap import HEADLINE
+from abc_mmdet.study.curves import curves, training_cost
+from abc_mmdet.study.evaluate import evaluate
 from abc_mmdet.study.inference_cost import inference_cost
-from abc_mmdet.study.judgement import judge
 from abc_mmdet.study.run_hooks import Paused
 from abc_mmdet.study.training import train
-from abc_mmdet.study.weighted_ap import HEADLINE
 from mmdet.registry import HOOKS, MODELS, VISUALIZERS
 
 
@@ -74,22 +75,24 @@ def test_pauses_and_goes_on(trained: tuple[Path, Path, list[str]]) -> None:
     assert train(load_experiment('configs/small/abc_synthetic.py'), 1, folder) == weights, 'at once'
 
 
-def test_judged_as_the_metric_does(trained: tuple[Path, Path, list[str]], tiny_ladder) -> None:
+def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tiny_ladder) -> None:
     _, weights, _ = trained
     config = load_experiment(str(tiny_ladder / 'abc.py'))
     model = MODELS.build(config.model)
     load_checkpoint(model, str(weights), map_location='cpu')
-    judged = judge(model, config)
-    assert judged['judged_on']['images'] == 3
-    assert set(HEADLINE) <= set(judged['figures']) and set(judged['train_figures']) == set(HEADLINE)
-    assert 'pedestrian_precision' in judged['figures']
-    assert all(len(values) == 1000 for values in judged['resampled'].values())
+    evaluated = evaluate(model, config)
+    assert evaluated['judged_on']['images'] == 3
+    assert set(HEADLINE) <= set(evaluated['figures']) and set(evaluated['train_figures']) == set(
+        HEADLINE
+    )
+    assert 'pedestrian_precision' in evaluated['figures']
+    assert all(len(values) == 1000 for values in evaluated['resampled'].values())
     config.val_evaluator.type = 'CocoMetric'
     with pytest.raises(UserError, match='SmallObjectMetric'):
-        judge(model, config)
+        evaluate(model, config)
 
 
-def test_judged_on_perfect_detections(tiny_ladder: Path) -> None:
+def test_evaluation_of_perfect_detections(tiny_ladder: Path) -> None:
     """A detector that knows the truth has AP 1 on both sets: the truth of both is the right one."""
     config = load_experiment(str(tiny_ladder / 'abc.py'))
 
@@ -103,10 +106,10 @@ def test_judged_on_perfect_detections(tiny_ladder: Path) -> None:
                 sample.pred_instances = found
             return batch['data_samples']
 
-    judged = judge(Oracle(), config)
-    assert judged['figures']['bbox_mAP'] == pytest.approx(1, abs=0.01)
-    assert judged['train_figures']['bbox_mAP'] == pytest.approx(1, abs=0.01)
-    assert np.nanmin(judged['resampled']['bbox_mAP']) > 0.98
+    evaluated = evaluate(Oracle(), config)
+    assert evaluated['figures']['bbox_mAP'] == pytest.approx(1, abs=0.01)
+    assert evaluated['train_figures']['bbox_mAP'] == pytest.approx(1, abs=0.01)
+    assert np.nanmin(evaluated['resampled']['bbox_mAP']) > 0.98
 
 
 def test_inference_cost_of_the_auxiliary_task_is_none(tiny_ladder: Path) -> None:

@@ -76,8 +76,8 @@ def parse_args() -> argparse.Namespace:
         '--gallery',
         type=whole_number,
         default=12,
-        help='misses, false alarms and small hits to show per result; 0 for none (needs no '
-        'pictures then)',
+        help='false negatives, false positives and small hits to show per result; 0 for none '
+        '(needs no pictures then)',
     )
     parser.add_argument(
         '--cfg-options',

@@ -24,7 +24,7 @@ from abc_mmdet.study.devices import default_jobs, default_size, run_command, slo
 from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_variables
 from abc_mmdet.study.report import write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
-from abc_mmdet.study.run_queue import Outcome, RunQueue
+from abc_mmdet.study.run_queue import QueueResult, RunQueue
 from abc_mmdet.study.tables import accuracy_table
 
 GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
@@ -98,7 +98,7 @@ def differences(rungs: list[Rung], results: dict[Run, dict], against: str) -> st
 
 def run_all(
     ladder: str, runs: list[Run], files: RunFiles, args: argparse.Namespace, began: float
-) -> Outcome:
+) -> QueueResult:
     baseline = next(run.rung.path for run in runs if run.rung.name == BASELINE)
 
     def command(run: Run, slot: int) -> tuple[list[str], dict[str, str]]:
@@ -163,14 +163,14 @@ def main() -> int:
     if args.against:
         print(differences(rungs, files.stored(runs), args.against))
         return 0
-    outcome = Outcome()
+    result = QueueResult()
     if not args.report_only:
-        outcome = run_all(ladder, runs, files, args, began)
+        result = run_all(ladder, runs, files, args, began)
     write_report(ladder, rungs, runs, files, args.document, args.readme)
     failed = [run for run in runs if files.failure(run) is not None]
-    print(f'{len(outcome.finished)} runs done, {len(outcome.left)} left, {len(failed)} failed')
+    print(f'{len(result.finished)} runs done, {len(result.left)} left, {len(failed)} failed')
     print(f'report: {args.document}, {files.results}')
-    if outcome.left:
+    if result.left:
         return MORE_TO_DO
     return SOME_FAILED if failed else 0
 

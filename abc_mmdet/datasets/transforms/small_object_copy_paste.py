@@ -93,7 +93,12 @@ class SmallObjectCopyPaste(BaseTransform):
             ('position', position, position in POSITIONS, f'one of {POSITIONS}'),
             ('margin', margin, margin >= 0, '0 or more pixels'),
             ('scale_range', scale_range, 0 < scale_range[0] <= scale_range[1], '(least, most)'),
-            ('pad_val', pad_val, np.size(pad_val) in (1, 3), 'a value, three of them, or None'),
+            (
+                'pad_val',
+                pad_val,
+                np.asarray(pad_val).size in (1, 3),
+                'a value, three of them, or None',
+            ),
             ('num_places', num_places, 1 <= num_places <= NUM_TRIES, f'1 to {NUM_TRIES}'),
         ):
             if not is_good:

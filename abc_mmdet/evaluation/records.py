@@ -1,10 +1,12 @@
-"""Ground truth of the images that were evaluated, each of them once."""
+"""COCO's records of the images that were evaluated, each of them once."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
+
+import numpy as np
 
 from abc_mmdet.errors import UserError
 
@@ -127,3 +129,27 @@ def of_samples(
                 )
             )
     return images, annotations
+
+
+def of_detections(results: Sequence[tuple[dict, dict]], category_ids: Sequence[int]) -> list[dict]:
+    """COCO results of what was detected.
+
+    Args:
+        results: ground truth and detections of each image, these with ``bboxes`` (xyxy),
+            ``labels`` and ``scores``.
+        category_ids: of each label.
+    """
+    ids = image_ids([truth for truth, _ in results])
+    return [
+        dict(
+            image_id=image_id,
+            category_id=category_ids[label],
+            bbox=[x1, y1, x2 - x1, y2 - y1],
+            score=score,
+        )
+        for image_id, (_, found) in zip(ids, results, strict=True)
+        for (x1, y1, x2, y2), label, score in zip(
+            *(np.asarray(found[key]).tolist() for key in ('bboxes', 'labels', 'scores')),
+            strict=True,
+        )
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 PROBLEM, WARNING, NOTE = 'problem', 'warning', 'note'
@@ -39,3 +39,13 @@ def several(
     found = list(which)
     if found:
         yield Finding(kind, level, where, message, len(found), found[:NUM_EXAMPLES])
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding with its examples."""
+    number = f'{finding.count} ' if finding.examples else ''
+    yield f'  - {finding.where}: {number}{finding.message}'
+    yield from (f'      {example}' for example in finding.examples)
+    more = finding.count - len(finding.examples)
+    if finding.examples and more:
+        yield f'      and {more} more'

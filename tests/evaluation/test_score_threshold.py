@@ -5,35 +5,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.report.matches import Matches
-from abc_mmdet.report.score_threshold import f1_curve
+from abc_mmdet.evaluation.matching import Matches
+from abc_mmdet.evaluation.score_threshold import f1_curve
 
-from .test_matches import random_scene
+from .test_matching import CATEGORIES, random_scene
 
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), label=st.sampled_from([None, 0, 1, 2]))
 def test_every_threshold_counts_what_it_keeps(seed: int, label: int | None) -> None:
     rng = np.random.default_rng(seed)
-    test, detections = random_scene(seed)
-    counted = np.flatnonzero(test.counted)
+    annotations, detections = random_scene(seed)
+    counted = np.array([not a['iscrowd'] for a in annotations], bool)
+    gt_labels = np.array([CATEGORIES.index(a['category_id']) for a in annotations], int)
     size = len(detections)
     matches = Matches(
         rng.integers(0, 6, size) / 5,  # many ties
         rng.integers(0, 3, size),
-        np.where(rng.random(size) < 0.5, 0, -1) if counted.size else np.full(size, -1),
+        np.where(rng.random(size) < 0.5, 0, -1) if counted.any() else np.full(size, -1),
         rng.random(size) < 0.1,
+        gt_labels,
+        counted,
     )
-    boxes = int((test.counted & ((label is None) | (test.labels == label))).sum())
+    boxes = int((counted & ((label is None) | (gt_labels == label))).sum())
     seen = ~matches.ignored & ((label is None) | (matches.labels == label))
-    curve = f1_curve(test, matches, label)
+    curve = f1_curve(matches, label)
     if not boxes or not seen.any():
         assert curve is None
         return
     assert curve.thresholds.tolist() == sorted(set(matches.scores[seen].tolist()), reverse=True)
     for i, threshold in enumerate(curve.thresholds):
         kept = seen & (matches.scores >= threshold)
-        true = int((matches.truth[kept] >= 0).sum())
+        true = int((matches.ground_truth[kept] >= 0).sum())
         assert curve.precision[i] == pytest.approx(true / kept.sum())
         assert curve.recall[i] == pytest.approx(true / boxes)
         # F1 in its other form: twice the hits over detections and boxes

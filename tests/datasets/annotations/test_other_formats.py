@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data.coco_file import CocoFile
 
 YOLO = '0 0.5 0.5 0.25 0.125\n1 0.1 0.2 0.3 0.4\n'
 VOC = '<annotation><filename>a.jpg</filename></annotation>'

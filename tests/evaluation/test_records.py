@@ -3,7 +3,7 @@
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.evaluated_truth import check_name
+from abc_mmdet.evaluation.records import check_name
 
 
 @pytest.mark.parametrize(

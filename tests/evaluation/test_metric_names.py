@@ -1,10 +1,10 @@
-"""Names of figures that are known in advance, against those of an evaluation."""
+"""Names of metrics that are known in advance, against those of an evaluation."""
 
 import pytest
 import torch
 
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.evaluation.figure_names import possible_names
+from abc_mmdet.evaluation.metric_names import possible_names
 from mmdet.evaluation import CocoMetric, VOCMetric
 
 CLASSES = ('car', 'bus')
@@ -37,7 +37,7 @@ def evaluated(metric: SmallObjectMetric) -> set[str]:
     ids=['coco', 'both protocols', 'another prefix'],
 )
 def test_they_are_those_of_an_evaluation(metric: SmallObjectMetric) -> None:
-    """Of one with boxes of every size, so that no figure is left out."""
+    """Of one with boxes of every size, so that no metric is left out."""
     assert evaluated(metric) == set(possible_names([metric], CLASSES))
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.datasets.annotations.image_path import image_path, leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, check_up, write_experiment
-from abc_mmdet.own_data.image_path import image_path, leaves
 from abc_mmdet.report import evaluate, load_test_set
-from abc_mmdet.report.gallery import worst_misses
+from abc_mmdet.report.gallery import worst_false_negatives
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = str(ROOT / 'configs/small/abc_synthetic.py')
 OUT = ('../secret.png', '/etc/passwd', 'a/../../secret.png', 'http://host/a.png', 'a\0.png')
 
@@ -107,7 +107,7 @@ def test_report(traffic: Path) -> None:
     label = test_set.category_ids[0]
     far = dict(image_id=0, category_id=label, bbox=[60, 40, 5, 5], score=0.9)
     with pytest.raises(UserError, match='leads out of the image folder'):
-        worst_misses(evaluate('a', 'a.json', test_set, [far]), 5)
+        worst_false_negatives(evaluate('a', 'a.json', test_set, [far]), 5)
     inside(traffic)
     test_set = load_test_set(load_experiment(CONFIG, dict(data_root=str(traffic))))
-    assert len(worst_misses(evaluate('a', 'a.json', test_set, [far]), 5)) == 1
+    assert len(worst_false_negatives(evaluate('a', 'a.json', test_set, [far]), 5)) == 1

@@ -1,4 +1,4 @@
-"""How sure a difference between two rungs is: bootstrap over images and seeds, paired."""
+"""How sure a difference between two models is: bootstrap over images and seeds, paired."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .match_table import MatchTable
-from .weighted_ap import headline_ap
+from .average_precision import average_precision
+from .matching import MatchTable
+
+HEADLINE = ('bbox_mAP_small_classes', 'bbox_mAP_s', 'bbox_mAP')
+"""What models are compared by, named as :class:`SmallObjectMetric` names it."""
 
 RESAMPLES = 1000
 CHUNK = 64  # resamples at a time, for the sake of memory
@@ -19,7 +22,7 @@ def image_weights(
     """``(resamples, images)``: how often each image was drawn.
 
     The same for every run, which is what pairs the runs: resample b of one run and resample b of
-    another are AP on the same pictures.
+    another are AP on the same images.
 
     Args:
         images: how many there are.
@@ -41,14 +44,17 @@ def resampled_ap(
     resamples: int = RESAMPLES,
     groups: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The headline figures of one run in each resample of the images, ``(resamples,)`` each.
+    """The :data:`HEADLINE` metrics of one run in each resample of the images.
 
     Args:
         table: images in the order of their ids.
         small: labels of the small classes.
         resamples, groups: as in :func:`image_weights`.
+
+    Returns:
+        ``(resamples,)`` per metric.
     """
-    images = len(table['all'][0].truth)
+    images = len(table['all'][0].positives)
     weights = image_weights(images, resamples, groups)
     chunks = [
         headline_ap(table, weights[begin : begin + CHUNK], small)
@@ -57,18 +63,48 @@ def resampled_ap(
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
+def headline_ap(
+    table: MatchTable, weights: np.ndarray, small: Sequence[int], first: int = 100
+) -> dict[str, np.ndarray]:
+    """The :data:`HEADLINE` metrics of each row of weights.
+
+    Args:
+        table: matches of the areas ``all`` and ``s``.
+        weights: ``(B, N)``, how often each image counts.
+        small: labels of the small classes.
+        first: detections per image and class that ``bbox_mAP`` looks at; the others take all.
+
+    Returns:
+        ``(B,)`` per metric.
+    """
+    every = np.stack([average_precision(matches, weights) for matches in table['all']])
+    return {
+        'bbox_mAP_small_classes': _mean(every[list(small)]),
+        'bbox_mAP_s': _mean(np.stack([average_precision(m, weights) for m in table['s']])),
+        'bbox_mAP': _mean(np.stack([average_precision(m, weights, first) for m in table['all']])),
+    }
+
+
+def _mean(per_class: np.ndarray) -> np.ndarray:
+    """Mean over the classes that have ground truth, nan where none has any."""
+    present = ~np.isnan(per_class)
+    total = np.where(present, per_class, 0.0).sum(axis=0)
+    counts = present.sum(axis=0)
+    return np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
+
+
 def difference_interval(
     ours: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray], level: float = 0.95
 ) -> tuple[float, float]:
-    """Confidence interval of the mean difference of two rungs over the seeds both have.
+    """Confidence interval of the mean difference of two models over the seeds both have.
 
-    Seeds are drawn with replacement, as the images are, and the same for both rungs. So few seeds
+    Seeds are drawn with replacement, as the images are, and the same for both models. So few seeds
     drawn from themselves vary less than new ones would, by (n - 1) / n; their deviations are
     stretched by as much. One seed says nothing about others: then the interval is that over
     images alone.
 
     Args:
-        ours, theirs: :func:`resampled_ap` of one figure, per seed.
+        ours, theirs: :func:`resampled_ap` of one metric, per seed.
         level: of the interval.
     """
     seeds = sorted(set(ours) & set(theirs))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matches import Matches
-from .test_set import TestSet
+from .matching import Matches
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class F1Curve:
         return float(np.floor(self.thresholds[self.best] * 1000) / 1000)
 
 
-def f1_curve(test_set: TestSet, matches: Matches, label: int | None = None) -> F1Curve | None:
+def f1_curve(matches: Matches, label: int | None = None) -> F1Curve | None:
     """Of one class, or of all classes pooled; None without ground truth or detections."""
-    of_class = slice(None) if label is None else test_set.labels == label
-    boxes = int(test_set.counted[of_class].sum())
+    of_class = slice(None) if label is None else matches.gt_labels == label
+    boxes = int(matches.counted[of_class].sum())
     seen = ~matches.ignored
     if label is not None:
         seen &= matches.labels == label
@@ -51,7 +50,7 @@ def f1_curve(test_set: TestSet, matches: Matches, label: int | None = None) -> F
         return None
     order = np.argsort(-matches.scores[seen], kind='mergesort')
     scores = matches.scores[seen][order]
-    true = np.cumsum(matches.truth[seen][order] >= 0)
+    true = np.cumsum(matches.ground_truth[seen][order] >= 0)
     last_of_ties = np.append(scores[1:] != scores[:-1], True)
     kept = np.flatnonzero(last_of_ties)
     return F1Curve(scores[kept], true[kept] / (kept + 1), true[kept] / boxes)

@@ -1,4 +1,4 @@
-"""The figures of a trained network on validation data, and on what it was trained on."""
+"""The metrics of a trained network on validation data, and on what it was trained on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from mmengine.runner import Runner
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
+from abc_mmdet.evaluation.matching import MatchTable, match
+from abc_mmdet.evaluation.records import of_detections
 from mmdet.registry import DATASETS, METRICS
-
-from .bootstrap import resampled_ap
-from .match_table import MatchTable, match_table
-from .weighted_ap import HEADLINE, headline_ap
 
 TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val
 
@@ -32,43 +31,41 @@ class MatchedObjectMetric(SmallObjectMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         images, annotations, category_ids = self._ground_truth(results)
-        self.matches = match_table(
+        self.matches = match(
             [image['id'] for image in images],
             category_ids,
             annotations,
-            self._detections(results, category_ids),
+            of_detections(results, category_ids),
             np.asarray(self.iou_thrs),
             max(self.proposal_nums),
+            ('all', 's'),
         )
         return super().compute_metrics(results)
 
-    @property
-    def small_labels(self) -> list[int]:
-        return [list(self._names).index(name) for name in self.small_classes]
 
-
-def judge(model: BaseModel, config: Config) -> dict[str, Any]:
-    """Figures of a model.
+def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
+    """Metrics of a model, named as result files have them.
 
     Returns:
         ``figures`` of the validation data, all that :class:`SmallObjectMetric` has; the headline
         ones again as ``train_figures`` on part of the training data without augmentation, and
-        ``resampled`` as :func:`resampled_ap` gives them; ``judged_on`` says which pictures and
+        ``resampled`` as :func:`resampled_ap` gives them; ``judged_on`` says which images and
         boxes these were.
 
     Raises:
-        UserError: the experiment is judged by another metric.
+        UserError: the experiment is evaluated by another metric.
         RuntimeError: the metric and the bootstrap disagree about the very same detections.
     """
     metric = _metric(config)
-    figures = _evaluate(model, config.val_dataloader, metric)
-    truth = np.stack([matches.truth for matches in metric.matches['all']])
-    _check_agreement(figures, metric, truth.shape[1])
-    train_figures = _evaluate(model, train_subset(config), _metric(config, of_samples=True))
+    metrics = _evaluate(model, config.val_dataloader, metric)
+    ground_truth = np.stack([matches.positives for matches in metric.matches['all']])
+    images = ground_truth.shape[1]
+    _check_agreement(metrics, metric, images)
+    train_metrics = _evaluate(model, train_subset(config), _metric(config, of_samples=True))
     return dict(
-        figures=figures,
-        train_figures={name: train_figures.get(name, float('nan')) for name in HEADLINE},
-        judged_on=dict(images=truth.shape[1], truth=f'{zlib.crc32(truth.tobytes()):08x}'),
+        figures=metrics,
+        train_figures={name: train_metrics.get(name, float('nan')) for name in HEADLINE},
+        judged_on=dict(images=images, truth=f'{zlib.crc32(ground_truth.tobytes()):08x}'),
         resampled=resampled_ap(metric.matches, metric.small_labels),
     )
 
@@ -94,7 +91,7 @@ def _metric(config: Config, of_samples: bool = False) -> MatchedObjectMetric:
     options = dict(config.val_evaluator)
     if options.get('type') != 'SmallObjectMetric':
         raise UserError(
-            f'val_evaluator is a {options.get("type")}; the rungs of a ladder are judged by '
+            f'val_evaluator is a {options.get("type")}; the rungs of a ladder are evaluated by '
             'SmallObjectMetric.'
         )
     if of_samples:
@@ -112,14 +109,14 @@ def _evaluate(
     for batch in loader:
         samples = [sample.to_dict() for sample in model.test_step(batch)]
         metric.process(batch, samples)
-    figures = metric.evaluate(len(loader.dataset))
-    return {name.rpartition('/')[2]: value for name, value in figures.items()}
+    metrics = metric.evaluate(len(loader.dataset))
+    return {name.rpartition('/')[2]: value for name, value in metrics.items()}
 
 
-def _check_agreement(figures: dict[str, float], metric: MatchedObjectMetric, images: int) -> None:
+def _check_agreement(metrics: dict[str, float], metric: MatchedObjectMetric, images: int) -> None:
     ours = headline_ap(metric.matches, np.ones((1, images), int), metric.small_labels)
     for name in HEADLINE:
-        if abs(ours[name][0] - figures.get(name, np.nan)) > 2e-4:
+        if abs(ours[name][0] - metrics.get(name, np.nan)) > 2e-4:
             raise RuntimeError(
-                f'{name}: {figures[name]} by the metric, {ours[name][0]} by the bootstrap.'
+                f'{name}: {metrics[name]} by the metric, {ours[name][0]} by the bootstrap.'
             )

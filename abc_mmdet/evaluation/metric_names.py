@@ -1,0 +1,136 @@
+"""The metrics of an evaluation under the names that logs and tools give them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from abc_mmdet.errors import UserError
+from mmdet.evaluation import CocoMetric
+
+from .average_precision import CocoMetrics
+
+_BY_SIZE = {
+    **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),
+    **dict(s='s', m='medium', l='large'),  # CocoMetric's names
+}
+TOTALS = (
+    *('mAP', 'mAP_50', 'mAP_75'),
+    *(f'mAP_{key}' for key in _BY_SIZE),
+    *('mAP_small_classes', 'mAP_50_small_classes'),
+)
+"""Metrics over all classes, which :func:`named_metrics` calls ``bbox_*``."""
+
+_COCO = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
+_RECALL = ('AR@100', 'AR@300', 'AR@1000', 'AR_s@1000', 'AR_m@1000', 'AR_l@1000')
+
+
+def check_items(items: Sequence[str] | None, max_dets: Sequence[int]) -> None:
+    """Refuse items of ``metric_items`` that there are not.
+
+    Raises:
+        UserError: one of them.
+    """
+    known = [*TOTALS, *_recall_items(max_dets)]
+    unknown = [item for item in items or () if item not in known]
+    if unknown:
+        raise UserError(f'SmallObjectMetric metric_items={unknown}: known are {known}.')
+
+
+def named_metrics(
+    evaluated: CocoMetrics,
+    names: Sequence[str],
+    small: Sequence[int],
+    first: int,
+    items: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """Metrics of all areas as :class:`SmallObjectMetric` reports them.
+
+    Args:
+        evaluated: of an evaluation with all of :data:`AREAS`.
+        names: of the classes; none leaves out ``NAME_precision``.
+        small: labels of the small classes.
+        first: detections per image and class that ``bbox_mAP`` looks at; the others take all.
+        items: which of ``bbox_*`` there shall be, without this prefix; None: all but recall.
+
+    Returns:
+        ``NAME_precision`` of every class, nan without ground truth, and ``bbox_*``; a size without
+        ground truth has no metric. Four digits.
+    """
+    metrics = {
+        f'{name}_precision': rounded(evaluated.ap(label=label)) for label, name in enumerate(names)
+    }
+    totals = {
+        'mAP': evaluated.ap(max_dets=first),
+        'mAP_50': evaluated.ap(0.5),
+        'mAP_75': evaluated.ap(0.75),
+        **{f'mAP_{key}': evaluated.ap(area=area) for key, area in _BY_SIZE.items()},
+        'mAP_small_classes': evaluated.mean_ap(small),
+        'mAP_50_small_classes': evaluated.mean_ap(small, 0.5),
+    }
+    recall = {
+        item: evaluated.ar(area, max_dets)
+        for item, (area, max_dets) in _recall_items(evaluated.max_dets).items()
+    }
+    wanted = totals if items is None else {item: {**totals, **recall}[item] for item in items}
+    metrics.update({f'bbox_{k}': rounded(v) for k, v in wanted.items() if not math.isnan(v)})
+    return metrics
+
+
+def _recall_items(max_dets: Sequence[int]) -> dict[str, tuple[str, int]]:
+    """Area and number of detections of CocoMetric's metrics of recall."""
+    last = max(max_dets)
+    sizes = dict(s='s', m='medium', l='large')
+    return {
+        **{f'AR@{number}': ('all', number) for number in max_dets},
+        **{f'AR_{key}@{last}': (area, last) for key, area in sizes.items()},
+    }
+
+
+def rounded(value: float) -> float:
+    """To the four digits that metrics have."""
+    return round(value, 4)
+
+
+def possible_names(metrics: Iterable[Any], classes: Sequence[str]) -> list[str] | None:
+    """Names of all metrics that these evaluators can report, with their prefix.
+
+    They are known before anything is measured. Not all of them need come: sizes without ground
+    truth have no metric.
+
+    Args:
+        metrics: of an evaluator.
+        classes: names in the data set.
+
+    Returns:
+        The names; None if a metric is of another kind, whose names are not known.
+    """
+    names = []
+    for metric in metrics:
+        if not isinstance(metric, CocoMetric):
+            return None
+        prefix = f'{metric.prefix}/' if metric.prefix else ''
+        small = hasattr(metric, 'subsets') and metric.metrics == ['bbox']  # SmallObjectMetric
+        names += [prefix + name for name in (_small if small else _coco)(metric, classes)]
+    return names
+
+
+def _small(metric: Any, classes: Sequence[str]) -> list[str]:
+    names = [f'bbox_{name}' for name in TOTALS] + [f'{name}_precision' for name in classes]
+    subsets = [f'bbox_{name}_{s}' for s in metric.subsets for name in ('mAP', 'mAP_50')]
+    second = [f'{name}_prophesee' for name in names + subsets] if len(metric.protocols) > 1 else []
+    return names + subsets + second
+
+
+def _coco(metric: CocoMetric, classes: Sequence[str]) -> list[str]:
+    recall = [f'AR@{n}' for n in metric.proposal_nums]
+    names = [f'{name}_precision' for name in classes] if metric.classwise else []
+    for kind in metric.metrics:
+        if kind == 'proposal_fast':
+            names += recall
+        elif kind == 'proposal':
+            names += metric.metric_items or _RECALL
+        else:
+            names += [f'{kind}_{item}' for item in metric.metric_items or _COCO]
+    return names
