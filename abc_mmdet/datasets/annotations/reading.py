@@ -48,13 +48,13 @@ def check_entries(file: CocoFile) -> Iterator[Finding]:
         'or delete them',
         file.malformed,
     )
-    for what, entries, field, consequence in (
+    for what, entries, key, consequence in (
         ('image ids', 'images', 'id', 'only the last image of an id is read'),
         ('annotation ids', 'annotations', 'id', 'MMDetection refuses the file'),
         ('category ids', 'categories', 'id', 'only the last name of an id is read'),
         ('category names', 'categories', 'name', 'labels shift: give each class one category'),
     ):
-        yield from given_twice(file, what, entries, field, consequence)
+        yield from given_twice(file, what, entries, key, consequence)
 
 
 def given_twice(
