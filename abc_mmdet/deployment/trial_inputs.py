@@ -17,20 +17,20 @@ BATCHES = (1, 2)
 
 
 def trial_inputs(
-    model: ExportableDetector, sizes: Sequence[tuple[int, int]], pictures: Sequence[Any] = ()
+    model: ExportableDetector, sizes: Sequence[tuple[int, int]], samples: Sequence[Any] = ()
 ) -> list[Tensor]:
     """Preprocessed inputs of every size in batches of 1 and of 2.
 
     Args:
         model: whose preprocessing it is.
         sizes: width and height.
-        pictures: files or arrays, of which the first two of each size are taken; default: something
+        samples: files or arrays, of which the first two of each size are taken; default: something
             generated.
 
     Raises:
         UserError: a file that cannot be read.
     """
-    read = [as_picture(p) if isinstance(p, np.ndarray) else read_picture(p) for p in pictures]
+    read = [as_picture(p) if isinstance(p, np.ndarray) else read_picture(p) for p in samples]
     inputs = []
     for width, height in sizes:
         if read:

@@ -143,6 +143,5 @@ def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Examp
     true = [
         a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
     ]
-    picture = test.picture(image)
-    place = crop(picture, target['bbox'], true, found, is_truth='score' not in target)
+    place = crop(test.picture(image), target['bbox'], true, found, is_truth='score' not in target)
     return Example(target['bbox'], test.classes[label], image, verdict, place)

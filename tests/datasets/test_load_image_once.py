@@ -9,7 +9,7 @@ from mmdet.registry import TRANSFORMS
 
 
 @pytest.fixture(params=['colour', 'grey', 'equal channels'])
-def picture(request, tmp_path: Path) -> Path:
+def path(request, tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
     if request.param == 'grey':
@@ -20,14 +20,14 @@ def picture(request, tmp_path: Path) -> Path:
     return tmp_path / 'a.png'
 
 
-def test_gives_what_the_plain_loader_gives_and_reads_once(picture: Path) -> None:
-    expected = LoadImageFromFile()(dict(img_path=str(picture)))
+def test_gives_what_the_plain_loader_gives_and_reads_once(path: Path) -> None:
+    expected = LoadImageFromFile()(dict(img_path=str(path)))
     load = TRANSFORMS.build(dict(type='LoadImageOnce'))
-    first = load(dict(img_path=str(picture)))
+    first = load(dict(img_path=str(path)))
     first['img'][:] = 0  # what an augmentation may do
-    picture.unlink()
+    path.unlink()
     for _ in range(2):
-        again = load(dict(img_path=str(picture)))
+        again = load(dict(img_path=str(path)))
         np.testing.assert_array_equal(again['img'], expected['img'])
         assert again['img_shape'] == expected['img_shape'] == (40, 60)
         assert again['ori_shape'] == expected['ori_shape']
@@ -35,9 +35,9 @@ def test_gives_what_the_plain_loader_gives_and_reads_once(picture: Path) -> None
         again['img'][:] = 0
 
 
-def test_keeps_no_more_than_the_limit(picture: Path) -> None:
+def test_keeps_no_more_than_the_limit(path: Path) -> None:
     load = TRANSFORMS.build(dict(type='LoadImageOnce', limit_mb=1e-3))
-    load(dict(img_path=str(picture)))
-    picture.unlink()
+    load(dict(img_path=str(path)))
+    path.unlink()
     with pytest.raises(FileNotFoundError):
-        load(dict(img_path=str(picture)))
+        load(dict(img_path=str(path)))

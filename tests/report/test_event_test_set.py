@@ -117,13 +117,12 @@ def test_ground_truth_is_that_of_the_data_set(root: Path) -> None:
 def test_pictures_are_the_events_in_the_size_of_the_sensor(root: Path) -> None:
     test_set = load_test_set(config(root))
     dataset = DATASETS.build(config(root).test_dataloader.dataset)
-    image = test_set.images[11]
-    picture = test_set.picture(image)
-    assert picture.shape == (64, 96, 3)
+    drawn = test_set.picture(test_set.images[11])
+    assert drawn.shape == (64, 96, 3)
     clip = next(c for c in map(dataset.__getitem__, range(len(dataset))) if 11 in ids(c))
     (step,) = [s.step for s in clip['data_samples'].video_data_samples if s.img_id == 11]
     seen = clip['inputs'][step].sum(dim=0).numpy() > 0
-    assert np.array_equal((picture[::2, ::2] < 255).any(axis=2), seen)
+    assert np.array_equal((drawn[::2, ::2] < 255).any(axis=2), seen)
 
 
 def ids(clip: dict) -> list[int]:

@@ -104,9 +104,9 @@ def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> 
         assert f'{folder / name} is ' in result.stderr
 
     coco = COCO(out / 'detections.json')
-    images = {image['file_name']: image for image in coco.loadImgs(coco.getImgIds())}
-    of_film = {name: image for name, image in images.items() if 'film' in image}
-    assert {n: (i['width'], i['height']) for n, i in images.items() if n not in of_film} == SIZES
+    by_name = {image['file_name']: image for image in coco.loadImgs(coco.getImgIds())}
+    of_film = {name: image for name, image in by_name.items() if 'film' in image}
+    assert {n: (i['width'], i['height']) for n, i in by_name.items() if n not in of_film} == SIZES
     assert sorted(of_film) == [f'clip.mp4/{i:06d}.jpg' for i in range(5)]
     assert {image['film'] for image in of_film.values()} == {'clip.mp4'}
     assert len(coco.anns) > 50
@@ -115,7 +115,7 @@ def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> 
     detector = Detector(*model, device='cpu')
     for name in SIZES:
         expected = detector(folder / name).above(0.26)
-        written = [a for a in coco.anns.values() if a['image_id'] == images[name]['id']]
+        written = [a for a in coco.anns.values() if a['image_id'] == by_name[name]['id']]
         corners = np.array([a['bbox'] for a in written]).reshape(-1, 4)
         corners[:, 2:] += corners[:, :2]
         assert np.allclose(corners, expected.boxes, atol=0.01)

@@ -144,7 +144,7 @@ def annotate(data: Path, name: str, pictures: list[str], found: list) -> None:
     content = json.loads((data / 'annotations' / 'val.json').read_text())
     ids = {image['file_name']: image['id'] for image in content['images']}
     content['annotations'] = []
-    for picture, detections in zip(pictures, found, strict=True):
+    for path, detections in zip(pictures, found, strict=True):
         for i, (box, label) in enumerate(
             zip(detections.bboxes[:15:3].tolist(), detections.labels[:15:3], strict=True)
         ):
@@ -152,7 +152,7 @@ def annotate(data: Path, name: str, pictures: list[str], found: list) -> None:
             content['annotations'].append(
                 dict(
                     id=len(content['annotations']) + 1,
-                    image_id=ids[Path(picture).name],
+                    image_id=ids[Path(path).name],
                     category_id=content['categories'][label]['id'],
                     bbox=[x, y, w, h],
                     area=w * h,
