@@ -24,7 +24,10 @@ PROGRAMS = {
         0,
     ),
     'signal': ('import os; os.kill(os.getpid(), 15)', -signal.SIGTERM),
-    'interrupt': ('import os; os.kill(os.getpid(), 2)', -signal.SIGINT),
+    'interrupt': (  # which a run in the background is started to ignore
+        'import os, signal; signal.signal(2, signal.default_int_handler); os.kill(os.getpid(), 2)',
+        -signal.SIGINT,
+    ),
     'what it is started with': (
         'import os, sys; print(sys.argv, os.getcwd(), os.environ["COLOUR"], sys.stdin.read())\n'
         'import helper; print(helper.__file__, __file__ if "__file__" in globals() else None)',

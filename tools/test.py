@@ -37,10 +37,10 @@ from abc_mmdet.apis.own_drawing import use_own_drawing
 from abc_mmdet.apis.result_line import result_line
 from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.datasets.annotations.finding import PROBLEM
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 from abc_mmdet.own_data import check_annotation_files, finding_lines
-from abc_mmdet.own_data.finding import PROBLEM
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS
