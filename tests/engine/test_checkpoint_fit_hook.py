@@ -130,7 +130,7 @@ def test_names_of_a_parallel_model_without_anything_else(
         log = tmp_path / f'{number}.txt'
         for tool in ('test', 'infer'):
             out = tmp_path / f'{tool}{number}'
-            options = ['--score-thr=0'] if tool == 'infer' else []
+            options = ['--score-thr=0'] if tool == 'infer' else ['--verbose']
             code = tools.run(*command(tool, run, checkpoint, out), *options, output=log)
             assert code == 0, log.read_text()[-3000:]
         figures.append(re.findall(r'^bbox_mAP\S*: .*', log.read_text(), re.M))

@@ -108,7 +108,7 @@ def partly_found(model: torch.nn.Module, config: dict) -> list[dict]:
 @pytest.fixture(scope='module')
 def outputs(user: Path) -> list[str]:
     """Of each command of the document, with the user's folders."""
-    environment = {**os.environ, 'ABC_HITUAV': str(user / 'data')}
+    environment = {**os.environ, 'ABC_HITUAV': str(user / 'data'), 'ABC_VERBOSE': '1'}
 
     def run_it(command: str) -> str:
         command = command.replace('python ', f'{python()} ', 1)
@@ -159,7 +159,8 @@ def test_event_recordings(random_weights, tmp_path: Path) -> None:
 
     def run_it(*arguments: str | Path) -> str:
         command = [python(), *map(str, arguments), '--cfg-options', *options]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        environment = {**os.environ, 'ABC_VERBOSE': '1'}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f'{command}\n{done.stdout}\n{done.stderr}'
         return done.stdout
 
