@@ -40,7 +40,7 @@ help:
 	@echo 'make test-upstream  run it with the upstream MMDetection, MMEngine and MMCV'
 	@echo 'make soak      train for long and see whether memory, files and processes stay'
 	@echo 'make fuzz      damaged files and odd options by the thousand; CASES=20000 for more'
-	@echo 'make lint      ruff and mypy, changing nothing'
+	@echo 'make lint      ruff, mypy and import-linter, changing nothing'
 	@echo 'make format    let ruff put right what it can'
 	@echo 'make doctor    say what works here and what is missing'
 	@echo 'make setup     make $(VENV) only (implied by all of the above)'
@@ -104,9 +104,8 @@ test-all: setup
 
 # What other versions can break: models, data, evaluation, training, and one training, resumed and
 # tested, as processes.
-CORE := tests/configs tests/datasets tests/engine tests/evaluation tests/models \
-	tests/visualization tests/test_checkpoint_loading.py tests/test_mmcv_ops.py \
-	tests/test_whole_file.py tests/tools/test_train_and_test.py
+CORE := tests/checkpoints tests/configs tests/datasets tests/engine tests/evaluation tests/models \
+	tests/utils tests/visualization tests/tools/test_train_and_test.py
 test-core: setup
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m 'not slow' $(CORE) $(ARGS)
 
@@ -129,6 +128,7 @@ lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
 
 format: setup
 	$(PY) -m ruff check --fix .

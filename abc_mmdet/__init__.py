@@ -9,11 +9,12 @@ import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from .interrupted_import import interruption_in_a_word as _interruption_in_a_word
+from abc_mmdet.utils.imports import interruption_in_a_word as _interruption_in_a_word
+
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .apis import Detector
+    from .inference import Detector
 
 
 def _starts_without_torch() -> bool:
@@ -37,7 +38,7 @@ with _interruption_in_a_word():
 def __getattr__(name: str) -> Any:
     if name == 'Detector':
         from . import registration  # noqa: F401
-        from .apis import Detector
+        from .inference import Detector
 
         return Detector
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

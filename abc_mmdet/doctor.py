@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .distributions import distributions, pip_install, requirement
+from abc_mmdet.utils.distributions import distributions, pip_install, requirement
+
 from .shipped import CONFIGS
 from .version import __version__
 
@@ -136,7 +137,7 @@ def suppression() -> str:
     import torch
     from mmcv.ops import batched_nms
 
-    from .mmcv_ops import provider
+    from abc_mmdet.utils.mmcv_ops import provider
 
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 9]])
     scores, classes = torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 0, 1])
@@ -152,7 +153,7 @@ def checkpoint_loading() -> str:
     from mmengine.logging import HistoryBuffer
     from mmengine.runner import CheckpointLoader
 
-    from .checkpoint_loading import weights_only
+    from abc_mmdet.checkpoints.loading import weights_only
 
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder, 'checkpoint.pth'))

@@ -2,7 +2,7 @@
 
 MMDetection's tools import ``mmdet.models`` before they read a config, which fails with an mmcv
 without compiled ops, whatever the config imports. Started from here they find the ops of
-:mod:`abc_mmdet.mmcv_ops`. ``NAME`` is a path below MMDetection's ``tools`` folder, with or
+:mod:`abc_mmdet.utils.mmcv_ops`. ``NAME`` is a path below MMDetection's ``tools`` folder, with or
 without ``.py``: ``misc/print_config``, ``analysis_tools/browse_dataset``; a file name alone
 (``get_flops``) is enough where only one tool has it.
 
@@ -15,8 +15,9 @@ from pathlib import Path
 
 import mmdet
 from abc_mmdet.apis.user_messages import user_messages
-from abc_mmdet.checkpoint_loading import trust_checkpoints
-from abc_mmdet.errors import UserError
+from abc_mmdet.checkpoints.loading import trust_checkpoints
+
+from .errors import UserError
 
 
 def find_tool(name: str) -> Path:

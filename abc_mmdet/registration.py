@@ -1,10 +1,10 @@
 """Registers everything of this package with MMDetection; importing it is all it takes."""
 
-from .interrupted_import import interruption_in_a_word
+from abc_mmdet.utils.imports import interruption_in_a_word
 
 with interruption_in_a_word():
-    from .import_messages import no_debug_prints
-    from .mmcv_ops import install
+    from abc_mmdet.utils.imports import no_debug_prints
+    from abc_mmdet.utils.mmcv_ops import install
 
     install()  # before anything that imports mmdet.models
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path, PurePath
 
-from .backslashes import backslash_hint
+from abc_mmdet.utils.paths import backslash_hint
+
 from .errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parent

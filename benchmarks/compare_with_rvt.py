@@ -25,7 +25,7 @@ from rvt_comparison import evaluation, loss, network, zoom
 from rvt_comparison.row import Row, rvt_module
 
 import abc_mmdet  # noqa: F401
-from abc_mmdet.whole_file import replace_file
+from abc_mmdet.utils.atomic_write import replace_file
 from mmdet.registry import MODELS
 
 

@@ -29,11 +29,10 @@ from mmengine.registry import init_default_scope
 
 import abc_mmdet  # noqa: F401
 from abc_mmdet.apis import load_experiment, sliced
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.frame_size import frame_size
-from abc_mmdet.checkpoint_loading import read
+from abc_mmdet.apis.options import ConfigOptions, frame_size
+from abc_mmdet.checkpoints.fit import Target, load_fitting
+from abc_mmdet.checkpoints.loading import read
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from mmdet.registry import DATASETS, MODELS
 from mmdet.structures import DetDataSample
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from abc_mmdet.custom_dataset import NETWORKS
 from abc_mmdet.engine import MultiTaskWeightHook, PretrainedWeightsHook
-from abc_mmdet.own_data import NETWORKS
 from mmdet.registry import HOOKS, MODELS
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import abc_mmdet
-from abc_mmdet.distributions import UPSTREAM
+from abc_mmdet.utils.distributions import UPSTREAM
 
 REPOSITORY = Path(__file__).parents[1]
 TEN_ITERATIONS = (

@@ -10,8 +10,8 @@ import cv2
 import pytest
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.own_data.network_sizes import NETWORKS
-from abc_mmdet.own_data.recipe import SMALL, TINY, TWO_CELLS
+from abc_mmdet.custom_dataset.networks import NETWORKS
+from abc_mmdet.custom_dataset.recipe import SMALL, TINY, TWO_CELLS
 
 from .warm_python import python
 

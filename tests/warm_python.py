@@ -47,7 +47,7 @@ PRELOADED = (
     'abc_mmdet.datasets.synthetic',
     'abc_mmdet.deployment',
     'abc_mmdet.engine',
-    'abc_mmdet.own_data',
+    'abc_mmdet.custom_dataset',
     'abc_mmdet.report',
     'abc_mmdet.study',
     'abc_mmdet.visualization',

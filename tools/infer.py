@@ -11,23 +11,22 @@ import abc_mmdet  # noqa: F401  first: it says in a word when its import is inte
 from tqdm import tqdm
 
 from abc_mmdet.apis import (
-    Detector,
     add_slice_arguments,
     file_mistakes,
     load_experiment,
     slicing_of,
     user_messages,
 )
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.detect_files import Outcome, detect_files
-from abc_mmdet.apis.detection_files import FILES
-from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.picture_detector import PictureDetector
-from abc_mmdet.apis.picture_sources import find_sources, number_of_pictures
-from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.deployment import OnnxDetector
 from abc_mmdet.errors import UserError
+from abc_mmdet.inference import Detector
+from abc_mmdet.inference.detections import FILES
+from abc_mmdet.inference.detector import PictureDetector
+from abc_mmdet.inference.predict import Outcome, detect_files
+from abc_mmdet.inference.sources import find_sources, number_of_pictures
 from abc_mmdet.report import read_threshold
 
 NUM_EXAMPLES = 5  # of a warning that may hold for all pictures

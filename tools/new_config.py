@@ -11,12 +11,12 @@ import abc_mmdet  # noqa: F401  first: it says in a word when its import is inte
 import torch
 
 from abc_mmdet.apis import user_messages
-from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.commands import in_words_of_the_command
+from abc_mmdet.custom_dataset import NETWORKS, finding_lines, write_experiment
+from abc_mmdet.custom_dataset.train_val_split import split_file
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import NETWORKS, finding_lines, write_experiment
-from abc_mmdet.own_data.val_share import split_file
 from abc_mmdet.shipped import CONFIGS
 
 

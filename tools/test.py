@@ -27,20 +27,17 @@ from abc_mmdet.apis import (
     slicing_of,
     user_messages,
 )
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.config_parts import common, type_name
-from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, result_line, short_console
 from abc_mmdet.apis.console_hook import has_table
-from abc_mmdet.apis.number_options import real_number
+from abc_mmdet.apis.options import ConfigOptions, real_number
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
-from abc_mmdet.apis.own_drawing import use_own_drawing
-from abc_mmdet.apis.result_line import result_line
+from abc_mmdet.apis.standard_config import common, type_name, use_own_drawing
 from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
-from abc_mmdet.checkpoint_loading import add_trust_option
-from abc_mmdet.datasets.annotations.finding import PROBLEM
+from abc_mmdet.checkpoints.loading import add_trust_option
+from abc_mmdet.custom_dataset import check_annotation_files, finding_lines
+from abc_mmdet.datasets.annotations.checks import PROBLEM
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import check_annotation_files, finding_lines
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS

@@ -24,16 +24,15 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console, training_result
+from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
-from abc_mmdet.apis.own_drawing import use_own_drawing
-from abc_mmdet.apis.result_line import training_result
 from abc_mmdet.apis.run_length import check_length
-from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.apis.standard_config import use_own_drawing
+from abc_mmdet.checkpoints.loading import add_trust_option
+from abc_mmdet.custom_dataset import check_annotation_files, finding_lines
 from abc_mmdet.engine import choose_checkpoint, name_monitors, scale_schedules
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import check_annotation_files, finding_lines
 from mmdet.registry import RUNNERS
 from mmdet.utils import setup_cache_size_limit_of_dynamo
 

@@ -11,16 +11,17 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
-from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.checkpoint_loading import read, weights_only
+from abc_mmdet.checkpoints.fit import Target, load_fitting
+from abc_mmdet.checkpoints.loading import read, weights_only
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.frame_times import even_windows
 from abc_mmdet.datasets.events.recording import Recording
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from abc_mmdet.visualization import draw_events, draw_sample, with_caption
 from mmdet.registry import DATASETS, MODELS
+
+from .user_messages import config_mistakes
 
 
 def browse_experiment(

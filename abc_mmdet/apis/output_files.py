@@ -9,9 +9,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.apis.picture_sources import FILMS, PICTURES
-from abc_mmdet.apis.preflight import data_paths
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.image_files import FILMS, PICTURES
+
+from .experiment import data_paths
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')

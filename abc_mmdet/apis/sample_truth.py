@@ -8,9 +8,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.apis.config_parts import coco_evaluators, type_name
 from abc_mmdet.datasets.wrapped import walk
 from mmdet.datasets.transforms import PackDetInputs
+
+from .standard_config import coco_evaluators, type_name
 
 FIELD = 'instances'
 """What MMDetection's data sets call the boxes of an image, in pixels of the file."""

@@ -7,10 +7,11 @@ from inspect import signature
 
 from mmengine.config import Config
 
-from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.detectors import SlicedDetector
+
+from .standard_config import type_name
 
 LOADERS = ('val_dataloader', 'test_dataloader')
 RESIZES = ('Resize', 'FixScaleResize', 'FixShapeResize')

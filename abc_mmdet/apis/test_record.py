@@ -14,7 +14,7 @@ from mmengine.dist import get_world_size
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from abc_mmdet.whole_file import write_whole
+from abc_mmdet.utils.atomic_write import write_whole
 
 RESULTS = '.bbox.json'
 SUFFIX = '.test.json'

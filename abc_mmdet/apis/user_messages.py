@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from abc_mmdet.apis.other_processes import (
-    has_lost_another,
-    is_first_to_say,
-    wait_to_be_ended,
-)
-from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.commands import in_words_of_the_command
 from abc_mmdet.errors import UserError
-from abc_mmdet.interrupted_import import imports_are_done
+from abc_mmdet.utils.imports import imports_are_done
+from abc_mmdet.utils.processes import has_lost_another, is_first_to_say, wait_to_be_ended
 
 # What MMEngine and MMDetection raise for a wrong config: unknown types (KeyError), unknown or
 # missing fields (TypeError), values that are refused (ValueError, AssertionError), and files.
@@ -50,7 +46,7 @@ def user_messages() -> Iterator[None]:
     In a distributed run the processes that meet the same mistake print it once, and those that
     only lose their connection to one that failed say no more than that.
 
-    Checkpoints that are read inside run no code (:mod:`abc_mmdet.checkpoint_loading`).
+    Checkpoints that are read inside run no code (:mod:`abc_mmdet.checkpoints.loading`).
     """
     imports_are_done()
     try:

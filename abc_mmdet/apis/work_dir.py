@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.first_process import is_first_process
+from abc_mmdet.utils.processes import is_first_process
 
 LOCK = 'lock'
 

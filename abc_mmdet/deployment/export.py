@@ -13,18 +13,16 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.apis.inference_model import load_inference_model, without_auxiliary
-from abc_mmdet.apis.picture_pipeline import picture_pipeline
-from abc_mmdet.deployment.agreement import FP16, FP32, Agreement, Bound, compare
-from abc_mmdet.deployment.candidates import Candidates
-from abc_mmdet.deployment.exportable_detector import ExportableDetector, example_inputs
-from abc_mmdet.deployment.onnx_detector import suppression_of
-from abc_mmdet.deployment.recorded import Recorded
-from abc_mmdet.deployment.runtime import need, open_session
-from abc_mmdet.deployment.suppression import Suppression
-from abc_mmdet.deployment.trial_inputs import trial_inputs
 from abc_mmdet.errors import UserError
-from abc_mmdet.whole_file import write_whole
+from abc_mmdet.inference.images import picture_pipeline
+from abc_mmdet.inference.model import load_inference_model, without_auxiliary
+from abc_mmdet.utils.atomic_write import write_whole
+
+from .agreement import FP16, FP32, Agreement, Bound, compare, trial_inputs
+from .decoding import Candidates
+from .exportable_detector import ExportableDetector, example_inputs
+from .onnx_detector import Recorded, need, open_session, suppression_of
+from .suppression import Suppression
 
 TRANSFORMS = ('Resize', 'Pad')
 """Of a test pipeline, what a program without MMDetection can be asked to do."""

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from abc_mmdet.deployment.candidates import Candidates
-from abc_mmdet.deployment.decoding import clips, decode
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones import MaxViTRNN
 from abc_mmdet.models.backbones.maxvit_rnn import COARSEST
 from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.detectors import StreamingDetector
 from mmdet.models.detectors import SingleStageDetector
+
+from .decoding import Candidates, clips, decode
 
 
 class ExportableDetector(nn.Module):

@@ -1,7 +1,13 @@
-"""An exported detector on images."""
+"""The packages that ONNX needs, which not everybody has."""
 
 from __future__ import annotations
 
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,12 +15,135 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from abc_mmdet.apis.picture_detector import PictureDetector
-from abc_mmdet.deployment.recorded import Recorded
-from abc_mmdet.deployment.runtime import open_session
-from abc_mmdet.deployment.suppression import Suppression
 from abc_mmdet.errors import UserError
+from abc_mmdet.inference.detector import PictureDetector
 from mmdet.registry import MODELS
+
+from .suppression import Suppression
+
+
+def need(*names: str) -> list[ModuleType]:
+    """Import optional packages.
+
+    Raises:
+        UserError: one is not installed.
+    """
+    try:
+        return [importlib.import_module(name) for name in names]
+    except ImportError as error:
+        raise UserError(
+            f'ONNX needs packages that are not installed here ({error}): '
+            "pip install 'abc_mmdet[onnx]', that is onnx, onnxruntime and onnxscript."
+        ) from error
+
+
+def open_session(model: str | bytes, device: str = 'cpu') -> Any:
+    """An ONNX Runtime session of a file or its content.
+
+    Raises:
+        UserError: onnxruntime is missing, cannot read it, or has no such device.
+    """
+    (runtime,) = need('onnxruntime')
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # its warnings are about what exporters leave behind
+    options.intra_op_num_threads = torch.get_num_threads()
+    providers = ['CPUExecutionProvider']
+    if device.startswith('cuda'):
+        if 'CUDAExecutionProvider' not in runtime.get_available_providers():
+            raise UserError(
+                f'device {device}: this onnxruntime knows no CUDA; pip install onnxruntime-gpu.'
+            )
+        providers.insert(0, 'CUDAExecutionProvider')
+    name = model if isinstance(model, str) else 'the exported model'
+    if isinstance(model, str) and not Path(model).is_file():
+        raise UserError(f'there is no file {model}; tools/deployment/export_onnx.py writes them.')
+    try:
+        return runtime.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # its exceptions have no class of their own in common
+        text = str(error).splitlines()[0]
+        raise UserError(f'onnxruntime cannot open {name}: {text}') from error
+
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The ``metadata_props`` of an exported file: per attribute one key, its value as JSON.
+
+    Attributes:
+        classes: names, by label.
+        input: ``'images'`` or ``'events'`` (stacked histograms of MaxViTRNN).
+        size: width and height the graph is fixed to; None if both are free.
+        multiples: height and width of an input are multiples of these.
+        color: order of the input's channels, ``'bgr'`` or ``'rgb'``; None for events.
+        to_float32: make floats of the image's bytes before that.
+        transforms: what to do with an image first, in order, as in MMDetection's pipelines: resize
+            (``scale`` is width, height; ``keep_ratio`` fits the image into it), pad.
+        preprocessor: what comes after: ``mean`` and ``std`` per channel of the input's order (None:
+            leave values in 0 to 255), padding at the bottom and the right with ``pad_value`` to
+            multiples of ``pad_size_divisor``.
+        strides: of the levels, in pixels.
+        clips: boxes end at the border of their image, so there is an input ``image_sizes``: height
+            and width of each without padding.
+        score_thr, nms_pre, best_class_only: how the graph chooses candidates
+            (:class:`~abc_mmdet.deployment.candidates.Candidates`).
+        nms_iou_threshold, nms_class_agnostic, max_per_image: of the suppression
+            (:class:`~abc_mmdet.deployment.suppression.Suppression`).
+        nms_in_graph: False: it is still to be done.
+        precision: ``'fp32'`` or ``'fp16'``; inputs and outputs are float32 in both.
+        states: names of inputs that take what the outputs of the same name with ``_after`` gave
+            for the step before, zeros at first.
+        format: of this record.
+    """
+
+    classes: list[str]
+    input: str
+    size: list[int] | None
+    multiples: list[int]
+    color: str | None
+    to_float32: bool
+    transforms: list[dict[str, Any]]
+    preprocessor: dict[str, Any] | None
+    strides: list[int]
+    clips: bool
+    score_thr: float
+    nms_pre: int
+    best_class_only: bool
+    nms_iou_threshold: float
+    nms_class_agnostic: bool
+    max_per_image: int
+    nms_in_graph: bool
+    precision: str
+    states: list[str]
+    format: int = FORMAT
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return ['images', *(['image_sizes'] if self.clips else []), *self.states]
+
+    def to_properties(self) -> dict[str, str]:
+        """Key and value per attribute."""
+        return {name: json.dumps(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str], path: str) -> Recorded:
+        """Read back.
+
+        Raises:
+            UserError: the file was not written by ``export_onnx.py``, or by one that writes
+                another format.
+        """
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in properties]
+        if missing or json.loads(properties['format']) != FORMAT:
+            raise UserError(
+                f'{path} does not say how to use it (metadata_props lack '
+                f'{", ".join(missing) or f"format {FORMAT}"}): write it with this version of '
+                'tools/deployment/export_onnx.py.'
+            )
+        return cls(**{name: json.loads(properties[name]) for name in names})
 
 
 class OnnxDetector(PictureDetector):

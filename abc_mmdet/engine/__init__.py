@@ -1,21 +1,22 @@
+from abc_mmdet.engine.hooks.atomic_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
+from abc_mmdet.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
+from abc_mmdet.engine.hooks.class_names_hook import ClassNamesHook
+from abc_mmdet.engine.hooks.event_visualization_hook import EventVisualizationHook
+from abc_mmdet.engine.hooks.exact_resume_hook import ExactResumeHook
+from abc_mmdet.engine.hooks.finite_loss_hook import FiniteLossHook
+from abc_mmdet.engine.hooks.image_visualization_hook import ImageVisualizationHook
+from abc_mmdet.engine.hooks.iter_mode_switch_hook import IterModeSwitchHook
+from abc_mmdet.engine.hooks.kept_boxes_hook import KeptBoxesHook
+from abc_mmdet.engine.hooks.mean_loss_hook import MeanLossHook
+from abc_mmdet.engine.hooks.multi_task_weight_hook import MultiTaskWeightHook
+from abc_mmdet.engine.hooks.nwd_constant_hook import NWDConstantHook
+from abc_mmdet.engine.hooks.pretrained_weights_hook import PretrainedWeightsHook
+from abc_mmdet.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
+
 from .amp_on_gpu import AmpOnGpuOptimWrapper
 from .checkpoint_files import choose_checkpoint, newest_checkpoint
-from .checkpoint_fit_hook import CheckpointFitHook
-from .class_names_hook import ClassNamesHook
-from .event_visualization_hook import EventVisualizationHook
-from .exact_resume_hook import ExactResumeHook
-from .finite_loss_hook import FiniteLossHook
-from .image_visualization_hook import ImageVisualizationHook
-from .iter_mode_switch_hook import IterModeSwitchHook
-from .kept_boxes_hook import KeptBoxesHook
 from .lr_scaling import scale_schedules
-from .mean_loss_hook import MeanLossHook
-from .monitored_figures import name_monitors
-from .multi_task_weight_hook import MultiTaskWeightHook
-from .nwd_constant_hook import NWDConstantHook
-from .pretrained_weights_hook import PretrainedWeightsHook
-from .resumed_schedule_hook import ResumedScheduleHook
-from .whole_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
+from .monitored_metrics import name_monitors
 
 __all__ = [
     'AmpOnGpuOptimWrapper',

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from abc_mmdet.box_bounds import cut_to_image
+from abc_mmdet.utils.box_bounds import cut_to_image
 
 
 def cut_found(found: dict, size: tuple[int, int]) -> None:

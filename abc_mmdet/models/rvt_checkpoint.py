@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from abc_mmdet.checkpoint_loading import read
+from abc_mmdet.checkpoints.content import check_finite
+from abc_mmdet.checkpoints.loading import read
+from abc_mmdet.checkpoints.plain import TRAINING_ONLY, to_plain
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones.maxvit_rnn import ARCHS
-from abc_mmdet.models.checkpoint_content import check_finite
-from abc_mmdet.models.plain_checkpoint import TRAINING_ONLY, to_plain
 
 BATCH_NORM_EPS = 1e-5
 STEM = 'mdl.backbone.stages.0.downsample_cf2cl.conv.weight'

@@ -1,7 +1,6 @@
-from .detections import read_detections
 from .evaluated import Evaluated, evaluate
 from .page import read_threshold, render, write_page
-from .test_set import TestSet, load_test_set
+from .test_set import TestSet, load_test_set, read_detections
 from .training_log import Curve, training_curves
 
 __all__ = [

@@ -11,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from abc_mmdet.apis import picture_file
 from abc_mmdet.errors import UserError
+from abc_mmdet.inference import images
 
 LEAST_SIDE = 48
 """Pixels of the picture that a crop shows at least, so that one sees where the object is."""
@@ -48,7 +48,7 @@ class Crop:
 
 @lru_cache(maxsize=4)
 def read_picture(path: Path) -> np.ndarray:
-    """As :func:`abc_mmdet.apis.picture_file.read_picture`, but the last few are remembered.
+    """As :func:`abc_mmdet.inference.images.read_picture`, but the last few are remembered.
 
     Raises:
         UserError: no such file, or none that can be read.
@@ -58,7 +58,7 @@ def read_picture(path: Path) -> np.ndarray:
             f'There is no picture {path}; its name comes from the annotation file and the data '
             'set of test_dataloader. --gallery 0 makes a report without pictures.'
         )
-    return picture_file.read_picture(path)
+    return images.read_picture(path)
 
 
 def crop(

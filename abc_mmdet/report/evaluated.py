@@ -10,11 +10,7 @@ import numpy as np
 
 from abc_mmdet.evaluation.average_precision import CocoMetrics, coco_metrics
 from abc_mmdet.evaluation.bootstrap import difference_interval, resampled_ap
-from abc_mmdet.evaluation.error_kinds import (
-    FOREGROUND_IOU,
-    DetectionErrors,
-    detection_errors,
-)
+from abc_mmdet.evaluation.error_kinds import FOREGROUND_IOU, DetectionErrors, detection_errors
 from abc_mmdet.evaluation.matching import Matches, match, match_at
 from abc_mmdet.evaluation.metric_names import named_metrics
 from abc_mmdet.evaluation.score_threshold import F1Curve, f1_curve

@@ -15,7 +15,7 @@ import jinja2
 from abc_mmdet.apis.test_record import TestRecord
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.error_kinds import KINDS
-from abc_mmdet.whole_file import write_whole
+from abc_mmdet.utils.atomic_write import write_whole
 
 from .chart_sections import (
     ap_charts,

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from abc_mmdet.models.plain_checkpoint import to_plain
+from abc_mmdet.checkpoints.plain import to_plain
 from mmdet.registry import DATASETS, MODELS
 
 ROUNDS = 20

@@ -1,21 +1,141 @@
-"""Writes what a study found: a section of a document, a summary as JSON, and pictures."""
+"""Pictures of a ladder: accuracy against cost, losses and conflicts over the training."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from abc_mmdet.errors import UserError
-from abc_mmdet.whole_file import replace_file
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
-from . import plots, tables
-from .comparison import Row, compare, repeated
-from .ladder import Run, Rung
-from .result_file import write_json
-from .run_files import RunFiles
+from abc_mmdet.errors import UserError
+from abc_mmdet.utils.atomic_write import replace_file
+
+from . import comparison, report
+from .comparison import TITLES, Result, Row, compare, repeated
+from .run_files import RunFiles, write_json
+from .variants import BASELINE, Run, Rung
+
+DPI = 100
+LARGER_INPUT = 'input_'
+"""How the names of configs begin that are the baseline at another size of its input."""
+
+YARDSTICK = 'the baseline at other resolutions'
+_COLOURS = mpl.color_sequences['tab20']
+
+
+def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figure | None:
+    """A metric against the cost of training and at inference; None without costs."""
+    axes_of = {'train_ratio': 'training time / baseline', 'gflops': 'GFLOPs at inference'}
+    shown = [r for r in rows if name in r.metrics and set(axes_of) <= set(r.costs)]
+    if not shown:
+        return None
+    figure = Figure(figsize=(12, max(5.0, 0.2 * len(shown))), layout='constrained')
+    for axes, (cost, label) in zip(
+        figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
+    ):
+        for i, row in enumerate(shown):
+            spread = row.metrics[name]
+            axes.errorbar(
+                row.costs[cost],
+                spread.mean,
+                yerr=spread.std,
+                fmt='o',
+                capsize=3,
+                color=_COLOURS[i % len(_COLOURS)],
+                label=row.rung.title,
+            )
+        curve = _resolution_curve(shown, cost, name)
+        if len(curve) > 1:
+            axes.plot(*zip(*curve, strict=True), '--', color='grey', zorder=0, label=YARDSTICK)
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel(TITLES[name] + ' (bars: standard deviation over seeds)')
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside right center', fontsize=8)
+    return figure
+
+
+def _resolution_curve(rows: Sequence[Row], cost: str, name: str) -> list[tuple[float, float]]:
+    """Cost and metric of the baseline at different sizes of its input, the cheapest first."""
+    return sorted(
+        (row.costs[cost], row.metrics[name].mean)
+        for row in rows
+        if row.rung.name == BASELINE or row.rung.name.startswith(LARGER_INPUT)
+    )
+
+
+def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | None:
+    """Logged values over the training, mean over the seeds of a rung; None if none was logged."""
+    curves = {name: _mean_curves(results, name) for name in names}
+    curves = {name: by_rung for name, by_rung in curves.items() if by_rung}
+    if not curves:
+        return None
+    columns = min(len(curves), 3)
+    lines_of_plots = -(-len(curves) // columns)
+    figure = Figure(figsize=(12, 3 * lines_of_plots + 1.5), layout='constrained')
+    colour: dict[str, Any] = {}
+    grid = list(figure.subplots(lines_of_plots, columns, squeeze=False).flat)
+    for axes in grid[len(curves) :]:
+        axes.set_visible(False)
+    for axes, (name, by_rung) in zip(grid, curves.items(), strict=False):
+        for title, (steps, values) in by_rung.items():
+            colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
+            axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
+        axes.set_title(name)
+        axes.set_xlabel('iteration')
+        axes.tick_params(labelsize=8, which='both')
+        axes.grid(alpha=0.3)
+        if 'loss' in name:
+            axes.set_yscale('log')
+    lines = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        list(lines.values()), list(lines), loc='outside lower center', fontsize=8, ncols=3
+    )
+    return figure
+
+
+def logged_names(results: Mapping[Run, Result], *parts: str) -> list[str]:
+    """Names of logged values that contain one of these parts."""
+    names = {name for result in results.values() for name in result['curves']}
+    return sorted(name for name in names if any(part in name for part in parts))
+
+
+def _mean_curves(
+    results: Mapping[Run, Result], name: str
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    by_title: dict[str, list[tuple[list, list]]] = {}
+    for run, result in sorted(results.items(), key=lambda item: (item[0].rung.order, item[0].seed)):
+        if name in result['curves']:
+            curve = (result['curves']['iteration'], result['curves'][name])
+            by_title.setdefault(run.rung.title, []).append(curve)
+    means = {}
+    for title, curves in by_title.items():
+        steps = np.array(curves[0][0], float)
+        values = [np.interp(steps, *_without_gaps(curve)) for curve in curves]
+        means[title] = (steps, np.mean(values, axis=0))
+    return means
+
+
+def _without_gaps(curve: tuple[list, list]) -> tuple[list, list]:
+    kept = [(step, value) for step, value in zip(*curve, strict=True) if value is not None]
+    return [step for step, _ in kept], [value for _, value in kept]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """As PNG; the file is there as a whole or not at all."""
+    drawn, content = BytesIO(), BytesIO()
+    figure.savefig(drawn, format='png', dpi=DPI)
+    # Lines need few colours, and the file is a third as large
+    Image.open(drawn).convert('RGB').quantize(128).save(content, format='png', optimize=True)
+    replace_file(path, content.getvalue())
+
 
 MAIN_LOSSES = ('loss_cls', 'loss_bbox', 'loss_obj')
 
@@ -58,7 +178,7 @@ def write_report(
     text += ''.join(f'\n\n![{words}]({base}/{name})' for name, words in pictures.items())
     fill_section(document, ladder, text, add=True)
     if readme is not None:
-        fill_section(readme, f'{ladder}_headline', tables.headline_table(rows))
+        fill_section(readme, f'{ladder}_headline', comparison.headline_table(rows))
     return rows
 
 
@@ -74,21 +194,21 @@ def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dic
 
     They show rungs with several seeds, and the resolution curve whatever it has.
     """
-    yardstick = [row for row in rows if row.rung.name.startswith(plots.LARGER_INPUT)]
+    yardstick = [row for row in rows if row.rung.name.startswith(report.LARGER_INPUT)]
     several = repeated(rows)
     with_yardstick = [*several, *(row for row in yardstick if row not in several)]
     rungs = {row.rung for row in several}
     results = {run: result for run, result in results.items() if run.rung in rungs}
-    conflicts = plots.logged_names(results, 'conflict')
+    conflicts = report.logged_names(results, 'conflict')
     wanted = {
-        'cost.png': ('Accuracy against cost', plots.cost_plot(with_yardstick)),
-        'losses.png': ('Main losses', plots.curve_plot(results, MAIN_LOSSES)),
-        'conflicts.png': ('Conflict of the tasks', plots.curve_plot(results, conflicts)),
+        'cost.png': ('Accuracy against cost', report.cost_plot(with_yardstick)),
+        'losses.png': ('Main losses', report.curve_plot(results, MAIN_LOSSES)),
+        'conflicts.png': ('Conflict of the tasks', report.curve_plot(results, conflicts)),
     }
     drawn = {}
     for name, (words, figure) in wanted.items():
         if figure is not None:
-            plots.save(figure, folder / name)
+            report.save(figure, folder / name)
             drawn[name] = words
     return drawn
 
@@ -109,14 +229,14 @@ def _section(
     ]
     if rows:
         parts += [
-            tables.accuracy_table(rows),
+            comparison.accuracy_table(rows),
             'Training time and latency are ratios to the baseline (training: processor time on a '
             'CPU); `train - val` is the figure on training images without augmentation minus '
             'that on validation images.',
-            tables.cost_table(rows),
+            comparison.cost_table(rows),
         ]
     if failures:
-        parts.append(tables.failure_list(failures))
+        parts.append(comparison.failure_list(failures))
     if outdated:
         parts.append(
             'The config has changed since these runs were done: ' + ', '.join(outdated) + '.'

@@ -25,16 +25,16 @@ from mmengine.runner import load_checkpoint
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
-from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.checkpoints.loading import weights_only
+from abc_mmdet.custom_dataset import check_annotation_files
 from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
 from abc_mmdet.engine.training_log import logged_scalars
-from abc_mmdet.own_data import check_annotation_files
 from mmdet.registry import MODELS
 
 from .curves import curves, training_cost
 from .evaluate import evaluate
 from .inference_cost import inference_cost
-from .result_file import packed, write_json
+from .run_files import packed, write_json
 from .run_hooks import Paused
 from .training import train
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from abc_mmdet.apis import add_standard_hooks, config_mistakes, file_mistakes
-from abc_mmdet.checkpoint_loading import read
+from abc_mmdet.checkpoints.loading import read
 from abc_mmdet.engine import newest_checkpoint
 
 from . import run_hooks  # noqa: F401  registers the hooks that are named below

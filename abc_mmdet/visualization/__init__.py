@@ -1,12 +1,10 @@
 """Pictures of what a network sees."""
 
-from .detection_picture import draw_detections
-from .detection_visualizer import DetectionVisualizer
-from .event_picture import draw_events
-from .labelled_boxes import draw_boxes
-from .picture_sink import PictureSink
-from .sample_picture import draw_sample, with_caption
-from .slice_picture import draw_slices
+from .boxes import draw_boxes
+from .detections import DetectionVisualizer, draw_detections
+from .events import draw_events, draw_sample, with_caption
+from .image_sink import PictureSink
+from .slices import draw_slices
 
 __all__ = [
     'DetectionVisualizer',

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.apis.run_length import check_length, stretch
+from abc_mmdet.apis.run_length import check_length, even_interval, stretch
 from abc_mmdet.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -180,3 +182,16 @@ def test_of_no_length_are_the_last_two_validations_neighbours(tmp_path: Path) ->
         assert config.default_hooks.checkpoint.interval == interval
         moments = [i for i in range(1, length + 1) if i % interval == 0 or i == length]
         assert moments[-1] - moments[-2] >= interval / 2
+
+
+@given(length=st.integers(1, 5000), interval=st.integers(1, 6000))
+def test_the_last_part_is_no_short_one(length: int, interval: int) -> None:
+    """Against the iterations at which MMEngine's loop validates."""
+    chosen = even_interval(interval, length)
+    assert chosen >= interval
+    moments = [i for i in range(1, length + 1) if i % chosen == 0 or i == length]
+    if len(moments) > 1:
+        assert moments[-1] - moments[-2] >= chosen / 2
+    if length % interval == 0:
+        assert chosen == interval, 'what fits stays'
+    assert chosen <= 2 * interval, 'about as often'

@@ -4,8 +4,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from abc_mmdet.deployment.candidates import Candidates
-from abc_mmdet.deployment.decoding import decode
+from abc_mmdet.deployment.decoding import Candidates, decode
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
 

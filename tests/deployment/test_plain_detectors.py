@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.apis import Detections, Detector
 from abc_mmdet.deployment import OnnxDetector, export_onnx, write_onnx
+from abc_mmdet.inference import Detections, Detector
 from mmdet.registry import MODELS
 
 from .test_decoding import HEADS

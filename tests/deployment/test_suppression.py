@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
 
-from abc_mmdet.deployment.candidates import Candidates
+from abc_mmdet.deployment.decoding import Candidates
 from abc_mmdet.deployment.suppression import NO_LIMIT, Suppression
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS

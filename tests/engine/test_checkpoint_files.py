@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.checkpoint_archive import is_whole
+from abc_mmdet.checkpoints.loading import is_whole
 from abc_mmdet.engine.checkpoint_files import choose_checkpoint, newest_checkpoint
 from abc_mmdet.errors import UserError
 

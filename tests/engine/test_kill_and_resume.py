@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from abc_mmdet.checkpoint_archive import is_whole
+from abc_mmdet.checkpoints.loading import is_whole
 
 from .tiny_runs import (
     EVENTS,

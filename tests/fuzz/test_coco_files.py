@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
-from abc_mmdet.own_data import CocoFile, as_dict, as_text, check_up, choose, read_whole
+from abc_mmdet.custom_dataset import CocoFile, as_dict, as_text, check_up, choose, read_whole
 from abc_mmdet.report import evaluate, load_test_set
 from mmdet.datasets import CocoDataset
 

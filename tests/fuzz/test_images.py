@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abc_mmdet.apis.picture_file import read_picture
-from abc_mmdet.own_data.image_check import _decoded
+from abc_mmdet.custom_dataset.image_checks import _decoded
+from abc_mmdet.inference.images import read_picture
 
 from .case import cases, mutated, outcome, pick
 

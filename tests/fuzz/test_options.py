@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 
 from abc_mmdet.apis import config_mistakes, load_experiment
-from abc_mmdet.apis.config_options import ConfigOptions
 from abc_mmdet.apis.experiment import READ
+from abc_mmdet.apis.options import ConfigOptions
 from mmdet.registry import MODELS
 
 from .case import cases, nasty, outcome, pick

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from abc_mmdet.checkpoint_loading import weights_only
+from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones import MaxViTRNN
 from abc_mmdet.models.rvt_checkpoint import convert_rvt, plain_name, read_rvt_state

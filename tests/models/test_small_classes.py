@@ -5,12 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.small_classes import (
-    SmallClasses,
-    refuse_ids,
-    select_instances,
-    small_sample,
-)
+from abc_mmdet.models.small_classes import SmallClasses, refuse_ids, select_instances, small_sample
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import HorizontalBoxes
 

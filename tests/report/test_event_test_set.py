@@ -11,7 +11,7 @@ from abc_mmdet.report import TestSet, evaluate, load_test_set, read_detections, 
 from abc_mmdet.report.tables import summary_rows
 from mmdet.registry import DATASETS, METRICS
 
-from ..own_data.events import BICYCLE, CAR, PEDESTRIAN, leaf, record
+from ..custom_dataset.events import BICYCLE, CAR, PEDESTRIAN, leaf, record
 from .conftest import imperfect
 
 CLASSES = ('car', 'pedestrian')

@@ -8,13 +8,17 @@ import pytest
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.bootstrap import HEADLINE
-from abc_mmdet.study.comparison import Row, Spread, compare
-from abc_mmdet.study.ladder import Run, Rung
-from abc_mmdet.study.plots import YARDSTICK, cost_plot
-from abc_mmdet.study.report import fill_section, write_report
-from abc_mmdet.study.result_file import packed, read_json, unpacked, write_json
-from abc_mmdet.study.run_files import RunFiles
-from abc_mmdet.study.tables import accuracy_table, cost_table, headline_table
+from abc_mmdet.study.comparison import (
+    Row,
+    Spread,
+    accuracy_table,
+    compare,
+    cost_table,
+    headline_table,
+)
+from abc_mmdet.study.report import YARDSTICK, cost_plot, fill_section, write_report
+from abc_mmdet.study.run_files import RunFiles, packed, read_json, unpacked, write_json
+from abc_mmdet.study.variants import Run, Rung
 
 BASE, BETTER, NOISY, FAILED = (
     Rung(name, Path(f'{name}.py'), title, order, 'hash')

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from abc_mmdet.study.ladder import Run, Rung
 from abc_mmdet.study.run_files import RunFiles
 from abc_mmdet.study.run_queue import RunQueue
+from abc_mmdet.study.variants import Run, Rung
 
 STAND_IN = """
 import json, os, signal, sys, threading, time

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ..own_data.events import frames, record
+from ..custom_dataset.events import frames, record
 from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]

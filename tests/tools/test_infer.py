@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from abc_mmdet.apis import Detector, load_experiment
-from abc_mmdet.apis.picture_file import read_picture
+from abc_mmdet.apis import load_experiment
+from abc_mmdet.inference import Detector
+from abc_mmdet.inference.images import read_picture
 
 from ..warm_python import python
 

@@ -18,7 +18,7 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from mmdet.registry import DATASETS, MODELS
 
-from ..own_data.events import record
+from ..custom_dataset.events import record
 from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]

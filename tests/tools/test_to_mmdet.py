@@ -13,8 +13,9 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from abc_mmdet.apis import load_experiment, write_stock_experiment
+from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
+from abc_mmdet.deployment.mmdet_export import write_stock_experiment
 from abc_mmdet.errors import UserError
 from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS, METRICS, MODELS

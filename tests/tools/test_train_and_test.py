@@ -10,8 +10,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.apis import to_stock_config
 from abc_mmdet.apis.test_record import read_record
+from abc_mmdet.deployment.mmdet_export import to_stock_config
 from mmdet.registry import MODELS
 
 from ..warm_python import python

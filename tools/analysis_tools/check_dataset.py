@@ -5,12 +5,12 @@ from pathlib import Path
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import file_mistakes, load_experiment, user_messages
-from abc_mmdet.apis.config_options import ConfigOptions
+from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.custom_dataset import as_dict, as_text, check_up, size_plot
 from abc_mmdet.errors import UserError
-from abc_mmdet.own_data import as_dict, as_text, check_up, size_plot
-from abc_mmdet.study.plots import save
-from abc_mmdet.study.result_file import write_json
+from abc_mmdet.study.report import save
+from abc_mmdet.study.run_files import write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_messages
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.options import ConfigOptions, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.test_record import read_record, record_path
 from abc_mmdet.errors import UserError

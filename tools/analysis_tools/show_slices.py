@@ -3,18 +3,12 @@
 import argparse
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
-from abc_mmdet.apis import (
-    Detector,
-    add_slice_arguments,
-    load_experiment,
-    slicing_of,
-    user_messages,
-)
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.number_options import real_number
+from abc_mmdet.apis import add_slice_arguments, load_experiment, slicing_of, user_messages
+from abc_mmdet.apis.options import ConfigOptions, real_number
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.picture_file import read_picture, write_picture
-from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.checkpoints.loading import add_trust_option
+from abc_mmdet.inference import Detector
+from abc_mmdet.inference.images import read_picture, write_picture
 from abc_mmdet.visualization import draw_slices
 
 

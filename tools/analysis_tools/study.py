@@ -16,16 +16,21 @@ import abc_mmdet  # noqa: F401  first: it says in a word when its import is inte
 from mmengine.logging import MMLogger
 
 from abc_mmdet.apis import user_messages
-from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.errors import UserError
 from abc_mmdet.shipped import CONFIGS
-from abc_mmdet.study.comparison import compare
-from abc_mmdet.study.devices import default_jobs, default_size, run_command, slot_environment
-from abc_mmdet.study.ladder import BASELINE, Run, Rung, read_ladder, use_variables
+from abc_mmdet.study.comparison import accuracy_table, compare
 from abc_mmdet.study.report import write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
-from abc_mmdet.study.run_queue import QueueResult, RunQueue
-from abc_mmdet.study.tables import accuracy_table
+from abc_mmdet.study.run_queue import (
+    QueueResult,
+    RunQueue,
+    default_jobs,
+    default_size,
+    run_command,
+    slot_environment,
+)
+from abc_mmdet.study.variants import BASELINE, Run, Rung, read_ladder, use_variables
 
 GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
 SOME_FAILED, MORE_TO_DO = 1, 3

@@ -20,7 +20,7 @@ import abc_mmdet  # noqa: F401  first: it says in a word when its import is inte
 from tqdm import tqdm
 
 from abc_mmdet.apis import frame_size, user_messages
-from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.options import whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.datasets.events.boxes import BOX_FILTERS
 from abc_mmdet.datasets.events.catalogue import CATALOGUE

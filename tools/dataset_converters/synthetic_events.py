@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from abc_mmdet.apis import frame_size, user_messages
-from abc_mmdet.apis.number_options import real_number, whole_number
+from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.datasets.synthetic.event_export import EventRecipe, prepare
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from abc_mmdet.apis import frame_size, user_messages
-from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.options import whole_number
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.errors import UserError
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, frame_size, load_experiment, user_messages
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.apis.number_options import whole_number
+from abc_mmdet.apis.options import ConfigOptions, whole_number
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.picture_sources import find_sources
-from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.deployment import Exported, export_onnx, write_onnx
 from abc_mmdet.errors import UserError
+from abc_mmdet.inference.sources import find_sources
 
 
 def parse_args() -> argparse.Namespace:

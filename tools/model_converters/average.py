@@ -5,8 +5,8 @@ import argparse
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.checkpoint_loading import add_trust_option
-from abc_mmdet.models.averaged_checkpoint import write_average
+from abc_mmdet.checkpoints.averaging import write_average
+from abc_mmdet.checkpoints.loading import add_trust_option
 
 
 def main() -> None:

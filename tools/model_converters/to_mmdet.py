@@ -3,15 +3,10 @@
 import argparse
 
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
-from abc_mmdet.apis import (
-    check_checkpoint,
-    file_mistakes,
-    load_experiment,
-    user_messages,
-    write_stock_experiment,
-)
-from abc_mmdet.apis.config_options import ConfigOptions
-from abc_mmdet.checkpoint_loading import add_trust_option
+from abc_mmdet.apis import check_checkpoint, file_mistakes, load_experiment, user_messages
+from abc_mmdet.apis.options import ConfigOptions
+from abc_mmdet.checkpoints.loading import add_trust_option
+from abc_mmdet.deployment.mmdet_export import write_stock_experiment
 
 
 def main() -> None:

@@ -8,14 +8,15 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from mmengine.fileio import get_text
 
-from abc_mmdet.backslashes import backslash_hint
 from abc_mmdet.errors import UserError
-from abc_mmdet.image_bounds import max_pixels
+from abc_mmdet.utils.image_files import max_pixels
+from abc_mmdet.utils.paths import backslash_hint
 
 from .other_formats import check_format
 
@@ -214,3 +215,42 @@ def _wrong_fields(kind: str, entry: Any) -> Iterator[str]:
     crowd = entry.get('iscrowd', 0)
     if kind == 'annotations' and not (isinstance(crowd, bool) or _is_number(crowd)):
         yield f'iscrowd {crowd!r}'
+
+
+def leaves(folder: str, name: str) -> bool:
+    """Whether a file name of an annotation file leads out of the folder of its images.
+
+    Such are paths with ``..``, addresses, and absolute paths that do not begin with the folder.
+    Names are looked at, not the disk: a link that lies in the folder was put there by its owner,
+    and its target may be anywhere.
+
+    Args:
+        folder: of the images; empty for the working directory.
+        name: ``file_name`` of an image.
+    """
+    if '://' in name or '\0' in name or '..' in PurePath(name).parts:
+        return True
+    if not os.path.isabs(name):
+        return False
+    base = os.path.abspath(folder or '.')
+    return '://' in folder or os.path.commonpath([base, os.path.normpath(name)]) != base
+
+
+def image_path(folder: str, name: str, ann_file: str) -> str:
+    """Path of an image.
+
+    Raises:
+        UserError: the name leads out of the folder.
+    """
+    if leaves(folder, name):
+        raise UserError(
+            f'{ann_file}: file_name {name!r} leads out of the image folder {folder or "."}, so it '
+            f'was not opened. {HOW_TO_STAY}'
+        )
+    return os.path.join(folder, name)
+
+
+HOW_TO_STAY = (
+    'If these are your images, name a folder above all of them (data_prefix.img, for new_config.py '
+    '--images), relative to which the names have no "..".'
+)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.whole_file import replace_file
+from abc_mmdet.utils.atomic_write import replace_file
 
 from .boxes import SIZES, add_counts, total
 

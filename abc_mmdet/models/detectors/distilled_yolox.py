@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from abc_mmdet.checkpoints.fit import Target, load_fitting
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.checkpoint_fit import Target, load_fitting
 from abc_mmdet.models.dense_heads.abc_head import head_strides
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.models.detectors import YOLOX

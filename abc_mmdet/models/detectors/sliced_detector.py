@@ -17,8 +17,7 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
-from .slice_grid import seen_whole, slice_grid
-from .slice_view import View
+from .slices import View, seen_whole, slice_grid
 
 INNER = 'detector.'  # what the names of the wrapped detector's parameters begin with
 FULL_IMAGE = (True, False, 'native')

@@ -9,10 +9,11 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from abc_mmdet.models.detectors.stream_memory import StreamMemory, join, select
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
+
+from .stream_memory import StreamMemory, join, select
 
 
 @MODELS.register_module()

@@ -10,9 +10,7 @@ from torch import Tensor
 from abc_mmdet.errors import UserError
 
 from .matching import METRICS
-from .nmm import merge_nmm
-from .nms import merge_nms
-from .wbf import merge_wbf
+from .methods import merge_nmm, merge_nms, merge_wbf
 
 MERGES: dict[str, Callable[..., tuple[Tensor, Tensor, Tensor]]] = {
     'nms': merge_nms,

@@ -1,5 +1,5 @@
 """Files as the checks of a user's own data read them."""
 
-from ...own_data.conftest import coco
+from ...custom_dataset.conftest import coco
 
 __all__ = ['coco']

@@ -12,9 +12,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 from torch.utils.data import SequentialSampler
 
-from abc_mmdet.apis import Detector, group_by_size
+from abc_mmdet.apis import group_by_size
 from abc_mmdet.datasets.samplers import SameSizeBatchSampler
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.inference import Detector
 from mmdet.registry import MODELS
 
 SIZES = [(96, 64), (64, 96), (96, 64), (60, 40), (96, 64), (64, 96)]

@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.synthetic import CLASSES
-from abc_mmdet.datasets.synthetic.street import (
-    FAR_END,
-    NEAR_END,
-    Flow,
-    sample_lanes,
-    sample_strips,
-)
+from abc_mmdet.datasets.synthetic.street import FAR_END, NEAR_END, Flow, sample_lanes, sample_strips
 
 seconds = st.floats(0.1, 20)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.apis import Detector, load_experiment, sliced
+from abc_mmdet.apis import load_experiment, sliced
 from abc_mmdet.errors import UserError
+from abc_mmdet.inference import Detector
 from mmdet.apis import DetInferencer, inference_detector, init_detector
 from mmdet.registry import MODELS
 

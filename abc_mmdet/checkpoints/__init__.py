@@ -1,0 +1,1 @@
+"""Checkpoints: read safely, fitted to a network, converted, averaged."""

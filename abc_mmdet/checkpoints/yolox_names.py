@@ -1,0 +1,131 @@
+"""What the tensors of a YOLOX checkpoint are called, and which level each of them belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .content import named_tensors
+from .plain import to_plain
+
+AUX_HEAD = 'bbox_head.aux_head.'
+_MEGVII = (
+    (r'^backbone\.backbone\.stem\.', 'backbone.stem.'),
+    (r'^backbone\.backbone\.dark(\d)\.', lambda m: f'backbone.stage{int(m[1]) - 1}.'),
+    (r'^backbone\.lateral_conv0\.', 'neck.reduce_layers.0.'),
+    (r'^backbone\.reduce_conv1\.', 'neck.reduce_layers.1.'),
+    (r'^backbone\.C3_p4\.', 'neck.top_down_blocks.0.'),
+    (r'^backbone\.C3_p3\.', 'neck.top_down_blocks.1.'),
+    (r'^backbone\.bu_conv2\.', 'neck.downsamples.0.'),
+    (r'^backbone\.bu_conv1\.', 'neck.downsamples.1.'),
+    (r'^backbone\.C3_n3\.', 'neck.bottom_up_blocks.0.'),
+    (r'^backbone\.C3_n4\.', 'neck.bottom_up_blocks.1.'),
+    (r'^head\.stems\.', 'neck.out_convs.'),
+    (r'^head\.(cls|reg)_convs\.', r'bbox_head.multi_level_\1_convs.'),
+    (r'^head\.(cls|reg|obj)_preds\.', r'bbox_head.multi_level_conv_\1.'),
+    (r'\.dconv\.', '.depthwise_conv.'),
+    (r'\.pconv\.', '.pointwise_conv.'),
+)
+_MEGVII_CSP = re.compile(
+    r'^(backbone\.stage(?:[123]\.1|4\.2)|neck\.\w+_blocks\.\d)\.(conv[123]|m)\.'
+)
+_CSP = dict(conv1='main_conv', conv2='short_conv', conv3='final_conv', m='blocks')
+_STAGE = re.compile(r'^backbone\.stage(\d)\.')
+_LEVEL = re.compile(r'^bbox_head\.multi_level_\w+\.(\d+)\.')
+_LEVELED = re.compile(
+    r'^(?P<part>neck\.(?P<block>reduce_layers|top_down_blocks|downsamples|bottom_up_blocks|'
+    r'out_convs)|bbox_head\.multi_level_\w+?)\.(?P<index>\d+)\.(?P<rest>.+)$'
+)
+
+
+def tensors_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, below whatever wrapper it has, with MMDetection's names.
+
+    As :func:`named_tensors`; Megvii's names become MMDetection's.
+
+    Returns:
+        Tensors by name; none if the file holds none.
+    """
+    state = named_tensors(checkpoint)
+    if has_megvii_names(state):
+        state = {_from_megvii(name): value for name, value in state.items()}
+    return state
+
+
+def has_megvii_names(names: Iterable[str]) -> bool:
+    """Whether these are the tensors of a checkpoint of Megvii's YOLOX, with its names."""
+    return any(name.startswith('backbone.backbone.') for name in names)
+
+
+def _from_megvii(name: str) -> str:
+    """The name of a tensor of Megvii's YOLOX in MMDetection."""
+    for pattern, replacement in _MEGVII:
+        name = re.sub(pattern, replacement, name)
+    return _MEGVII_CSP.sub(lambda match: f'{match[1]}.{_CSP[match[2]]}.', name)
+
+
+def strides_of(names: Iterable[str], coarsest: int = 32) -> list[int]:
+    """Strides of the levels of a detector, from the names of its tensors alone.
+
+    The coarsest level is that of the last stage of a ``CSPDarknet``; the head says how many there
+    are.
+
+    Args:
+        names: of the tensors, MMDetection's.
+        coarsest: stride of the last level where the backbone has no such stages.
+    """
+    names = [plain_name(name) for name in names]
+    stages = [int(match[1]) for name in names if (match := _STAGE.match(name))]
+    levels = [int(match[1]) + 1 for name in names if (match := _LEVEL.match(name))]
+    last = 2 ** (max(stages) + 1) if stages else coarsest
+    return [last >> i for i in reversed(range(max(levels, default=0)))]
+
+
+def meanings(
+    names: Iterable[str], strides: Sequence[int], aux_strides: Sequence[int] = ()
+) -> dict[str, str]:
+    """What each tensor does, the same for all detectors: the index of a level becomes its stride.
+
+    The main head inside an :class:`ABCHead` is the head of a plain detector. The auxiliary head
+    means the same as the main head: each of its levels can start as the head of that stride.
+
+    Args:
+        names: of the tensors, MMDetection's.
+        strides: of the levels of neck and main head, finest first.
+        aux_strides: of the levels of an auxiliary head.
+
+    Example:
+        >>> meanings(['neck.reduce_layers.0.conv.weight'], (8, 16, 32))
+        {'neck.reduce_layers.0.conv.weight': 'neck@32.reduce_layers.conv.weight'}
+    """
+    return {name: _meaning(name, strides, aux_strides) for name in names}
+
+
+def plain_name(name: str) -> str:
+    """The name in a plain detector; of what exists in training only its own."""
+    return next(iter(to_plain({name: None})), name)
+
+
+def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int]) -> str:
+    plain = plain_name(name)
+    if plain.startswith(AUX_HEAD):
+        strides = aux_strides
+        plain = plain.replace(AUX_HEAD, 'bbox_head.', 1)
+    match = _LEVELED.match(plain)
+    if match is None:
+        return name if name.startswith(AUX_HEAD) else plain
+    index = int(match['index'])
+    # reduce_layers and top_down_blocks go down from the coarsest level, the others up
+    place = {
+        'reduce_layers': len(strides) - 1 - index,
+        'top_down_blocks': len(strides) - 2 - index,
+        'downsamples': index + 1,
+        'bottom_up_blocks': index + 1,
+    }.get(match['block'], index)
+    if not 0 <= place < len(strides):
+        return name
+    part, _, layer = match['part'].partition('.')
+    return f'{part}@{strides[place]}.{layer}.{match["rest"]}'

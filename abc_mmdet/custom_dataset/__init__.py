@@ -1,0 +1,31 @@
+"""A user's own data: checked, measured, and made into an experiment."""
+
+from abc_mmdet.datasets.annotations import CocoFile, Finding, finding_lines, read_whole
+
+from .advice import advise
+from .check_report import as_dict, as_text
+from .dataset_check import Checkup, check_up
+from .networks import NETWORKS
+from .new_experiment import NewExperiment, write_experiment
+from .recipe import Recipe, choose
+from .size_plot import size_plot
+from .training_annotations import check_annotation_files
+
+__all__ = [
+    'NETWORKS',
+    'Checkup',
+    'CocoFile',
+    'Finding',
+    'NewExperiment',
+    'Recipe',
+    'advise',
+    'as_dict',
+    'as_text',
+    'check_annotation_files',
+    'check_up',
+    'choose',
+    'finding_lines',
+    'read_whole',
+    'size_plot',
+    'write_experiment',
+]

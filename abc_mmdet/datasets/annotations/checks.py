@@ -1,0 +1,115 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from abc_mmdet.errors import UserError
+
+from .coco_file import CocoFile, image_path
+
+PROBLEM, WARNING, NOTE = 'problem', 'warning', 'note'
+LEVELS = (PROBLEM, WARNING, NOTE)
+NUM_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of defect in one place.
+
+    Args:
+        kind: its name, for machines, such as ``zero_area``.
+        level: ``problem`` (training goes wrong, silently or not), ``warning`` (it may be meant)
+            or ``note``.
+        where: annotation file, folder or field of the config.
+        message: what it is and what to do.
+        count: how many.
+        examples: the first few, as a person would look them up.
+    """
+
+    kind: str
+    level: str
+    where: str
+    message: str
+    count: int = 1
+    examples: list[str] = field(default_factory=list)
+
+
+def several(
+    kind: str, level: str, where: str, message: str, which: Iterable[str]
+) -> Iterable[Finding]:
+    """A finding about everything in ``which``; none if there is nothing in it."""
+    found = list(which)
+    if found:
+        yield Finding(kind, level, where, message, len(found), found[:NUM_EXAMPLES])
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """A finding with its examples."""
+    number = f'{finding.count} ' if finding.examples else ''
+    yield f'  - {finding.where}: {number}{finding.message}'
+    yield from (f'      {example}' for example in finding.examples)
+    more = finding.count - len(finding.examples)
+    if finding.examples and more:
+        yield f'      and {more} more'
+
+
+def read_whole(path: str, folder: str | None = None) -> CocoFile:
+    """Read an annotation file that has no mistake MMDetection would stumble over, or hide.
+
+    Entries it cannot read end in a ``KeyError`` far from the file; ids that are given twice move
+    boxes to other images and classes without a word.
+
+    Args:
+        path: of the file.
+        folder: of its images, which their names must not leave; None if it does not matter.
+
+    Raises:
+        UserError: the file cannot be read, or has such entries; the first ones are named.
+    """
+    file = CocoFile.read(path)
+    if not file.images and not file.malformed:
+        raise UserError(f'{path} has no images.')
+    found = list(check_entries(file))
+    if found:
+        lines = [line for finding in found for line in finding_lines(finding)]
+        raise UserError('\n'.join([f'{path} is not ready for use.', *lines]))
+    if folder is not None:
+        for image in file.images:
+            image_path(folder, image['file_name'], path)
+    return file
+
+
+def check_entries(file: CocoFile) -> Iterator[Finding]:
+    """What MMDetection stumbles over, or takes for something else without a word."""
+    yield from several(
+        'malformed_entries',
+        PROBLEM,
+        file.path,
+        'entries without a field MMDetection reads, or with a value it cannot use: put them right '
+        'or delete them',
+        file.malformed,
+    )
+    for what, entries, key, consequence in (
+        ('image ids', 'images', 'id', 'only the last image of an id is read'),
+        ('annotation ids', 'annotations', 'id', 'MMDetection refuses the file'),
+        ('category ids', 'categories', 'id', 'only the last name of an id is read'),
+        ('category names', 'categories', 'name', 'labels shift: give each class one category'),
+    ):
+        yield from given_twice(file, what, entries, key, consequence)
+
+
+def given_twice(
+    file: CocoFile, what: str, entries: str, field: str, consequence: str
+) -> Iterable[Finding]:
+    """Values of a field that several entries have."""
+    counts = Counter(entry[field] for entry in getattr(file, entries))
+    return several(
+        f'duplicate_{what.replace(" ", "_")}',
+        PROBLEM,
+        file.path,
+        f'{what} that are given more than once ({consequence})',
+        (f'{value} ({count} times)' for value, count in counts.items() if count > 1),
+    )

@@ -1,0 +1,156 @@
+"""What was found in one image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.visualization import draw_detections
+
+from .images import read_picture, write_picture
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detections:
+    """Detections in one image, best first.
+
+    Attributes:
+        boxes: float32 ``(N, 4)``, xyxy in pixels of the original image, and inside it.
+        scores: float32 ``(N,)``.
+        labels: int64 ``(N,)``.
+        classes: names of all classes, by label.
+        size: width and height of the image.
+        source: the image, or its file.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+    source: np.ndarray | Path
+
+    def __repr__(self) -> str:
+        counts = Counter(self.names).most_common()
+        named = ', '.join(f'{count} {name}' for name, count in counts[:5])
+        more = ', ...' if len(counts) > 5 else ''
+        best = f': {named}{more}; best score {self.scores.max():.2f}' if len(self) else ''
+        width, height = self.size
+        return f'<{len(self)} detections in an image of {width} x {height} pixels{best}>'
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def names(self) -> list[str]:
+        """Class of every detection."""
+        return [self.classes[label] for label in self.labels.tolist()]
+
+    def above(self, score_thr: float) -> Detections:
+        """Those with a score of at least ``score_thr``."""
+        keep = self.scores >= score_thr
+        return replace(
+            self, boxes=self.boxes[keep], scores=self.scores[keep], labels=self.labels[keep]
+        )
+
+    def draw(self, score_thr: float = 0.3) -> np.ndarray:
+        """The image with the detections of at least this score: uint8 ``(H, W, 3)``, BGR."""
+        picture = self.source if isinstance(self.source, np.ndarray) else read_picture(self.source)
+        found = self.above(score_thr)
+        return draw_detections(picture, found.boxes, found.scores, found.labels, self.classes)
+
+    def save(self, path: str | Path, score_thr: float = 0.3) -> None:
+        """Write :meth:`draw` to an image file.
+
+        Raises:
+            UserError: a suffix that is none of an image, or a place that cannot be written to.
+        """
+        write_picture(path, self.draw(score_thr))
+
+
+FILES = ('detections.json', 'detections.csv')
+_LEAST_PAUSE, _SHARE = 5.0, 0.05
+"""Seconds between two writings, and the share of the time that they may take."""
+
+
+class DetectionFiles:
+    """Collects detections and writes them as they come; both files are whole at any time.
+
+    ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
+    ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
+    COCO results. Categories count from 1, in the order of the classes. Pictures of a film have
+    their film and number as well.
+
+    Args:
+        folder: where both files go.
+        classes: names, by label.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.folder = folder
+        self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
+        self.images: list[dict[str, Any]] = []
+        self.annotations: list[dict[str, Any]] = []
+        self._next_time = 0.0
+
+    def add(self, file_name: str, found: Detections, **fields: Any) -> None:
+        """Append a picture; ``fields`` are added to its entry."""
+        width, height = found.size
+        image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
+        self.images.append({**image, **fields})
+        for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
+            x1, y1, x2, y2 = (round(float(value), 3) for value in box)
+            box_width, box_height = round(x2 - x1, 3), round(y2 - y1, 3)
+            self.annotations.append(
+                dict(
+                    id=len(self.annotations) + 1,
+                    image_id=image['id'],
+                    category_id=int(label) + 1,
+                    bbox=[x1, y1, box_width, box_height],
+                    area=round(box_width * box_height, 3),
+                    iscrowd=0,
+                    score=round(float(score), 5),
+                )
+            )
+
+    def write_now_and_then(self) -> None:
+        """:meth:`write` at once the first time, and later if that was a while ago."""
+        begin = time.monotonic()
+        if begin >= self._next_time:
+            self.write()
+            end = time.monotonic()
+            self._next_time = end + max(_LEAST_PAUSE, (end - begin) / _SHARE)
+
+    def write(self) -> None:
+        """Write ``detections.json`` and ``detections.csv``.
+
+        Raises:
+            UserError: the folder cannot be written to.
+        """
+        content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
+        write_whole(self.folder / FILES[0], json.dumps(content).encode())
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator='\n')
+        writer.writerow(['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2'])
+        for found in self.annotations:
+            x, y, width, height = found['bbox']
+            corners = [x, y, round(x + width, 3), round(y + height, 3)]
+            writer.writerow(
+                [
+                    self.images[found['image_id'] - 1]['file_name'],
+                    self.categories[found['category_id'] - 1]['name'],
+                    found['score'],
+                    *corners,
+                ]
+            )
+        write_whole(self.folder / FILES[1], text.getvalue().encode())

@@ -1,0 +1,197 @@
+"""Detection in files: drawn pictures, films and lists of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from abc_mmdet.datasets.hdf5_writing import NO_ROOM
+from abc_mmdet.errors import UserError
+from abc_mmdet.utils.image_files import WRITABLE
+from abc_mmdet.visualization import PictureSink
+
+from .detections import DetectionFiles, Detections
+from .detector import PictureDetector
+from .images import read_picture
+from .sources import Film, Source
+
+
+@dataclass
+class Outcome:
+    """What became of the files.
+
+    Attributes:
+        pictures, detections: how many are in the lists, those of films included.
+        best_score: of all that was detected, listed or not; 0 if nothing was.
+        failures: one message per file that was not done, or not to its end.
+        dark: one message per picture of 16 bits that the network gets nearly black.
+    """
+
+    pictures: int = 0
+    detections: int = 0
+    best_score: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    dark: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def naming(self, source: Source) -> Iterator[None]:
+        """What goes wrong inside is said of this file, and the others are done all the same.
+
+        A full disk is no fault of a file, and stops.
+        """
+        try:
+            yield
+        except Exception as error:
+            if getattr(error.__cause__ or error, 'errno', None) in NO_ROOM:
+                raise
+            text = str(error)
+            if not isinstance(error, UserError):
+                text = f'{type(error).__name__}: {text.strip().partition(chr(10))[0]}'
+            self.failures.append(text if source.shown in text else f'{source.shown}: {text}')
+
+
+def detect_files(
+    detector: PictureDetector,
+    sources: Sequence[Source],
+    out: Path,
+    score_thr: float = 0.3,
+    advance: Callable[[int], Any] = lambda number: None,
+) -> Outcome:
+    """Draw what is found in pictures and films, and list it (:class:`DetectionFiles`).
+
+    Drawn pictures lie below ``out/pictures`` under their own names, films there as ``.mp4``. A
+    file that cannot be read, detected in or drawn is left out, and of a film that is cut off there
+    is what could be read. The lists are written now and then, and when it ends, however it ends.
+
+    Args:
+        detector: from pictures to detections.
+        sources: what to read.
+        out: folder of the results.
+        score_thr: detections below are neither drawn nor listed.
+        advance: told how many pictures were done, now and then.
+
+    Raises:
+        UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
+    """
+    _check_places(sources, out)
+    run = _Run(detector, out, score_thr, DetectionFiles(out, detector.classes), advance)
+    try:
+        for is_film, batch in _batches(sources, detector.batch_size):
+            if is_film:
+                run.film(batch[0])
+            else:
+                run.pictures(batch)
+                advance(len(batch))
+            run.files.write_now_and_then()
+    finally:
+        run.files.write()
+    outcome = run.outcome
+    outcome.pictures, outcome.detections = len(run.files.images), len(run.files.annotations)
+    return outcome
+
+
+def _check_places(sources: Sequence[Source], out: Path) -> None:
+    originals = {source.path.resolve() for source in sources}
+    drawn: dict[Path, Source] = {}
+    for source in sources:
+        other = drawn.setdefault(_drawn(out, source), source)
+        if other is not source:
+            raise UserError(
+                f'{other.shown} and {source.shown} would both be drawn as {_drawn(out, source)}: '
+                'rename one of them.'
+            )
+        if _drawn(out, source).resolve() in originals:
+            raise UserError(
+                f'{_drawn(out, source)} is one of the inputs, and {source.path} drawn would '
+                'replace it: choose another folder for the results.'
+            )
+
+
+@dataclass
+class _Run:
+    """What pictures and films have in common."""
+
+    detector: PictureDetector
+    out: Path
+    score_thr: float
+    files: DetectionFiles
+    advance: Callable[[int], Any]
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def pictures(self, sources: list[Source]) -> None:
+        read: list[tuple[Source, np.ndarray]] = []
+        for source in sources:
+            with self.outcome.naming(source):
+                source.check_name()
+                read.append((source, read_picture(source.path, self.outcome.dark.append)))
+        try:
+            found = self.detector([picture for _, picture in read])
+        except Exception:  # of one of them; each by itself tells of which
+            for source, picture in read:
+                with self.outcome.naming(source):
+                    self._keep(source, self.detector(picture))
+            return
+        for (source, _), each in zip(read, found, strict=True):
+            with self.outcome.naming(source):
+                self._keep(source, each)
+
+    def _keep(self, source: Source, found: Detections) -> None:
+        found.save(_drawn(self.out, source), self.score_thr)
+        self._list(source.name, found)
+
+    def _list(self, name: str, found: Detections, **fields: Any) -> None:
+        self.files.add(name, found.above(self.score_thr), **fields)
+        self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
+
+    def film(self, source: Source) -> None:
+        film = None
+        with self.outcome.naming(source):
+            source.check_name()
+            film = Film(source.path)
+        if film is None:
+            self.advance(1)
+            return
+        path, number, pictures = PurePosixPath(source.name), 0, iter(film)
+        drawn = _drawn(self.out, source)
+        naming = self.outcome.naming
+        # What goes wrong inside is named inside, so that the film is closed with what was done
+        with naming(source), PictureSink(drawn, film.fps) as sink, naming(source):
+            while batch := list(islice(pictures, self.detector.batch_size)):
+                for found in self.detector(batch):
+                    name = path / f'{number:06d}.jpg'
+                    sink.add(name.name, found.draw(self.score_thr))
+                    self._list(str(name), found, film=source.name, number=number)
+                    number += 1
+                self.advance(len(batch))
+                self.files.write_now_and_then()
+            film.check_end()
+
+
+def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[Source]]]:
+    """Films alone, pictures that follow one another together."""
+    batch: list[Source] = []
+    for source in sources:
+        if batch and (source.is_film or len(batch) == size):
+            yield False, batch
+            batch = []
+        if source.is_film:
+            yield True, [source]
+        else:
+            batch.append(source)
+    if batch:
+        yield False, batch
+
+
+def _drawn(out: Path, source: Source) -> Path:
+    """Where it is drawn: with another suffix where OpenCV may not write such a file, in colour."""
+    if source.is_film:
+        suffix = '' if source.name.endswith('.mp4') else '.mp4'
+        return out / 'pictures' / f'{source.name}{suffix}'
+    is_writable = PurePosixPath(source.name).suffix.lower() in WRITABLE
+    return out / 'pictures' / (source.name if is_writable else f'{source.name}.jpg')

@@ -1,0 +1,175 @@
+"""Files, folders and patterns of the command line as a list of pictures and films."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from abc_mmdet.errors import UserError
+from abc_mmdet.utils.image_files import FILMS, PICTURES
+from abc_mmdet.utils.paths import backslash_hint
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture or a film.
+
+    Attributes:
+        path: the file.
+        name: its place in what was named, with slashes; no other source has it.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def is_film(self) -> bool:
+        return self.path.suffix.lower() in FILMS
+
+    @property
+    def shown(self) -> str:
+        """The file as it can be printed; not every name is UTF-8."""
+        return os.fsencode(self.path).decode(errors='backslashreplace')
+
+    def check_name(self) -> None:
+        """Refuse what could not be listed.
+
+        Raises:
+            UserError: the name is not UTF-8, the only encoding of JSON.
+        """
+        if self.shown != str(self.path):
+            raise UserError(
+                f'{self.shown}: the name is not UTF-8, so it cannot be listed; rename the file'
+            )
+
+
+def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[Source]:
+    """Pictures and films, in the order of ``inputs`` and by name within a folder or pattern.
+
+    Args:
+        inputs: files, folders (with those below them) and patterns such as ``'day/**/*.png'``.
+        leave_out: a folder not to look into: that of the results.
+
+    Raises:
+        UserError: an input that does not exist, or stands for no picture.
+    """
+    sources: list[Source] = []
+    seen: set[Path] = set()
+    names: set[str] = set()
+    for given in inputs:
+        root, paths = _expand(given)
+        found = bool(paths)
+        if leave_out is not None and paths != [Path(given)]:
+            paths = [path for path in paths if leave_out.resolve() not in path.resolve().parents]
+        if found and not paths:
+            raise UserError(
+                f'{given}: all of it lies in {leave_out}, the folder of the results; choose '
+                'another one for them.'
+            )
+        if not paths:
+            kinds = ', '.join(PICTURES + FILMS)
+            raise UserError(f'{given}: there is no picture and no film in it ({kinds}).')
+        for path in paths:
+            if path.resolve() in seen:
+                continue
+            seen.add(path.resolve())
+            name = _free_name(PurePosixPath(path.relative_to(root).as_posix()), names)
+            names.add(name)
+            sources.append(Source(path, name))
+    return sources
+
+
+def _expand(given: str) -> tuple[Path, list[Path]]:
+    path = Path(given)
+    if path.is_dir():
+        return path, sorted(p for p in path.rglob('*') if _is_wanted(p))
+    if path.is_file():
+        return path.parent, [path]
+    if not glob.has_magic(given):
+        raise UserError(f'{given} does not exist.{backslash_hint(given)}')
+    paths = sorted(Path(p) for p in glob.glob(given, recursive=True) if Path(p).is_file())
+    root = Path(os.path.commonpath([p.parent for p in paths])) if paths else path
+    return root, [p for p in paths if _is_wanted(p)]
+
+
+def _is_wanted(path: Path) -> bool:
+    known = path.suffix.lower() in PICTURES + FILMS
+    return known and not path.name.startswith('.') and path.is_file()
+
+
+def _free_name(name: PurePosixPath, taken: set[str]) -> str:
+    free, number = name, 1
+    while str(free) in taken:
+        number += 1
+        free = name.with_name(f'{name.stem}_{number}{name.suffix}')
+    return str(free)
+
+
+_COUNTED = ('.mp4', '.m4v', '.mov', '.avi')
+"""Films that say how many pictures they hold; others say how long they are, sound included."""
+
+_SILENCE = 1.0
+"""Seconds that the sound of a film may go on after its last picture."""
+
+
+class Film:
+    """The pictures of a film, in order.
+
+    Attributes:
+        fps: pictures per second.
+        number: how many it says it holds; 0 if it does not say.
+
+    Raises:
+        UserError: OpenCV cannot read it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._capture = cv2.VideoCapture(str(path))
+        # Some containers open and hold nothing
+        is_read, self._first = self._capture.read()
+        if not is_read:
+            raise UserError(f'{path} is no film that OpenCV can read')
+        self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
+        self.number = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        self._count, self._seconds = 0, 0.0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        picture = self._first
+        while picture is not None:
+            self._count += 1
+            self._seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            yield picture
+            _, picture = self._capture.read()
+        self._capture.release()
+
+    def check_end(self) -> None:
+        """Compare what was read with what should be there.
+
+        Raises:
+            UserError: the film is cut off, or damaged.
+        """
+        is_counted = self.path.suffix.lower() in _COUNTED
+        rest = (self.number - 1) / self.fps - self._seconds
+        if self._count < self.number and (is_counted or rest > _SILENCE):
+            raise UserError(
+                f'{self.path} is cut off or damaged: {self._count} of its {self.number} pictures '
+                'could be read, and the results have those'
+            )
+
+
+def number_of_pictures(source: Source) -> int:
+    """1, or how many a film says it holds."""
+    if not source.is_film:
+        return 1
+    try:
+        source.check_name()
+        return max(Film(source.path).number, 1)
+    except UserError:
+        return 1

@@ -1,0 +1,127 @@
+"""A colour for every class."""
+
+from __future__ import annotations
+
+import colorsys
+import logging
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+from PIL import Image, ImageDraw, ImageFont
+
+LEAST_LUMINANCE = 0.3
+"""Relative luminance (WCAG 2): seven times as bright as black, so that it is seen in the dark."""
+
+
+def class_colour(label: int, number: int) -> tuple[int, int, int]:
+    """Blue, green, red of a class: bright, and as far from the others as ``number`` allows."""
+    red, green, blue = colorsys.hsv_to_rgb(0.08 + label / max(number, 1), 0.85, 1.0)
+    while luminance((round(255 * blue), round(255 * green), round(255 * red))) < LEAST_LUMINANCE:
+        red, green, blue = (value + 0.02 * (1 - value) for value in (red, green, blue))
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+def luminance(colour: tuple[int, int, int]) -> float:
+    """Relative luminance of blue, green, red, from 0 for black to 1 for white, as WCAG 2 has it."""
+    linear = [
+        value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4
+        for value in colour
+    ]
+    return 0.0722 * linear[0] + 0.7152 * linear[1] + 0.2126 * linear[2]
+
+
+_USUAL = str(Path(matplotlib.get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf'))
+"""Comes with matplotlib, so that it is everywhere; Latin, Greek, Cyrillic, Arabic and more."""
+
+_LIGHT = 0.2
+"""Relative luminance from which on black is seen better than white."""
+
+
+def readable_names(classes: Sequence[str]) -> list[str]:
+    """Class names as they can be written: ``class 3`` where no font here has the letters.
+
+    Then one line says so, and what to do, once per process.
+    """
+    unwritable = tuple(name for name in classes if font_for(name) is None)
+    if unwritable:
+        _say_once(unwritable)
+    return [f'class {i}' if name in unwritable else name for i, name in enumerate(classes)]
+
+
+@lru_cache
+def _say_once(names: tuple[str, ...]) -> None:
+    logging.getLogger('abc_mmdet').warning(
+        'No font here has the letters of %s: pictures name such classes by number. A package such '
+        'as fonts-noto-cjk, or another font that has them, mends it.',
+        ', '.join(names[:5]) + (', ...' if len(names) > 5 else ''),
+    )
+
+
+@lru_cache(maxsize=1024)
+def font_for(text: str) -> str | None:
+    """File of the first font that has all letters of a text; the usual one if it does."""
+    wanted = {ord(letter) for letter in text if not letter.isspace()}
+    if wanted <= _letters(_USUAL):
+        return _USUAL
+    entries = font_manager.fontManager.ttflist
+    # "Last Resort" has a sign for every letter there is, and it is the same for hundreds of them
+    installed = sorted({entry.fname for entry in entries if 'LastResort' not in entry.fname})
+    return next((path for path in installed if wanted <= _letters(path)), None)
+
+
+@cache
+def _letters(path: str) -> frozenset[int]:
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):  # removed since, or of a kind that FreeType cannot open
+        return frozenset()
+
+
+@lru_cache(maxsize=64)
+def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size)
+
+
+@lru_cache(maxsize=4096)
+def text_plate(text: str, size: int, colour: tuple[int, int, int]) -> np.ndarray:
+    """A small picture of a line of text: black or white, whatever is seen better, on a colour.
+
+    Args:
+        text: letters that no font here has come out as its sign for a missing letter.
+        size: of the letters, in pixels.
+        colour: blue, green, red.
+
+    Returns:
+        uint8 ``(h, w, 3)``, blue, green, red.
+    """
+    ink = (0, 0, 0) if luminance(colour) > _LIGHT else (255, 255, 255)
+    margin = max(1, size // 6) + 1
+    letters = _ink(text, size)
+    plate = _blend(np.pad(letters, ((1, 1), (margin, margin))), colour, ink)
+    plate[[0, -1]], plate[:, [0, -1]] = ink, ink  # set off from whatever is around it
+    return plate
+
+
+def text_line(text: str, size: int, ink: tuple[int, int, int]) -> np.ndarray:
+    """The same on white, without an edge."""
+    return _blend(_ink(text, size), (255, 255, 255), ink)
+
+
+def _ink(text: str, size: int) -> np.ndarray:
+    """``(h, w)`` from 0 to 1."""
+    font = _font(font_for(text) or _USUAL, size)
+    mask = Image.new('L', (max(1, round(font.getlength(text))), sum(font.getmetrics())))
+    ImageDraw.Draw(mask).text((0, 0), text, fill=255, font=font)
+    return np.asarray(mask, np.float32) / 255
+
+
+def _blend(
+    strength: np.ndarray, paper: tuple[int, int, int], ink: tuple[int, int, int]
+) -> np.ndarray:
+    mixed = np.array(paper) + strength[..., None] * (np.array(ink) - np.array(paper))
+    return mixed.round().astype(np.uint8)

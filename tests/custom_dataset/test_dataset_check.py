@@ -1,0 +1,216 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+import mmdet
+from abc_mmdet.apis import load_experiment
+from abc_mmdet.custom_dataset import as_dict, as_text, check_up
+from abc_mmdet.errors import UserError
+
+from .conftest import NAMES, change
+
+ROOT = Path(__file__).parents[2]
+TEST_PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(48, 32), keep_ratio=True),
+    dict(type='PackDetInputs'),
+]
+RETINANET = dict(
+    type='RetinaNet',
+    backbone=dict(type='ResNet', depth=18, num_stages=4, out_indices=(0, 1, 2, 3)),
+    neck=dict(type='FPN', in_channels=[64, 128, 256, 512], out_channels=8, num_outs=5),
+    bbox_head=dict(type='RetinaHead', num_classes=3, in_channels=8, feat_channels=8),
+)
+RETINANET['bbox_head']['anchor_generator'] = dict(  # type: ignore[index]
+    type='AnchorGenerator',
+    octave_base_scale=4,
+    scales_per_octave=3,
+    ratios=[0.5, 1.0, 2.0],
+    strides=[8, 16, 32, 64, 128],
+)
+
+
+def leaf(data: Path, split: str, **more: object) -> dict:
+    return dict(
+        type='CocoDataset',
+        data_root=str(data),
+        ann_file=f'{split}.json',
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=NAMES),
+        pipeline=TEST_PIPELINE,
+        **more,
+    )
+
+
+def plain(data: Path, train: dict | None = None, **more: object) -> Config:
+    """A config as MMDetection's own, without anything of this package."""
+    val = dict(dataset=leaf(data, 'val', test_mode=True))
+    loaders = dict(
+        train_dataloader=dict(dataset=train or leaf(data, 'train')),
+        val_dataloader=val,
+        test_dataloader=val,
+    )
+    return Config({**loaders, 'model': RETINANET, **more})
+
+
+def test_data_in_order(data: Path) -> None:
+    checkup = check_up(plain(data))
+    assert checkup.findings == []
+    assert checkup.is_fine(strict=True)
+    assert checkup.strides == [8, 16, 32, 64, 128]
+    assert [split.title for split in checkup.splits] == ['train', 'val, test']
+    report = as_dict(checkup)
+    assert json.loads(json.dumps(report)) == report
+    train = report['splits'][0]
+    assert (train['images'], train['boxes'], train['empty_images']) == (4, 12, 0)
+    assert train['input_sizes'] == [[48, 32]]
+    # Half the size of the files
+    sizes = {c['name']: (c['boxes'], c['median_size']) for c in train['classes']}
+    assert sizes == {'car': (4, 20), 'van': (4, 15), 'person': (4, 3)}
+    assert train['share_below'] == {
+        **{'5.0': 1 / 3, '8': 1 / 3},
+        **{'16': 2 / 3, '32': 1.0, '64': 1.0, '128': 1.0},
+    }
+    assert train['histogram']['counts'] == [4, 0, 0, 4, 4, *[0] * 7]
+    text = as_text(checkup)
+    assert 'levels of the model: strides 8, 16, 32, 64, 128' in text
+    assert text.endswith('0 problems, 0 warnings')
+    assert '33 % of the boxes are under 8 px' in text
+    assert (
+        'raise it (the images have 2.0 times as many pixels each way) or train with a stride-4'
+        in (text)
+    )
+
+
+def test_everything_wrong_at_once_in_wrapped_data_sets(data: Path) -> None:
+    shutil.copy(data / 'train.json', data / 'more.json')
+
+    def spoil(entries: dict) -> None:
+        entries['annotations'][0]['bbox'][2] = 0
+        entries['annotations'][1]['bbox'] = [500, 500, 4, 4]
+        entries['images'].append(dict(id=77, file_name='gone.png', width=96, height=64))
+
+    change(data / 'train.json', spoil)
+    change(data / 'val.json', lambda entries: entries['categories'].reverse())
+    (data / 'images' / 'image2.png').write_bytes(b'no picture')
+    shutil.copy(data / 'images' / 'image1.png', data / 'images' / 'image12.png')
+    wrapped = dict(
+        type='RepeatDataset',
+        times=2,
+        dataset=dict(
+            type='ConcatDataset',
+            datasets=[
+                dict(type='ClassBalancedDataset', oversample_thr=0.1, dataset=leaf(data, 'train')),
+                leaf(data, 'more'),
+            ],
+        ),
+    )
+    model = RETINANET | dict(bbox_head=RETINANET['bbox_head'] | dict(num_classes=80))  # type: ignore[operator]
+    checkup = check_up(plain(data, wrapped, model=model))
+    assert [split.title for split in checkup.splits] == ['train', 'train', 'val, test']
+    found = {(finding.kind, Path(finding.where).name) for finding in checkup.findings}
+    assert found == {
+        ('zero_area', 'train.json'),
+        ('outside_image', 'train.json'),
+        ('empty_images', 'train.json'),
+        ('missing_files', 'images'),
+        ('unreadable_files', 'images'),
+        ('class_order', 'val_dataloader.dataset.metainfo.classes'),
+        ('model_classes', 'train_dataloader and model'),
+        ('model_classes', 'val_dataloader and model'),
+        ('shared_images', ' val, test'),
+    }
+    assert not checkup.is_fine()
+    text = as_text(checkup)
+    assert 'num_classes=80' in text
+    assert 'image12.png = ' in text
+    assert as_dict(checkup)['problems'] == checkup.number_of('problem') == 11
+
+
+def test_warnings_count_when_strict(data: Path) -> None:
+    change(data / 'train.json', lambda e: e['annotations'][0].update(bbox=[90, 1, 40, 40]))
+    checkup = check_up(plain(data), decode=False)
+    assert [finding.kind for finding in checkup.findings] == ['across_border']
+    assert checkup.is_fine()
+    assert not checkup.is_fine(strict=True)
+
+
+def test_config_of_ours(data: Path, tmp_path: Path) -> None:
+    config = load_experiment(
+        str(ROOT / 'configs/ladder_coco/aux_p1_p2.py'),
+        dict(classes=NAMES, small_classes=('van', 'person')),
+    )
+    for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+        dataset = config[f'{loader}_dataloader'].dataset
+        dataset.update(data_root=str(data), ann_file=f'{split}.json')
+    checkup = check_up(config)
+    assert checkup.is_fine()
+    assert (checkup.strides, checkup.train_only_strides) == ([8, 16, 32], [4])
+    assert checkup.small_classes == ('van', 'person')
+    text = as_text(checkup)
+    # 96 x 64 on 512 x 416: five times as large
+    assert 'network input 512x341' in text
+    assert "'van' is among small_classes, but half of its boxes are over 160 px" in text
+    config.model.bbox_head.classes = ('van', 'car', 'person')
+    kinds = {finding.kind for finding in check_up(config, decode=False).findings}
+    assert kinds == {'model_classes'}
+
+
+def test_config_of_mmdetection(data: Path) -> None:
+    path = Path(mmdet.__file__).parent / '.mim/configs/yolox/yolox_tiny_8xb8-300e_coco.py'
+    if not path.is_file():
+        pytest.skip('this MMDetection was installed without its configs')
+    leaf = dict(data_root=str(data), data_prefix=dict(img='images/'))
+    options = {
+        'train_dataloader.dataset.dataset': dict(leaf, ann_file='train.json'),
+        **{
+            f'{loader}_dataloader.dataset': dict(leaf, ann_file='val.json')
+            for loader in ('val', 'test')
+        },
+    }
+    config = load_experiment(str(path), options)
+    assert config.train_dataloader.dataset.type == 'MultiImageMixDataset'
+    checkup = check_up(config)
+    assert [split.title for split in checkup.splits] == ['train', 'val, test']
+    kinds = {finding.kind: finding for finding in checkup.findings}
+    # It has the classes of COCO, of which car and person are there, in another order
+    assert set(kinds) == {'unknown_classes', 'class_order', 'unused_categories'}
+    assert kinds['unknown_classes'].count == 78
+    assert kinds['unused_categories'].examples == ['van (4 boxes)']
+    assert checkup.splits[0].sizes.classes[:3] == ('person', 'bicycle', 'car')
+    assert checkup.strides == [8, 16, 32]
+    assert 'network input 416x416' in as_text(checkup)
+
+
+def test_a_model_that_cannot_be_built_does_not_stop_the_checks(data: Path) -> None:
+    checkup = check_up(plain(data, model=dict(type='NoSuchDetector')), decode=False)
+    assert [finding.kind for finding in checkup.findings] == ['model_not_built']
+    assert 'NoSuchDetector' in checkup.findings[0].message
+    assert 'share of boxes below 5 px: 33 %' in as_text(checkup)
+
+
+def test_what_cannot_be_checked(data: Path) -> None:
+    with pytest.raises(UserError, match='no data loader'):
+        check_up(Config(dict(model=RETINANET)))
+    with pytest.raises(UserError, match=r'gone\.json does not exist'):
+        check_up(plain(data, leaf(data, 'gone')))
+    other = dict(type='VOCDataset', data_root=str(data), data_prefix={})
+    with pytest.raises(UserError, match=r'no data set in COCO format or of .*VOCDataset'):
+        check_up(Config(dict(train_dataloader=dict(dataset=other))))
+    with pytest.raises(UserError, match='there is no data set Nowhere'):
+        check_up(Config(dict(train_dataloader=dict(dataset=dict(type='Nowhere')))))
+    (data / 'train.json').write_text('{')
+    with pytest.raises(UserError, match='not JSON'):
+        check_up(plain(data))
+
+
+def test_other_data_sets_are_passed_over(data: Path) -> None:
+    other = dict(type='VOCDataset', data_root=str(data), data_prefix={}, ann_file='train.json')
+    checkup = check_up(
+        plain(data, dict(type='ConcatDataset', datasets=[other, leaf(data, 'train')])), decode=False
+    )
+    assert [finding.kind for finding in checkup.findings] == ['not_checked']
+    assert len(checkup.splits) == 2

@@ -1,0 +1,110 @@
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from abc_mmdet.custom_dataset.duplicates import shared_parts
+from abc_mmdet.custom_dataset.image_checks import check_images, look_at_images
+
+from .conftest import content, draw
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    draw(tmp_path / 'images', content())
+    return tmp_path / 'images'
+
+
+def found_in(coco, folder: Path, entries: dict | None = None, decode: bool = True) -> dict:
+    file = coco(entries)
+    images = look_at_images(file, str(folder), decode)
+    return {finding.kind: finding for finding in check_images(file, images, str(folder))}
+
+
+def test_files_in_order(coco, folder: Path) -> None:
+    assert found_in(coco, folder) == {}
+
+
+def test_missing_files(coco, folder: Path) -> None:
+    (folder / 'image1.png').unlink()
+    for decode in (True, False):
+        found = found_in(coco, folder, decode=decode)
+        assert list(found) == ['missing_files']
+        assert found['missing_files'].examples == [str(folder / 'image1.png')]
+        assert found['missing_files'].level == 'problem'
+
+
+def test_unreadable_files(coco, folder: Path) -> None:
+    whole = (folder / 'image0.png').read_bytes()
+    (folder / 'image0.png').write_bytes(b'')
+    (folder / 'image1.png').write_bytes(whole[: len(whole) // 2])
+    (folder / 'image2.png').write_text('<html>not found</html>')
+    jpeg = cv2.imencode('.jpg', cv2.imread(str(folder / 'image3.png')))[1].tobytes()
+    (folder / 'image3.png').write_bytes(jpeg[: len(jpeg) * 9 // 10])
+    found = found_in(coco, folder)
+    assert list(found) == ['unreadable_files']
+    assert found['unreadable_files'].count == 4
+    assert 'an empty file' in found['unreadable_files'].examples[0]
+    assert 'not an image' in found['unreadable_files'].examples[2]
+    assert found_in(coco, folder, decode=False) == {}
+
+
+def test_wrong_size_and_turned_pictures(coco, folder: Path) -> None:
+    entries = content()
+    entries['images'][0]['width'] += 1
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.open(folder / 'image1.png')
+    picture.save(folder / 'image1.jpg', exif=exif)
+    entries['images'][1]['file_name'] = 'image1.jpg'
+    assert cv2.imread(str(folder / 'image1.jpg')).shape == (96, 64, 3), 'as training sees it'
+    found = found_in(coco, folder, entries)
+    assert list(found) == ['turned_images', 'wrong_size']
+    assert found['wrong_size'].examples[0].endswith('image0.png: 96x64, not 97x64')
+    assert found['turned_images'].examples == [f'{folder}/image1.jpg: read as 64x96']
+
+
+def test_formats_of_all_kinds_are_read(coco, folder: Path) -> None:
+    entries = content()
+    pixels = np.full((64, 96), 40_000, np.uint16)
+    for i, (name, image) in enumerate(
+        [
+            ('deep.png', pixels),
+            ('grey.jpg', (pixels >> 8).astype(np.uint8)),
+            ('alpha.png', np.zeros((64, 96, 4), np.uint8)),
+            ('scan.tif', pixels),
+        ]
+    ):
+        assert cv2.imwrite(str(folder / name), image)
+        entries['images'][i]['file_name'] = name
+    assert found_in(coco, folder, entries) == {}
+
+
+def test_copies(coco, folder: Path) -> None:
+    shutil.copy(folder / 'image0.png', folder / 'image3.png')
+    found = found_in(coco, folder)
+    assert list(found) == ['duplicate_pictures']
+    assert found['duplicate_pictures'].level == 'warning'
+    assert 'image0.png = ' in found['duplicate_pictures'].examples[0]
+
+
+def test_images_of_training_in_validation(coco, folder: Path, tmp_path: Path) -> None:
+    entries = content(first=10)
+    other = tmp_path / 'other'
+    draw(other, entries, seed=1)
+    file = coco()
+    train = look_at_images(file, str(folder))
+    val_file = coco(entries)
+    assert list(shared_parts(train, look_at_images(val_file, str(other)), 'both')) == []
+    shutil.copy(folder / 'image2.png', other / 'image11.png')
+    (finding,) = shared_parts(train, look_at_images(val_file, str(other)), 'both')
+    assert (finding.kind, finding.level, finding.count) == ('shared_images', 'problem', 1)
+    assert finding.examples == [f'{other}/image11.png = {folder}/image2.png']
+    # Without reading the files: the same path, written in another way
+    (tmp_path / 'link').symlink_to(folder)
+    fast = look_at_images(file, str(tmp_path / 'link'), decode=False)
+    (finding,) = shared_parts(look_at_images(file, str(folder), decode=False), fast, 'both')
+    assert finding.count == 4
