@@ -33,7 +33,7 @@ PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check
 
 help:
 	@echo 'make demo      train, test and draw on a small generated data set (minutes)'
-	@echo 'make demo-events  the same with an event camera: simulate, convert, stream, film'
+	@echo 'make demo-events  the same with an event camera: simulate, convert, stream, video'
 	@echo 'make test      run the tests; ARGS="-k neck" passes options to pytest'
 	@echo 'make test-all  run the slow tests as well'
 	@echo 'make test-lowest    run the core of the tests with the lowest versions of setup.cfg'
@@ -76,7 +76,7 @@ demo: setup
 	rm -rf work_dirs/demo
 	$(PY) tools/train.py $(DEMO) --work-dir work_dirs/demo
 	$(PY) tools/test.py $(DEMO) "$$(cat work_dirs/demo/last_checkpoint)" \
-		--work-dir work_dirs/demo --show-dir pictures
+		--work-dir work_dirs/demo --show-dir images
 
 RAW_EVENTS := data/synthetic_events_raw
 DEMO_EVENTS := configs/small/abc_synthetic_events.py
@@ -87,7 +87,7 @@ demo-events: setup
 	rm -rf work_dirs/demo_events
 	$(PY) tools/train.py $(DEMO_EVENTS) --work-dir work_dirs/demo_events
 	$(PY) tools/analysis_tools/browse_events.py $(DEMO_EVENTS) \
-		"$$(cat work_dirs/demo_events/last_checkpoint)" --out work_dirs/demo_events/film.mp4 \
+		"$$(cat work_dirs/demo_events/last_checkpoint)" --out work_dirs/demo_events/video.mp4 \
 		--upscale 3
 	$(PY) benchmarks/still_objects.py $(DEMO_EVENTS) \
 		"$$(cat work_dirs/demo_events/last_checkpoint)" --work-dir work_dirs/demo_events

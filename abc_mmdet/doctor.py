@@ -34,7 +34,7 @@ LARGE_JSON = 0.25  # GiB: more takes too long to read for a look
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One line of the report, with the command that mends it.
 
     ``state`` is ``ok``, ``note``, ``missing`` or ``broken``; the last two keep training from
@@ -47,21 +47,21 @@ class Finding:
     fix: str = ''
 
 
-def machine() -> Iterator[Finding]:
-    yield Finding('python', 'ok', f'{platform.python_version()} at {sys.executable}')
-    yield Finding('platform', 'ok', platform.platform())
+def machine() -> Iterator[Issue]:
+    yield Issue('python', 'ok', f'{platform.python_version()} at {sys.executable}')
+    yield Issue('platform', 'ok', platform.platform())
     affinity = getattr(os, 'sched_getaffinity', None)  # not on macOS and Windows
     detail = f'{len(affinity(0)) if affinity else os.cpu_count()} cores'
     with contextlib.suppress(AttributeError, ValueError, OSError):
         memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
         detail += f', {memory / 2**30:.1f} GiB of memory'
-    yield Finding('cpu', 'ok', detail)
+    yield Issue('cpu', 'ok', detail)
     free = shutil.disk_usage('.').free / 2**30
-    yield Finding('disk', 'ok' if free > LITTLE_DISK else 'note', f'{free:.1f} GiB free here')
-    yield Finding('configs', 'ok' if CONFIGS.is_dir() else 'note', str(CONFIGS))
+    yield Issue('disk', 'ok' if free > LITTLE_DISK else 'note', f'{free:.1f} GiB free here')
+    yield Issue('configs', 'ok' if CONFIGS.is_dir() else 'note', str(CONFIGS))
 
 
-def packages() -> Iterator[Finding]:
+def packages() -> Iterator[Issue]:
     missing = [requirement(name) for name in REQUIRED if not distributions(name)]
     for name in (*REQUIRED, *OPTIONAL):
         found = distributions(name)
@@ -69,14 +69,14 @@ def packages() -> Iterator[Finding]:
         if len(found) > 1:  # both own the folder of that name
             again = shlex.join([sys.executable, '-m', 'pip', 'uninstall', '-y', *found])
             again += f' && {pip_install(next(iter(found)))}'
-            yield Finding(name, 'note', f'{listing} overwrite each other, keep one', again)
+            yield Issue(name, 'note', f'{listing} overwrite each other, keep one', again)
         elif found:
-            yield Finding(name, 'ok', listing)
+            yield Issue(name, 'ok', listing)
         elif name in OPTIONAL:
             fix = pip_install(requirement(name))
-            yield Finding(name, 'note', f'not installed; gives {OPTIONAL[name]}', fix)
+            yield Issue(name, 'note', f'not installed; gives {OPTIONAL[name]}', fix)
         else:
-            yield Finding(name, 'missing', 'not installed', pip_install(*missing))
+            yield Issue(name, 'missing', 'not installed', pip_install(*missing))
 
 
 def gpu() -> str:
@@ -163,19 +163,19 @@ def checkpoint_loading() -> str:
     return 'for testing and resuming, without code'
 
 
-def attempt(check: Callable[[], str], fix: str, otherwise: str = 'broken') -> Finding:
+def attempt(check: Callable[[], str], fix: str, otherwise: str = 'broken') -> Issue:
     """Run a check, silently; whatever it raises becomes a finding in state ``otherwise``."""
     name = check.__name__.replace('_', ' ')
     silence = io.StringIO()
     try:
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-            return Finding(name, 'ok', check())
+            return Issue(name, 'ok', check())
     except Exception as error:  # anything can be wrong with an installation
         reason = f'{type(error).__name__}: {error}'.splitlines()[0]
-        return Finding(name, otherwise, re.sub(r'\x1b\[\d*m', '', reason), fix)  # no colours
+        return Issue(name, otherwise, re.sub(r'\x1b\[\d*m', '', reason), fix)  # no colours
 
 
-def checks() -> Iterator[Finding]:
+def checks() -> Iterator[Issue]:
     """What training needs, as far as the packages for it are here."""
     pair = pip_install('--force-reinstall', 'torch', 'torchvision')
     if distributions('torch'):
@@ -193,12 +193,12 @@ def checks() -> Iterator[Finding]:
         yield attempt(checkpoint_loading, again)
 
 
-def data() -> Iterator[Finding]:
+def data() -> Iterator[Issue]:
     """COCO-style data sets under ``data/`` and under folders named by variables ``ABC_*``."""
     roots = [Path('data')]
     for variable, value in sorted(os.environ.items()):
         if variable.startswith('ABC_') and not Path(value).is_dir():
-            yield Finding(variable, 'note', f'no such folder: {value}', f'unset {variable}')
+            yield Issue(variable, 'note', f'no such folder: {value}', f'unset {variable}')
         elif variable.startswith('ABC_'):
             roots.append(Path(value))
     found = False
@@ -210,23 +210,23 @@ def data() -> Iterator[Finding]:
     if not found:
         command = ('-m', 'abc_mmdet', 'convert', 'synthetic-traffic', 'data/synthetic_traffic')
         fix = shlex.join([sys.executable, *command])
-        yield Finding('data', 'note', f'no annotations/*.json under {Path("data").resolve()}', fix)
+        yield Issue('data', 'note', f'no annotations/*.json under {Path("data").resolve()}', fix)
 
 
-def coco_file(file: Path) -> Finding:
+def coco_file(file: Path) -> Issue:
     size = file.stat().st_size / 2**30
     if size > LARGE_JSON:
-        return Finding(str(file), 'ok', f'{size:.1f} GiB, not read')
+        return Issue(str(file), 'ok', f'{size:.1f} GiB, not read')
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
         classes = ', '.join(c['name'] for c in content['categories'])
         counts = f'{len(content["images"])} images, {len(content["annotations"])} boxes'
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Finding(str(file), 'note', f'not in COCO format ({type(error).__name__}: {error})')
-    return Finding(str(file), 'ok', f'{counts} of {classes}')
+        return Issue(str(file), 'note', f'not in COCO format ({type(error).__name__}: {error})')
+    return Issue(str(file), 'ok', f'{counts} of {classes}')
 
 
-SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
+SECTIONS: dict[str, Callable[[], Iterator[Issue]]] = {
     'machine': machine,
     'packages': packages,
     'checks': checks,
@@ -241,25 +241,25 @@ def main(argv: list[str] | None = None, program: str = 'python -m abc_mmdet.doct
     as_json = parser.parse_args(argv).json
     warnings.simplefilter('ignore')
 
-    report: dict[str, list[Finding]] = {}
+    report: dict[str, list[Issue]] = {}
     for title, section in SECTIONS.items():
         report[title] = []
         if not as_json:
             print(title)
-        for finding in section():
-            report[title].append(finding)
+        for issue in section():
+            report[title].append(issue)
             if not as_json:
-                print(f'  {finding.state:8} {finding.name:18} {finding.detail}', flush=True)
+                print(f'  {issue.state:8} {issue.name:18} {issue.detail}', flush=True)
 
-    findings = [finding for section in report.values() for finding in section]
-    fatal = [finding for finding in findings if finding.state in ('missing', 'broken')]
+    issues = [issue for section in report.values() for issue in section]
+    fatal = [issue for issue in issues if issue.state in ('missing', 'broken')]
     if as_json:
         sections = {title: [asdict(f) for f in section] for title, section in report.items()}
         print(json.dumps({'abc_mmdet': __version__, 'trains': not fatal, **sections}, indent=2))
         return bool(fatal)
     for headline, chosen in (
         ('To put right:', fatal),
-        ('Worth a look:', [f for f in findings if f.state == 'note']),
+        ('Worth a look:', [f for f in issues if f.state == 'note']),
     ):
         if chosen:
             print(headline)

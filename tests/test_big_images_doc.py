@@ -68,12 +68,12 @@ def run(
 
 
 def test_the_tool_tests_in_slices(folder: Path) -> None:
-    result = run(TEST, folder, '--out', str(folder / 'found.pkl'), '--show-dir', 'pictures')
+    result = run(TEST, folder, '--out', str(folder / 'found.pkl'), '--show-dir', 'images')
     assert result.returncode == 0, result.stderr
     assert 'unexpected key' not in result.stdout + result.stderr
     assert 'missing keys' not in result.stdout + result.stderr
     assert re.search(r'^result: mAP \d\.\d{3},', result.stdout, re.M)
-    assert len(list((folder / 'work').rglob('pictures/*'))) == 2
+    assert len(list((folder / 'work').rglob('images/*'))) == 2
     for found in pickle.loads((folder / 'found.pkl').read_bytes()):
         boxes = found['pred_instances']['bboxes']
         assert found['img_shape'] == found['ori_shape'] == (160, 256)
@@ -145,6 +145,6 @@ def test_the_config_trains(folder: Path, tmp_path: Path) -> None:
     assert model.parse_losses(losses)[0].isfinite()
 
 
-def test_the_picture_is_small() -> None:
+def test_the_image_is_small() -> None:
     (name,) = re.findall(r'!\[.*\]\((.*?)\)', DOC.read_text())
     assert (DOC.parent / name).stat().st_size < 300_000

@@ -48,12 +48,14 @@ def user(random_weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 step.scale = (128, 96)
     random_weights(config, folder / CHECKPOINT)
     config.dump(folder / CONFIG)
-    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-    cv2.imwrite(str(folder / 'photos/crossing.jpg'), picture)
-    cv2.imwrite(str(folder / 'photos/tall.png'), picture.transpose(1, 0, 2))
-    film = cv2.VideoWriter(str(folder / 'street.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (80, 60))
-    film.write(picture)
-    film.release()
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    cv2.imwrite(str(folder / 'photos/crossing.jpg'), image)
+    cv2.imwrite(str(folder / 'photos/tall.png'), image.transpose(1, 0, 2))
+    video = cv2.VideoWriter(
+        str(folder / 'street.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (80, 60)
+    )
+    video.write(image)
+    video.release()
     return folder
 
 
@@ -93,8 +95,8 @@ def test_files(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (command,) = [c for c in COMMANDS if 'street.mp4' in c]
     execute(command, user, monkeypatch)
     written = {str(path.relative_to(user / 'found')) for path in (user / 'found').rglob('*.*')}
-    pictures = {f'pictures/{name}' for name in ('crossing.jpg', 'tall.png', 'street.mp4')}
-    assert written == {*pictures, 'detections.json', 'detections.csv'}
+    images = {f'images/{name}' for name in ('crossing.jpg', 'tall.png', 'street.mp4')}
+    assert written == {*images, 'detections.json', 'detections.csv'}
 
 
 def test_slices(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ def consult(cwd, *options, python=sys.executable, shadow=None, **variables):
     )
 
 
-def findings(done, section):
-    return {finding['name']: finding for finding in json.loads(done.stdout)[section]}
+def issues(done, section):
+    return {issue['name']: issue for issue in json.loads(done.stdout)[section]}
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_where_training_works(dataset):
     assert done.stderr == ''
     assert json.loads(done.stdout)['trains'] is True
 
-    checks = findings(done, 'checks')
+    checks = issues(done, 'checks')
     needed = ('training step', 'torchvision ops', 'image reading', 'mmdetection', 'suppression')
     assert [checks[name]['state'] for name in needed] == ['ok'] * len(needed)
     assert {'gpu', 'checkpoint loading'} <= set(checks)
-    packages = findings(done, 'packages')
+    packages = issues(done, 'packages')
     assert packages['torch']['detail'].startswith(__import__('torch').__version__.split('+')[0])
 
-    data = findings(done, 'data')
+    data = issues(done, 'data')
     crossing = Path('data', 'crossing', 'annotations')
     assert data[str(crossing / 'train.json')]['detail'] == '1 images, 3 boxes of pedestrian, tram'
     assert data[str(crossing / 'val.json')]['state'] == 'note'
@@ -105,8 +105,8 @@ def test_a_package_that_does_not_load(tmp_path, module, error, check, remedy):
     done = consult(tmp_path, '--json', shadow=tmp_path / 'shadow')
     assert done.returncode == 1
     assert done.stderr == ''
-    finding = findings(done, 'checks')[check]
-    assert finding['state'] == 'broken'
-    assert finding['detail'] in error.replace('("', ': ').replace('")', '')
-    assert remedy in finding['fix']
+    issue = issues(done, 'checks')[check]
+    assert issue['state'] == 'broken'
+    assert issue['detail'] in error.replace('("', ': ').replace('")', '')
+    assert remedy in issue['fix']
     assert json.loads(done.stdout)['trains'] is False

@@ -91,8 +91,8 @@ def test_config_trains_and_is_tested(folder: Path) -> None:
     output = run(BLOCKS[3], folder)
     assert re.search(r'^iter \d+/\d+  loss \d', output, re.M)
     assert re.search(r'^result: mAP \d\.\d{3},', output, re.M)
-    (pictures,) = re.findall(r'^pictures: (.*)$', output, re.M)
-    assert len(list((folder / pictures).iterdir())) == 3
+    (images,) = re.findall(r'^images: (.*)$', output, re.M)
+    assert len(list((folder / images).iterdir())) == 3
 
 
 def test_figures_of_the_page_are_those_of_the_code() -> None:
@@ -109,7 +109,7 @@ def test_figures_of_the_page_are_those_of_the_code() -> None:
     assert (gpu.iterations[1], cpu.iterations[1]) == (100_000, 12_000)
 
 
-def test_links_and_pictures_exist() -> None:
+def test_links_and_images_exist() -> None:
     for target in re.findall(r'\]\(([\w/.]+)\)', TEXT):
         path = ROOT / 'docs' / target
         assert path.is_file(), target

@@ -1,4 +1,4 @@
-"""Detect in images, folders and films: infer.py CONFIG CHECKPOINT INPUT... --out DIR."""
+"""Detect in images, folders and videos: infer.py CONFIG CHECKPOINT INPUT... --out DIR."""
 
 import argparse
 import sys
@@ -24,12 +24,12 @@ from abc_mmdet.deployment import OnnxDetector
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference import Detector
 from abc_mmdet.inference.detections import FILES
-from abc_mmdet.inference.detector import PictureDetector
+from abc_mmdet.inference.detector import ImageDetector
 from abc_mmdet.inference.predict import Outcome, detect_files
-from abc_mmdet.inference.sources import find_sources, number_of_pictures
+from abc_mmdet.inference.sources import find_sources, number_of_images
 from abc_mmdet.report import read_threshold
 
-NUM_EXAMPLES = 5  # of a warning that may hold for all pictures
+NUM_EXAMPLES = 5  # of a warning that may hold for all images
 
 
 def score(text: str) -> float | None:
@@ -50,10 +50,10 @@ def threshold(args: argparse.Namespace) -> float:
 
 def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
     print(
-        f'{out}: pictures/, {", ".join(FILES)}; {outcome.detections} detections '
-        f'with a score from {score_thr:g} on in {outcome.pictures} pictures'
+        f'{out}: images/, {", ".join(FILES)}; {outcome.detections} detections '
+        f'with a score from {score_thr:g} on in {outcome.images} images'
     )
-    if outcome.pictures and not outcome.detections:
+    if outcome.images and not outcome.detections:
         best = outcome.best_score
         lower = f'{best / 2:.2g}'
         print(
@@ -66,8 +66,8 @@ def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Detect in images, folders (with all below them), patterns and films: drawn '
-        'pictures, detections.json (COCO) and detections.csv. Files that cannot be read are named '
+        description='Detect in images, folders (with all below them), patterns and videos: drawn '
+        'images, detections.json (COCO) and detections.csv. Files that cannot be read are named '
         'at the end, and the exit code is 1.',
         usage='%(prog)s (CONFIG CHECKPOINT | --onnx MODEL) INPUT [INPUT ...] --out DIR [options]',
     )
@@ -113,7 +113,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def build_detector(args: argparse.Namespace) -> PictureDetector:
+def build_detector(args: argparse.Namespace) -> ImageDetector:
     if args.onnx:
         return OnnxDetector(args.onnx, args.device or 'cpu', args.batch)
     config, checkpoint = args.model
@@ -133,12 +133,12 @@ def main() -> int:
     detector = build_detector(args)
     with (
         file_mistakes(),
-        tqdm(total=sum(map(number_of_pictures, sources)), unit='image', mininterval=1) as bar,
+        tqdm(total=sum(map(number_of_images, sources)), unit='image', mininterval=1) as bar,
     ):
         outcome = detect_files(detector, sources, args.out, score_thr, bar.update)
     say_what_was_found(outcome, score_thr, args.out)
     if outcome.dark:
-        print(f'\nwarning: dark pictures of 16 bits: {len(outcome.dark)}', file=sys.stderr)
+        print(f'\nwarning: dark images of 16 bits: {len(outcome.dark)}', file=sys.stderr)
         print('\n'.join(outcome.dark[:NUM_EXAMPLES]), file=sys.stderr)
     if outcome.failures:
         print(f'\nleft out: {len(outcome.failures)} of {len(sources)} files', file=sys.stderr)

@@ -14,7 +14,7 @@ from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.commands import in_words_of_the_command
-from abc_mmdet.custom_dataset import NETWORKS, finding_lines, write_experiment
+from abc_mmdet.custom_dataset import NETWORKS, issue_lines, write_experiment
 from abc_mmdet.custom_dataset.train_val_split import split_file
 from abc_mmdet.errors import UserError
 from abc_mmdet.shipped import CONFIGS
@@ -134,9 +134,9 @@ def main() -> None:
     for field, reason in written.recipe.why.items():
         value = getattr(written.recipe, field)
         print(f'{field}: {value}\n    {reason}')
-    if written.findings:
+    if written.issues:
         print('\nIn the data:')
-        for line in (line for finding in written.findings for line in finding_lines(finding)):
+        for line in (line for issue in written.issues for line in issue_lines(issue)):
             print(line)
     print(f'\n{written.path} is written. Next:')
     for tool in ('analysis_tools/check_dataset.py', 'train.py'):

@@ -34,7 +34,7 @@ from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.standard_config import common, type_name, use_own_drawing
 from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.custom_dataset import check_annotation_files, finding_lines
+from abc_mmdet.custom_dataset import check_annotation_files, issue_lines
 from abc_mmdet.datasets.annotations.checks import PROBLEM
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
@@ -59,21 +59,19 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='where logs, metrics and pictures go')
+    parser.add_argument('--work-dir', help='where logs, metrics and images go')
     parser.add_argument(
         '--out',
         help='write all detections: NAME.bbox.json as COCO results, for '
         'tools/analysis_tools/report.py (NAME alone means the same), NAME.pkl as in MMDetection',
     )
-    parser.add_argument('--show', action='store_true', help='show the pictures in windows')
+    parser.add_argument('--show', action='store_true', help='show the images in windows')
     parser.add_argument(
         '--show-dir',
-        help='write pictures, ground truth beside detections, to this folder below '
+        help='write images, ground truth beside detections, to this folder below '
         'WORK_DIR/TIMESTAMP',
     )
-    parser.add_argument(
-        '--wait-time', type=real_number, default=2, help='seconds per shown picture'
-    )
+    parser.add_argument('--wait-time', type=real_number, default=2, help='seconds per shown image')
     parser.add_argument('--tta', action='store_true', help='test-time augmentation')
     add_slice_arguments(parser)
     parser.add_argument(
@@ -159,9 +157,9 @@ def write_detections(runner: Runner, path: str) -> None:
 
 
 def print_summary(runner: Runner, metrics: dict[str, float], args: argparse.Namespace) -> None:
-    """The last lines: where the pictures are, metrics that no table has shown, the result."""
+    """The last lines: where the images are, metrics that no table has shown, the result."""
     if args.show_dir:
-        print(f'pictures: {Path(runner.work_dir) / runner.timestamp / args.show_dir}')
+        print(f'images: {Path(runner.work_dir) / runner.timestamp / args.show_dir}')
     if args.verbose or not has_table(runner.test_evaluator):
         for name, value in metrics.items():
             print(f'{name.removeprefix("coco/")}: {value:.3f}')
@@ -182,7 +180,7 @@ def main() -> None:
     check_outputs(outputs, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
     check_data(config, 'test_dataloader')
-    findings = check_annotation_files(config, 'test_dataloader')
+    issues = check_annotation_files(config, 'test_dataloader')
     make_work_dir(config.work_dir)
     join_processes(config)
     add_standard_hooks(config, IN_TESTS)
@@ -192,7 +190,7 @@ def main() -> None:
         with config_mistakes(args.config):
             runner = RUNNERS.build(config) if 'runner_type' in config else kind.from_cfg(config)
             _ = runner.test_loop  # a property that builds data set and evaluator when first read
-        for line in (line for f in findings if f.level == PROBLEM for line in finding_lines(f)):
+        for line in (line for f in issues if f.level == PROBLEM for line in issue_lines(f)):
             runner.logger.warning(line.strip())
         if args.out:
             write_detections(runner, args.out)

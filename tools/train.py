@@ -30,7 +30,7 @@ from abc_mmdet.apis.output_files import check_outputs, dumped_config
 from abc_mmdet.apis.run_length import check_length
 from abc_mmdet.apis.standard_config import use_own_drawing
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.custom_dataset import check_annotation_files, finding_lines
+from abc_mmdet.custom_dataset import check_annotation_files, issue_lines
 from abc_mmdet.engine import choose_checkpoint, name_monitors, scale_schedules
 from abc_mmdet.errors import UserError
 from mmdet.registry import RUNNERS
@@ -143,7 +143,7 @@ def main() -> None:
     apply_options(config, args)
     check_outputs({'the config in --work-dir': dumped_config(config)}, [config.filename])
     check_data(config, 'train_dataloader', 'val_dataloader')
-    findings = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
+    issues = check_annotation_files(config, 'train_dataloader', 'val_dataloader')
     check_length(config)
     claim_work_dir(config.work_dir)
     choose_checkpoint(config)
@@ -152,7 +152,7 @@ def main() -> None:
     join_processes(config)
     with short_console(args.verbose):
         runner = build_runner(config, args.config, args.verbose)
-        for line in (line for finding in findings for line in finding_lines(finding)):
+        for line in (line for issue in issues for line in issue_lines(issue)):
             runner.logger.warning(line.strip())
         with file_mistakes():
             runner.train()

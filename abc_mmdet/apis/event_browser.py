@@ -1,4 +1,4 @@
-"""Event recordings as a row of pictures: from an experiment, or straight from the camera."""
+"""Event recordings as a row of images: from an experiment, or straight from the camera."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def browse_experiment(
     score_thr: float = 0.3,
     upscale: int = 1,
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Pictures of one recording of an experiment, in order of time.
+    """Images of one recording of an experiment, in order of time.
 
     Args:
         config: of the experiment.
@@ -44,7 +44,7 @@ def browse_experiment(
         score_thr, upscale: as in :func:`draw_sample`.
 
     Yields:
-        Name and picture, uint8 ``(H, W, 3)``, blue, green, red.
+        Name and image, uint8 ``(H, W, 3)``, blue, green, red.
 
     Raises:
         UserError: the data set is none of event recordings, or has no recording of that name, or
@@ -84,7 +84,7 @@ def browse_experiment(
                 samples = model.test_step(batch)
         for sample in samples if len(samples) else []:
             events = batch['inputs'][0][sample.step].numpy()
-            picture = draw_sample(
+            image = draw_sample(
                 events,
                 sample,
                 dataset.metainfo['classes'],
@@ -92,22 +92,22 @@ def browse_experiment(
                 upscale,
                 is_labelled=clip.start + sample.step in labelled,
             )
-            yield Path(sample.img_path).stem, picture
+            yield Path(sample.img_path).stem, image
 
 
 def browse_recording(
     path: Path, size: tuple[int, int] | None, window_ms: int, upscale: int = 1
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Pictures of a recording as it came from the camera, one per window.
+    """Images of a recording as it came from the camera, one per window.
 
     Args:
         path: ``.h5``, ``.raw`` or ``.dat``.
         size: width and height of the sensor; None takes them from the file.
         window_ms: length of a window.
-        upscale: pixels of the picture per pixel of the sensor.
+        upscale: pixels of the image per pixel of the sensor.
 
     Yields:
-        Name and picture, uint8 ``(H, W, 3)``, blue, green, red.
+        Name and image, uint8 ``(H, W, 3)``, blue, green, red.
 
     Raises:
         UserError: a file that cannot be read, is empty or does not tell its sensor's size.
@@ -116,6 +116,6 @@ def browse_recording(
     ends = even_windows(*recording.time_span(), window_ms * 1000)
     histogram = StackedHistogram(bins=1, window_ms=window_ms, downsample='none')
     for end, events in zip(ends.tolist(), recording.windows(ends, window_ms * 1000), strict=True):
-        picture = draw_events(histogram(*events, recording.size), upscale)
+        image = draw_events(histogram(*events, recording.size), upscale)
         text = f'{path.name}  {end / 1e6:.2f} s  {len(events[0]):,} events'
-        yield f'{path.stem}_{end // 1000:07d}ms', with_caption(picture, text)
+        yield f'{path.stem}_{end // 1000:07d}ms', with_caption(image, text)

@@ -10,13 +10,13 @@ from typing import Any
 from mmengine.config import Config
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.image_files import FILMS, PICTURES
+from abc_mmdet.utils.image_files import IMAGES, VIDEOS
 
 from .experiment import data_paths
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')
-_DATA = (*PICTURES, *FILMS, '.h5', '.hdf5', '.npy', '.dat', '.raw')
+_DATA = (*IMAGES, *VIDEOS, '.h5', '.hdf5', '.npy', '.dat', '.raw')
 
 AnyPath = str | Path
 
@@ -35,7 +35,7 @@ def check_outputs(
             Of a folder to be replaced as a whole, nothing may be an input.
         inputs: files of the command line; addresses and what does not exist are passed over.
         config: the experiment. Inputs are its file with all below ``_base_``, every file that it
-            names, and pictures and recordings in the folders of its data sets.
+            names, and images and recordings in the folders of its data sets.
 
     Raises:
         UserError: the first output that is an input, or is another output, or cannot be looked at.

@@ -118,7 +118,7 @@ def keep_best_checkpoint(config: Config) -> None:
     It is not in ``configs/_base_/default_runtime.py`` for the reason of :func:`add_standard_hooks`.
     """
     hook = (config.get('default_hooks') or {}).get('checkpoint')
-    if hook and type_name(hook) == 'WholeCheckpointHook' and config.get('val_evaluator'):
+    if hook and type_name(hook) == 'AtomicCheckpointHook' and config.get('val_evaluator'):
         hook.setdefault('save_best', 'auto')
 
 
@@ -142,7 +142,7 @@ THEIR_HOOK, OUR_HOOK = 'DetVisualizationHook', 'ImageVisualizationHook'
 
 
 def use_own_drawing(config: Config) -> None:
-    """Let the runner draw boxes, and name pictures, as ``tools/infer.py`` does, in place.
+    """Let the runner draw boxes, and name images, as ``tools/infer.py`` does, in place.
 
     Not in ``configs/_base_/default_runtime.py``: studies know their finished runs by the content of
     a config, and drawing changes no result. Another visualizer or hook than MMDetection's own

@@ -14,7 +14,7 @@ from mmengine.dist import get_world_size
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 
 RESULTS = '.bbox.json'
 SUFFIX = '.test.json'
@@ -95,7 +95,7 @@ def write_record(runner: Runner, sizes: InputSizes, path: Path) -> None:
         milliseconds=_milliseconds(runner, images / get_world_size(), batch_size),
     )
     text = json.dumps(asdict(record), indent=1)
-    write_whole(path, f'{text}\n'.encode())
+    atomic_write(path, f'{text}\n'.encode())
 
 
 def _milliseconds(runner: Runner, images: float, batch_size: int | None) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 
 from .content import read_checkpoint
 
@@ -23,7 +23,7 @@ def to_plain(state_dict: Mapping[str, Value]) -> dict[str, Value]:
     """Names and weights of the plain detector: main head unwrapped, auxiliary parts left out.
 
     ``bbox_head.main_head.x`` becomes ``bbox_head.x``. A plain ``state_dict`` comes out unchanged,
-    so the result loads into stock MMDetection either way.
+    so the result loads into plain MMDetection either way.
     """
     plain = {}
     for name, value in state_dict.items():
@@ -75,4 +75,4 @@ def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out
     kept = {key: meta.get(key) for key in ('dataset_meta', 'iter', 'epoch') if key in meta}
     content = io.BytesIO()
     torch.save(dict(meta=kept, state_dict=dict(state_dict)), content)
-    write_whole(Path(out), content.getvalue())
+    atomic_write(Path(out), content.getvalue())

@@ -1,10 +1,10 @@
 """A user's own data: checked, measured, and made into an experiment."""
 
-from abc_mmdet.datasets.annotations import CocoFile, Finding, finding_lines, read_whole
+from abc_mmdet.datasets.annotations import CocoFile, Issue, issue_lines, read_whole
 
 from .advice import advise
 from .check_report import as_dict, as_text
-from .dataset_check import Checkup, check_up
+from .dataset_check import DatasetCheck, check_dataset
 from .networks import NETWORKS
 from .new_experiment import NewExperiment, write_experiment
 from .recipe import Recipe, choose
@@ -13,18 +13,18 @@ from .training_annotations import check_annotation_files
 
 __all__ = [
     'NETWORKS',
-    'Checkup',
     'CocoFile',
-    'Finding',
+    'DatasetCheck',
+    'Issue',
     'NewExperiment',
     'Recipe',
     'advise',
     'as_dict',
     'as_text',
     'check_annotation_files',
-    'check_up',
+    'check_dataset',
     'choose',
-    'finding_lines',
+    'issue_lines',
     'read_whole',
     'size_plot',
     'write_experiment',

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .box_sizes import HARDLY_THERE, BoxSizes, median
-from .dataset_check import Checkup
+from .dataset_check import DatasetCheck
 from .splits import Split
 
 MANY = 0.1
@@ -36,18 +36,18 @@ def percent(share: float) -> str:
     return f'{100 * share:.1f} %' if 0 < share < 0.01 else f'{100 * share:.0f} %'
 
 
-def advise(checkup: Checkup) -> list[str]:
+def advise(dataset_check: DatasetCheck) -> list[str]:
     """Sentences, the most telling first.
 
     Args:
-        checkup: of all splits.
+        dataset check: of all splits.
     """
-    train = [split for split in checkup.splits if split.trains]
-    others = [split for split in checkup.splits if not split.trains]
+    train = [split for split in dataset_check.splits if split.trains]
+    others = [split for split in dataset_check.splits if not split.trains]
     advice: list[str] = []
     for split in (train or others)[:1]:
-        advice += _about_resolution(checkup, split)
-        advice += _about_small_classes(checkup, split.sizes)
+        advice += _about_resolution(dataset_check, split)
+        advice += _about_small_classes(dataset_check, split.sizes)
     for split in train:
         advice += _about_training(split)
     for split in others:
@@ -55,7 +55,7 @@ def advise(checkup: Checkup) -> list[str]:
     return advice
 
 
-def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
+def _about_resolution(dataset_check: DatasetCheck, split: Split) -> Iterator[str]:
     sizes = split.sizes
     if not split.at_network or not len(sizes):
         return
@@ -71,18 +71,18 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
             f'{percent(below)} of the boxes are under {HARDLY_THERE:g} px at this input size, too '
             f'small for any network: {remedy} or do without them.'
         )
-    if not checkup.strides:
+    if not dataset_check.strides:
         return
-    finest = min(checkup.strides)
+    finest = min(dataset_check.strides)
     share = sizes.share_below(finest)
     if share < MANY:
         fine = sizes.share_below(2 * finest)
-        if fine >= MANY_FINE and finest > 4 and not checkup.train_only_strides:
+        if fine >= MANY_FINE and finest > 4 and not dataset_check.train_only_strides:
             cells = (
                 f'{percent(fine)} of the boxes are under {2 * finest} px, two cells of the finest '
                 'level: '
             )
-            if checkup.is_pretrained:
+            if dataset_check.is_pretrained:
                 yield f'{cells}{remedy}. {KEEP_LEVELS}'
             else:
                 yield (
@@ -94,12 +94,12 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
         f'{percent(share)} of the boxes are under {finest} px, one cell of the finest level, at '
         f'this input size: {remedy}'
     )
-    if checkup.is_pretrained:
+    if dataset_check.is_pretrained:
         yield f'{text}. {KEEP_LEVELS}'
-    elif checkup.train_only_strides:
+    elif dataset_check.train_only_strides:
         yield (
-            f'{text} or keep the level of stride {min(checkup.train_only_strides)} at inference as '
-            f'well ({split.finer_levels}).'
+            f'{text} or keep the level of stride {min(dataset_check.train_only_strides)} at '
+            f'inference as well ({split.finer_levels}).'
         )
     elif finest > 4:
         yield f'{text} or train with a stride-4 level ({split.finer_levels}).'
@@ -107,8 +107,8 @@ def _about_resolution(checkup: Checkup, split: Split) -> Iterator[str]:
         yield f'{text}.'
 
 
-def _about_small_classes(checkup: Checkup, sizes: BoxSizes) -> Iterator[str]:
-    named = [name for name in checkup.small_classes if name in sizes.classes]
+def _about_small_classes(dataset_check: DatasetCheck, sizes: BoxSizes) -> Iterator[str]:
+    named = [name for name in dataset_check.small_classes if name in sizes.classes]
     if not named or len(named) == len(sizes.classes):
         return
     medians = {name: median(sizes.of_class(name)) for name in sizes.classes}

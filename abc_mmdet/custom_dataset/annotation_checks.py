@@ -11,7 +11,7 @@ from abc_mmdet.datasets.annotations.checks import (
     NOTE,
     PROBLEM,
     WARNING,
-    Finding,
+    Issue,
     check_entries,
     given_twice,
     several,
@@ -27,7 +27,7 @@ _TOLERANCE = 1.0  # pixels, as some tools count the last one and others do not
 _LARGE_IMAGE = 200  # in such an image boxes reach beyond 100 pixels
 
 
-def check_reading(file: CocoFile) -> Iterator[Finding]:
+def check_reading(file: CocoFile) -> Iterator[Issue]:
     """Say where the numbers of a file fit another meaning, and not COCO's.
 
     A box is x, y, width and height in pixels, an area that of the object, a ``category_id`` the
@@ -39,7 +39,7 @@ def check_reading(file: CocoFile) -> Iterator[Finding]:
     yield from _wrong_areas(file)
 
 
-def _other_boxes(file: CocoFile) -> Iterator[Finding]:
+def _other_boxes(file: CocoFile) -> Iterator[Issue]:
     boxes = file.boxes
     placed = boxes.image >= 0
     if placed.sum() < FEWEST:
@@ -49,7 +49,7 @@ def _other_boxes(file: CocoFile) -> Iterator[Finding]:
     example = [file.describe(int(np.flatnonzero(placed)[over.argmax() if over.any() else 0]))]
     number = int(placed.sum())
     if _are_corners(boxes, placed, over):
-        yield Finding(
+        yield Issue(
             'corner_boxes',
             PROBLEM,
             file.path,
@@ -60,7 +60,7 @@ def _other_boxes(file: CocoFile) -> Iterator[Finding]:
             example,
         )
     elif over.sum() >= FEWEST and _inside(low - last / 2, low + last / 2, size):
-        yield Finding(
+        yield Issue(
             'centre_boxes',
             WARNING,
             file.path,
@@ -76,7 +76,7 @@ def _other_boxes(file: CocoFile) -> Iterator[Finding]:
         and 50 < (low + last).max() <= 100 + _TOLERANCE
         and low.min() >= 0
     ):
-        yield Finding(
+        yield Issue(
             'percent_boxes',
             WARNING,
             file.path,
@@ -103,7 +103,7 @@ def _inside(low: np.ndarray, high: np.ndarray, size: np.ndarray) -> bool:
     return bool((low >= -_TOLERANCE).all() and (high <= size + _TOLERANCE).all())
 
 
-def _shifted_categories(file: CocoFile) -> Iterator[Finding]:
+def _shifted_categories(file: CocoFile) -> Iterator[Issue]:
     known = {category['id'] for category in file.categories}
     used = {annotation['category_id'] for annotation in file.annotations}
     numbers: set[Any] = known | used
@@ -113,7 +113,7 @@ def _shifted_categories(file: CocoFile) -> Iterator[Finding]:
     from_1 = 0 in known and {number - 1 for number in used} == known
     if from_0 or from_1:
         first = ('0', '1') if from_0 else ('1', '0')
-        yield Finding(
+        yield Issue(
             'shifted_categories',
             PROBLEM,
             file.path,
@@ -124,7 +124,7 @@ def _shifted_categories(file: CocoFile) -> Iterator[Finding]:
         )
 
 
-def _wrong_areas(file: CocoFile) -> Iterator[Finding]:
+def _wrong_areas(file: CocoFile) -> Iterator[Issue]:
     boxes = file.boxes
     real = boxes.used
     what = 'the evaluation sorts objects by it into sizes. Write the area in pixels, width x height'
@@ -143,7 +143,7 @@ def _wrong_areas(file: CocoFile) -> Iterator[Finding]:
     areas, own = boxes.area[real], boxes.sides[real].prod(1)
     if len(areas) >= FEWEST and np.ptp(areas) == 0 and np.ptp(own) > 0 and not too_large.any():
         message = f'boxes of different sizes all have the area {areas[0]:g}; {what}'
-        yield Finding('one_area', PROBLEM, file.path, message, len(areas))
+        yield Issue('one_area', PROBLEM, file.path, message, len(areas))
 
 
 class Labels(Protocol):
@@ -165,7 +165,7 @@ BORDER = 1.0
 """Pixels by which a box may reach over the border of its image before anything is said."""
 
 
-def check_annotations(file: CocoFile) -> Iterator[Finding]:
+def check_annotations(file: CocoFile) -> Iterator[Issue]:
     """Everything that is wrong with the entries of a file, whatever the config."""
     yield from check_entries(file)
     yield from given_twice(
@@ -179,7 +179,7 @@ def check_annotations(file: CocoFile) -> Iterator[Finding]:
     yield from _empty_images(file)
 
 
-def _references(file: CocoFile) -> Iterator[Finding]:
+def _references(file: CocoFile) -> Iterator[Issue]:
     for what, places in (('image', file.boxes.image), ('category', file.boxes.category)):
         yield from several(
             f'unknown_{what}_id',
@@ -195,7 +195,7 @@ def _references(file: CocoFile) -> Iterator[Finding]:
 
 def check_geometry(
     file: Labels, frame: str = 'image', fate: str = 'they are left out'
-) -> Iterator[Finding]:
+) -> Iterator[Issue]:
     """Boxes that are none, or not where their image is.
 
     Args:
@@ -228,7 +228,7 @@ def check_geometry(
         yield from several(kind, level, file.path, message, found)
 
 
-def check_duplicates(file: Labels, frame: str = 'image') -> Iterator[Finding]:
+def check_duplicates(file: Labels, frame: str = 'image') -> Iterator[Issue]:
     """Boxes that are there twice."""
     boxes = file.boxes
     rows = np.flatnonzero(boxes.used)
@@ -245,7 +245,7 @@ def check_duplicates(file: Labels, frame: str = 'image') -> Iterator[Finding]:
     )
 
 
-def _empty_images(file: CocoFile) -> Iterable[Finding]:
+def _empty_images(file: CocoFile) -> Iterable[Issue]:
     empty = [image['file_name'] for image in file.empty_images]
     many = len(empty) > len(file.images) / 2
     message = f'of {len(file.images)} images without a usable box: background, if that is meant'

@@ -1,4 +1,4 @@
-"""A checkup as text for people and as JSON for machines."""
+"""A dataset check as text for people and as JSON for machines."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from typing import Any
 
 import numpy as np
 
-from abc_mmdet.datasets.annotations.checks import LEVELS, NOTE, finding_lines
+from abc_mmdet.datasets.annotations.checks import LEVELS, NOTE, issue_lines
 
 from .advice import advise, percent
 from .box_sizes import EDGES, HARDLY_THERE, bin_names, median
-from .dataset_check import Checkup
+from .dataset_check import DatasetCheck
 from .splits import Split
 
 _BAR = 40
 
 
-def as_text(checkup: Checkup) -> str:
+def as_text(dataset_check: DatasetCheck) -> str:
     """The report, without a final line break."""
-    lines = [checkup.config, *_network_lines(checkup)]
-    for split in checkup.splits:
-        lines += ['', *_split_lines(checkup, split)]
+    lines = [dataset_check.config, *_network_lines(dataset_check)]
+    for split in dataset_check.splits:
+        lines += ['', *_split_lines(dataset_check, split)]
     for level in LEVELS:
-        found = [finding for finding in checkup.findings if finding.level == level]
+        found = [issue for issue in dataset_check.issues if issue.level == level]
         if found:
             lines += ['', f'{level}s' if level != NOTE else 'for your information']
-            lines += [line for finding in found for line in finding_lines(finding)]
-    advice = advise(checkup)
+            lines += [line for issue in found for line in issue_lines(issue)]
+    advice = advise(dataset_check)
     if advice:
         lines += ['', 'advice', *(f'  - {sentence}' for sentence in advice)]
-    counts = [f'{checkup.number_of(level)} {level}s' for level in LEVELS[:2]]
+    counts = [f'{dataset_check.number_of(level)} {level}s' for level in LEVELS[:2]]
     return '\n'.join([*lines, '', ', '.join(counts)])
 
 
-def as_dict(checkup: Checkup) -> dict[str, Any]:
+def as_dict(dataset_check: DatasetCheck) -> dict[str, Any]:
     """The same for JSON."""
     return dict(
-        config=checkup.config,
-        problems=checkup.number_of('problem'),
-        warnings=checkup.number_of('warning'),
-        strides=checkup.strides,
-        train_only_strides=checkup.train_only_strides,
-        splits=[_split_dict(checkup, split) for split in checkup.splits],
-        findings=[asdict(finding) for finding in checkup.findings],
-        advice=advise(checkup),
+        config=dataset_check.config,
+        problems=dataset_check.number_of('problem'),
+        warnings=dataset_check.number_of('warning'),
+        strides=dataset_check.strides,
+        train_only_strides=dataset_check.train_only_strides,
+        splits=[_split_dict(dataset_check, split) for split in dataset_check.splits],
+        issues=[asdict(issue) for issue in dataset_check.issues],
+        advice=advise(dataset_check),
     )
 
 
-def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
+def _split_dict(dataset_check: DatasetCheck, split: Split) -> dict[str, Any]:
     sizes = split.sizes
     return dict(
         fields=split.fields,
@@ -62,21 +62,21 @@ def _split_dict(checkup: Checkup, split: Split) -> dict[str, Any]:
             for of in [sizes.of_class(name)]
         ],
         histogram=dict(edges=list(EDGES), counts=sizes.histogram().tolist()),
-        share_below={str(limit): sizes.share_below(limit) for limit in _limits(checkup)},
+        share_below={str(limit): sizes.share_below(limit) for limit in _limits(dataset_check)},
     )
 
 
-def _network_lines(checkup: Checkup) -> Iterator[str]:
-    if checkup.strides:
-        also = ', '.join(map(str, checkup.train_only_strides))
-        yield f'levels of the model: strides {", ".join(map(str, checkup.strides))}' + (
+def _network_lines(dataset_check: DatasetCheck) -> Iterator[str]:
+    if dataset_check.strides:
+        also = ', '.join(map(str, dataset_check.train_only_strides))
+        yield f'levels of the model: strides {", ".join(map(str, dataset_check.strides))}' + (
             f'; in training also {also}' if also else ''
         )
-    if not all(split.at_network for split in checkup.splits):
+    if not all(split.at_network for split in dataset_check.splits):
         yield 'sizes are those of the image files: no data set has a pipeline'
 
 
-def _split_lines(checkup: Checkup, split: Split) -> Iterator[str]:
+def _split_lines(dataset_check: DatasetCheck, split: Split) -> Iterator[str]:
     sizes = split.sizes
     yield f'{split.title}: {split.source}'
     shapes = [shape for shape, _ in split.input_shapes().most_common()]
@@ -95,10 +95,12 @@ def _split_lines(checkup: Checkup, split: Split) -> Iterator[str]:
     for name, count in zip(bin_names(), counts, strict=True):
         bar = '#' * round(_BAR * count / counts.max())
         yield f'  {name:>8}  {count:8}  {percent(count / len(sizes)):>6}  {bar}'.rstrip()
-    shares = (f'{limit:g} px: {percent(sizes.share_below(limit))}' for limit in _limits(checkup))
+    shares = (
+        f'{limit:g} px: {percent(sizes.share_below(limit))}' for limit in _limits(dataset_check)
+    )
     yield '  share of boxes below ' + ', '.join(shares)
 
 
-def _limits(checkup: Checkup) -> list[float]:
+def _limits(dataset_check: DatasetCheck) -> list[float]:
     """What shares are told of: hardly visible, and a cell of each level."""
-    return sorted({HARDLY_THERE, *checkup.strides, *checkup.train_only_strides})
+    return sorted({HARDLY_THERE, *dataset_check.strides, *dataset_check.train_only_strides})

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
 
 from .annotation_checks import Labels
@@ -21,7 +21,7 @@ class NamedLabels(Labels, Protocol):
         """Of the categories."""
 
 
-def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterator[Finding]:
+def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterator[Issue]:
     """Compare names, order and use.
 
     ``CocoDataset`` numbers classes in the order of the *file* and leaves out names the file does
@@ -45,7 +45,7 @@ def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterato
     in_file_order = [name for name in names if name in known]
     if known != in_file_order and sorted(known) == sorted(in_file_order):
         first = next(i for i, (a, b) in enumerate(zip(known, in_file_order, strict=True)) if a != b)
-        yield Finding(
+        yield Issue(
             'class_order',
             PROBLEM,
             field,
@@ -56,7 +56,7 @@ def check_classes(file: CocoFile, classes: Sequence[str], field: str) -> Iterato
     yield from check_use(file, classes, field)
 
 
-def check_use(file: NamedLabels, classes: Sequence[str], field: str) -> Iterator[Finding]:
+def check_use(file: NamedLabels, classes: Sequence[str], field: str) -> Iterator[Issue]:
     """Which categories have boxes and no class, or the other way round."""
     numbers = boxes_per_category(file)
     names = file.names

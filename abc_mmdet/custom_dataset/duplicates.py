@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from abc_mmdet.datasets.annotations.checks import PROBLEM, Finding, several
+from abc_mmdet.datasets.annotations.checks import PROBLEM, Issue, several
 
 
 class Part(Protocol):
@@ -37,7 +37,7 @@ def same_content(parts: Sequence[Part]) -> Iterator[str]:
 
 def shared_parts(
     train: Sequence[Part], val: Sequence[Part], where: str, what: str = 'images'
-) -> Iterator[Finding]:
+) -> Iterator[Issue]:
     """What both training and validation see, under the same path or as copies.
 
     Args:

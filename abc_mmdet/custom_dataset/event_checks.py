@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abc_mmdet.datasets.annotations.checks import NOTE, PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.checks import NOTE, PROBLEM, WARNING, Issue, several
 
 from .annotation_checks import check_duplicates, check_geometry
 from .duplicates import same_content
@@ -35,7 +35,7 @@ class Gap:
     times_us: tuple[int, int]
 
 
-def check_gaps(data: EventRecordings) -> Iterator[Finding]:
+def check_gaps(data: EventRecordings) -> Iterator[Issue]:
     """Recordings whose labels and events are not of the same time, and single empty frames.
 
     A recording without a single event is not among them.
@@ -120,10 +120,10 @@ _AGAIN = 'delete its folder and convert it again (tools/dataset_converters/proph
 _USELESS = 'nothing can be learnt from them'
 
 
-def check_recordings(data: EventRecordings) -> Iterator[Finding]:
+def check_recordings(data: EventRecordings) -> Iterator[Issue]:
     """Everything that is wrong with files, times and boxes, whatever the classes of the config."""
     if not data.recordings:
-        yield Finding('no_recordings', PROBLEM, data.path, 'there are no recordings in it')
+        yield Issue('no_recordings', PROBLEM, data.path, 'there are no recordings in it')
     yield from _files(data)
     yield from _times(data)
     yield from several(
@@ -140,7 +140,7 @@ def check_recordings(data: EventRecordings) -> Iterator[Finding]:
     yield from check_gaps(data)
 
 
-def _files(data: EventRecordings) -> Iterator[Finding]:
+def _files(data: EventRecordings) -> Iterator[Issue]:
     yield from several(
         'missing_recordings',
         PROBLEM,
@@ -175,7 +175,7 @@ def _files(data: EventRecordings) -> Iterator[Finding]:
     )
 
 
-def _times(data: EventRecordings) -> Iterator[Finding]:
+def _times(data: EventRecordings) -> Iterator[Issue]:
     yield from several(
         'unordered_times',
         PROBLEM,
@@ -220,7 +220,7 @@ def _last(recording: EventRecording) -> float:
     return recording.window_ends_us.max(initial=0)
 
 
-def _empty(data: EventRecordings) -> Iterator[Finding]:
+def _empty(data: EventRecordings) -> Iterator[Issue]:
     used = np.bincount(data.recording_of_box[data.boxes.used], minlength=len(data.readable))
     empty = [r.name for r, number in zip(data.readable, used, strict=True) if not number]
     yield from several(
@@ -234,7 +234,7 @@ def _empty(data: EventRecordings) -> Iterator[Finding]:
     if frames:
         message = f'{frames} of {data.num_frames} labelled frames have no usable box'
         level = WARNING if frames > data.num_frames / 2 else NOTE
-        yield Finding('empty_frames', level, data.path, message, frames)
+        yield Issue('empty_frames', level, data.path, message, frames)
     yield from several(
         'no_events',
         PROBLEM,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from abc_mmdet.datasets.annotations.checks import Finding
+from abc_mmdet.datasets.annotations.checks import Issue
 from abc_mmdet.datasets.events import EventSequenceDataset
 
 from .box_sizes import BoxSizes
@@ -86,7 +86,7 @@ class EventSplit(Split):
     def input_shapes(self) -> Counter[tuple[int, int]]:
         return Counter((r.shape[2], r.shape[1]) for r in self.data.readable if r.shape is not None)
 
-    def check(self) -> Iterator[Finding]:
+    def check(self) -> Iterator[Issue]:
         yield from check_recordings(self.data)
         yield from check_use(self.data, self.classes, f'{self.fields[0]}.metainfo.classes')
 

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Finding, several
+from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.annotations.coco_file import HOW_TO_STAY, CocoFile, leaves
 from abc_mmdet.utils.image_files import DARK, open_image
 from abc_mmdet.utils.paths import backslash_hint
@@ -164,7 +164,7 @@ def _brightest(content: bytes) -> int | None:
     return int(pixels.max()) if pixels is not None and pixels.dtype == np.uint16 else None
 
 
-def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> Iterator[Finding]:
+def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> Iterator[Issue]:
     """Files that are missing, unreadable, of another size than the annotation file says, or twice.
 
     Args:
@@ -245,9 +245,9 @@ def check_images(file: CocoFile, images: Sequence[ImageFile], folder: str) -> It
         ),
     )
     yield from several(
-        'duplicate_pictures',
+        'duplicate_images',
         WARNING,
         folder or '.',
-        'pictures are there under several names',
+        'images are there under several names',
         same_content(images),
     )

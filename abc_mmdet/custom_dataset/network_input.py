@@ -54,7 +54,7 @@ _NOT_GEOMETRY = (LoadImageFromFile, LoadAnnotations, PackDetInputs)
 class NetworkInput:
     """The transforms of a test pipeline that change an image's size.
 
-    They are run, not interpreted, on an empty picture of each size that occurs: whatever resizes
+    They are run, not interpreted, on an empty image of each size that occurs: whatever resizes
     is followed, in the arithmetic of training.
 
     Args:

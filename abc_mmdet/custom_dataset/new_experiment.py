@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.apis.experiment import load_experiment
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Finding, finding_lines
+from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Issue, issue_lines
 from abc_mmdet.datasets.annotations.coco_file import CocoFile, leaves
 from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
@@ -39,7 +39,7 @@ STOPS = (
     'shifted_categories',
     'no_usable_box',
 )
-"""Findings with which training could not begin, or would learn shifted labels or nothing."""
+"""Issues with which training could not begin, or would learn shifted labels or nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class NewExperiment:
 
     path: Path
     recipe: Recipe
-    findings: list[Finding]
+    issues: list[Issue]
 
 
 def write_experiment(
@@ -101,10 +101,10 @@ def write_experiment(
     train_file, val_file = CocoFile.read(train), CocoFile.read(val)
     train_folder = _folder_of(train_file, images)
     val_folder = _folder_of(val_file, [val_images] if val_images else images)
-    findings = _findings(train_file, train_folder, val_file, val_folder)
-    stops = [finding for finding in findings if finding.kind in STOPS]
+    issues = _issues(train_file, train_folder, val_file, val_folder)
+    stops = [issue for issue in issues if issue.kind in STOPS]
     if stops:
-        lines = [line for finding in stops for line in finding_lines(finding)]
+        lines = [line for issue in stops for line in issue_lines(issue)]
         raise UserError('\n'.join(['The data is not ready for training.', *lines]))
     recipe = choose(
         train_file,
@@ -122,7 +122,7 @@ def write_experiment(
         base = os.path.relpath(base, seen_from)  # a config in the checkout moves with it
     text = config_text(recipe, _paths(train, val, train_folder, val_folder), base, command)
     _write(out, text)
-    return NewExperiment(out, recipe, findings)
+    return NewExperiment(out, recipe, issues)
 
 
 def _folder_of(file: CocoFile, folders: Sequence[str]) -> str:
@@ -140,7 +140,7 @@ def _is_there(folder: str, name: str) -> bool:
     return not leaves(folder, name) and os.path.isfile(os.path.join(folder, name))
 
 
-def _findings(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str) -> list[Finding]:
+def _issues(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str) -> list[Issue]:
     train_images = look_at_images(train, train_folder, decode=False)
     val_images = look_at_images(val, val_folder, decode=False)
     found = [
@@ -152,7 +152,7 @@ def _findings(train: CocoFile, train_folder: str, val: CocoFile, val_folder: str
         *check_images(val, val_images, val_folder),
         *shared_parts(train_images, val_images, f'{train.path} / {val.path}'),
     ]
-    return [finding for finding in found if finding.level in (PROBLEM, WARNING)]
+    return [issue for issue in found if issue.level in (PROBLEM, WARNING)]
 
 
 def _paths(train: str, val: str, train_images: str, val_images: str) -> DataPaths:

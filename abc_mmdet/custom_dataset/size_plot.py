@@ -1,4 +1,4 @@
-"""A picture of how large the objects are."""
+"""An image of how large the objects are."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from abc_mmdet.datasets.annotations.checks import PROBLEM, Finding
+from abc_mmdet.datasets.annotations.checks import PROBLEM, Issue
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from mmdet.datasets import CocoDataset
 
@@ -80,7 +80,7 @@ class Split(ABC):
         """Width and height of what the network gets, and how often."""
 
     @abstractmethod
-    def check(self) -> Iterator[Finding]:
+    def check(self) -> Iterator[Issue]:
         """What is wrong with the data by itself."""
 
     def advise_training(self) -> Iterator[str]:
@@ -175,9 +175,9 @@ class CocoSplit(Split):
             shapes[self.network_input.shape(size) if self.network_input else size] += number
         return shapes
 
-    def check(self) -> Iterator[Finding]:
+    def check(self) -> Iterator[Issue]:
         if not self.file.images:
-            yield Finding('no_images', PROBLEM, self.file.path, 'there are no images in it')
+            yield Issue('no_images', PROBLEM, self.file.path, 'there are no images in it')
         yield from check_annotations(self.file)
         if self.file.images:
             minimum = self.filter_cfg.get('min_size', 0)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 
 _NUMBER = re.compile(r'[-_ .]?\d+$')
 
@@ -29,7 +29,7 @@ class Shares:
 def split_file(path: str, share: float, train: Path, val: Path) -> Shares:
     """Write two files in place of one; images of one sequence stay together.
 
-    Neighbouring frames of a film show the same objects: with some of them in training, validation
+    Neighbouring frames of a video show the same objects: with some of them in training, validation
     measures memory. So whole folders go to one side; where all images lie in one folder, whole
     sequences, which are names that differ in their last number alone; and where names tell neither,
     single images, drawn by lot (always the same ones).
@@ -63,7 +63,7 @@ def split_file(path: str, share: float, train: Path, val: Path) -> Shares:
                 a for a in content.get('annotations', []) if (a['image_id'] in in_val) == is_val
             ],
         }
-        write_whole(out, json.dumps(part).encode())
+        atomic_write(out, json.dumps(part).encode())
     why = f'{len(chosen)} of {len(names)} images, {kind}'
     return Shares(train, val, why)
 
@@ -76,7 +76,7 @@ def group_names(names: Sequence[str]) -> tuple[list[list[int]], str]:
             groups[key(name)].append(i)
         if 1 < len(groups) <= len(names) / 2:
             return [groups[key] for key in sorted(groups)], kind
-    lot = 'drawn by lot, as names tell no folders or sequences: frames of one film may be in both'
+    lot = 'drawn by lot, as names tell no folders or sequences: frames of one video may be in both'
     return [[i] for i in range(len(names))], lot
 
 

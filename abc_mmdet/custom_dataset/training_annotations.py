@@ -15,8 +15,8 @@ from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.annotations.checks import (
     PROBLEM,
     WARNING,
-    Finding,
-    finding_lines,
+    Issue,
+    issue_lines,
     read_whole,
 )
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
@@ -35,10 +35,10 @@ MOST_HEADS = 20_000
 """Image files of a data set whose heads are read before a training, evenly spread: seconds."""
 
 STOPS = ('missing_files', 'turned_images', 'corner_boxes', 'shifted_categories')
-"""Findings with which training would stop later, or learn other boxes or classes."""
+"""Issues with which training would stop later, or learn other boxes or classes."""
 
 
-def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:
+def check_annotation_files(config: Config, *loaders: str) -> list[Issue]:
     """The cheap checks of the COCO files of data loaders and of the evaluators beside them.
 
     Args:
@@ -57,13 +57,13 @@ def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:
     init_default_scope(config.get('default_scope') or 'mmdet')
     names: dict[str, dict[Any, str]] = {}  # of the images of each file, by id
     seen: set[tuple[str, str | None]] = set()
-    findings: list[Finding] = []
+    issues: list[Issue] = []
     for loader in loaders:
         if config.get(loader) is None:
             continue
         with config_mistakes(str(config.filename)):
             datasets, of_evaluator = _of_loader(config, loader), _of_evaluator(config, loader)
-        nothing: list[list[Finding]] = []
+        nothing: list[list[Issue]] = []
         for dataset in datasets:
             path, folder = str(dataset.ann_file), str(dataset.data_prefix.get('img') or '')
             if '://' in path:
@@ -74,8 +74,8 @@ def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:
             if (path, folder) not in seen:
                 seen.add((path, folder))
                 names[path] = {image['id']: image['file_name'] for image in file.images}
-                findings += _of_file(file, dataset, loader)
-                _stop_for([f for f in findings if f.kind in STOPS], loader)
+                issues += _of_file(file, dataset, loader)
+                _stop_for([f for f in issues if f.kind in STOPS], loader)
         for path in of_evaluator:
             if path not in names and '://' not in path:
                 file = read_whole(path)
@@ -83,14 +83,14 @@ def check_annotation_files(config: Config, *loaders: str) -> list[Finding]:
         needs_boxes = loader.startswith('train') or _judges_all(config, loader)
         is_all = len(nothing) == len(leaves(config[loader].dataset))
         if needs_boxes and is_all and all(nothing):
-            _stop_for([finding for found in nothing for finding in found], loader)
+            _stop_for([issue for found in nothing for issue in found], loader)
         if not any('indices' in options for options in leaves(config[loader].dataset)):
             for path in of_evaluator:
                 _check_same_images(names, [str(d.ann_file) for d in datasets], path, loader)
-    return findings
+    return issues
 
 
-def _of_file(file: CocoFile, dataset: CocoDataset, loader: str) -> list[Finding]:
+def _of_file(file: CocoFile, dataset: CocoDataset, loader: str) -> list[Issue]:
     """Problems and warnings about a file, its classes in this data set and its images."""
     folder = str(dataset.data_prefix.get('img') or '')
     found = [
@@ -101,18 +101,18 @@ def _of_file(file: CocoFile, dataset: CocoDataset, loader: str) -> list[Finding]
         step = -(-len(file.images) // MOST_HEADS)
         some = replace(file, images=file.images[::step])
         images = look_at_images(some, folder, decode=False)
-        found += [f for f in check_images(some, images, folder) if f.kind != 'duplicate_pictures']
-    return [finding for finding in found if finding.level in (PROBLEM, WARNING)]
+        found += [f for f in check_images(some, images, folder) if f.kind != 'duplicate_images']
+    return [issue for issue in found if issue.level in (PROBLEM, WARNING)]
 
 
-def _nothing_kept(file: CocoFile, dataset: CocoDataset) -> list[Finding]:
+def _nothing_kept(file: CocoFile, dataset: CocoDataset) -> list[Issue]:
     filters = {} if dataset.test_mode else dataset.filter_cfg or {}
     return list(check_nothing_kept(file, dataset.metainfo['classes'], filters.get('min_size', 0)))
 
 
-def _stop_for(findings: Sequence[Finding], loader: str) -> None:
-    if findings:
-        lines = [line for finding in findings for line in finding_lines(finding)]
+def _stop_for(issues: Sequence[Issue], loader: str) -> None:
+    if issues:
+        lines = [line for issue in issues for line in issue_lines(issue)]
         raise UserError('\n'.join([f'The data of {loader} is not ready.', *lines]))
 
 

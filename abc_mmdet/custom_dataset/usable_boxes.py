@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Finding
+from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Issue
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
 
 
@@ -25,13 +25,13 @@ def kept_boxes(file: CocoFile, classes: Sequence[str] | None, min_size: float = 
 
 def check_nothing_kept(
     file: CocoFile, classes: Sequence[str] | None = None, min_size: float = 0
-) -> Iterator[Finding]:
+) -> Iterator[Issue]:
     """Say why, where no image keeps a box. Arguments as of :func:`kept_boxes`."""
     if not kept_boxes(file, classes, min_size).any():
         number = len(file.annotations) + sum(t.startswith('annotations[') for t in file.malformed)
         reasons = list(_reasons(file, classes, min_size))
         why = f': {"; ".join(reasons)}' if reasons else ''
-        yield Finding(
+        yield Issue(
             'no_usable_box',
             PROBLEM,
             file.path,
@@ -40,11 +40,11 @@ def check_nothing_kept(
         )
 
 
-def check_ignored(file: CocoFile) -> Iterator[Finding]:
+def check_ignored(file: CocoFile) -> Iterator[Issue]:
     """Files most of whose boxes are marked to count neither way."""
     ignored = int(file.boxes.ignored.sum())
     if ignored * 2 > len(file.annotations):
-        yield Finding(
+        yield Issue(
             'mostly_ignored',
             WARNING,
             file.path,

@@ -11,13 +11,13 @@ from mmdet.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadImageOnce(LoadImageFromFile):
-    """:class:`LoadImageFromFile` that decodes a file once per process and keeps the picture.
+    """:class:`LoadImageFromFile` that decodes a file once per process and keeps the image.
 
     For small data sets that are read many times. A loader's workers each have memory of their own,
-    which lasts with ``persistent_workers=True``; grey pictures are kept with one channel.
+    which lasts with ``persistent_workers=True``; grey images are kept with one channel.
 
     Args:
-        limit_mb: pictures beyond this many megabytes are decoded every time.
+        limit_mb: images beyond this many megabytes are decoded every time.
         **kwargs: as in :class:`LoadImageFromFile`.
     """
 

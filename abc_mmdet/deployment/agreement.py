@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from abc_mmdet.inference.images import as_picture, read_picture
+from abc_mmdet.inference.images import as_image, read_image
 from mmdet.structures import DetDataSample
 
 from .exportable_detector import ExportableDetector, example_inputs
@@ -35,11 +35,11 @@ def trial_inputs(
     Raises:
         UserError: a file that cannot be read.
     """
-    read = [as_picture(p) if isinstance(p, np.ndarray) else read_picture(p) for p in samples]
+    read = [as_image(p) if isinstance(p, np.ndarray) else read_image(p) for p in samples]
     inputs = []
     for width, height in sizes:
         if read:
-            resized = [cv2.resize(picture, (width, height)) for picture in (read * 2)[:2]]
+            resized = [cv2.resize(image, (width, height)) for image in (read * 2)[:2]]
             images = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2)
         else:
             images = generated_images(2, width, height, model.channels, model.is_of_events)

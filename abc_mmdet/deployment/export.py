@@ -14,9 +14,9 @@ import torch
 from mmengine.config import Config
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference.images import picture_pipeline
+from abc_mmdet.inference.images import image_pipeline
 from abc_mmdet.inference.model import load_inference_model, without_auxiliary
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 
 from .agreement import FP16, FP32, Agreement, Bound, compare, trial_inputs
 from .decoding import Candidates
@@ -53,7 +53,7 @@ def export_onnx(
     size: tuple[int, int] | None = None,
     fixed_size: bool = False,
     opset: int = 18,
-    pictures: Sequence[Any] = (),
+    images: Sequence[Any] = (),
 ) -> Exported:
     """Export a single-stage detector and compare it with PyTorch.
 
@@ -68,7 +68,7 @@ def export_onnx(
             default: that of the test pipeline, or 640x384.
         fixed_size: only this size.
         opset: version of ONNX's operators, from 18 on.
-        pictures: files or arrays to compare on; default: generated ones.
+        images: files or arrays to compare on; default: generated ones.
 
     Raises:
         UserError: packages are missing, a detector that cannot be exported.
@@ -100,7 +100,7 @@ def export_onnx(
         sizes.append(_rounded((width * 3 // 4, height // 2), model))
     bound = FP16 if fp16 else FP32
     sessions = open_session(raw.SerializeToString()), open_session(content)
-    inputs = trial_inputs(model, sizes, pictures)
+    inputs = trial_inputs(model, sizes, images)
     return Exported(content, recorded, compare(model, sessions, recorded, inputs), bound)
 
 
@@ -110,12 +110,12 @@ def write_onnx(exported: Exported, out: str) -> None:
     Raises:
         UserError: a place that cannot be written to.
     """
-    write_whole(Path(out), exported.content)
+    atomic_write(Path(out), exported.content)
 
 
 def _transforms(config: Config) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """How an image is loaded, and what happens to it before it is packed."""
-    load, *between, _ = picture_pipeline(config)
+    load, *between, _ = image_pipeline(config)
     others = [t['type'] for t in between if str(t['type']).split('.')[-1] not in TRANSFORMS]
     if others:
         raise UserError(

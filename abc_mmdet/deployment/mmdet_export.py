@@ -1,4 +1,4 @@
-"""The config of an experiment without this package, for stock MMDetection to detect alike."""
+"""The config of an experiment without this package, for plain MMDetection to detect alike."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.inference.model import named_in_config
 from abc_mmdet.models import NWDBlendLoss, SizeAwareIoULoss
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 from mmdet.registry import HOOKS, MODELS
 
 PACKAGE = 'abc_mmdet'
@@ -46,7 +46,7 @@ OWN_VARIABLES = ('data_help', 'small_classes', 'work_dir')
 _NOTHING = object()
 
 
-def to_stock_config(config: Config) -> tuple[Config, list[str]]:
+def to_mmdet_config(config: Config) -> tuple[Config, list[str]]:
     """Rewrite an experiment so that it needs MMDetection alone and finds the same objects.
 
     The detector keeps every layer that runs at inference. What only training used is replaced by
@@ -74,7 +74,7 @@ def to_stock_config(config: Config) -> tuple[Config, list[str]]:
             fields['custom_imports'] = dict(imports, imports=others)
     if rewriting.problems:
         raise UserError(
-            'This experiment cannot run without abc_mmdet; stock MMDetection has no counterpart of'
+            'This experiment cannot run without abc_mmdet; plain MMDetection has no counterpart of'
             '\n  ' + '\n  '.join(rewriting.problems)
         )
     fields.update(load_from=None, resume=False)
@@ -113,7 +113,7 @@ class _Rewriting:
 
     def replace(self, value: dict, name: str, field: str) -> Any:
         """The counterpart of a dict with a type of this package; None if there is none."""
-        if name == 'WholeCheckpointHook':
+        if name == 'AtomicCheckpointHook':
             return dict(value, type='CheckpointHook')
         if name in LEFT_OUT or name in HOOKS.module_dict:
             return _NOTHING
@@ -205,7 +205,7 @@ def _without(value: dict, *keys: str) -> dict:
 SIDE = 128  # pixels; a multiple of every stride in use
 
 
-class StockExperiment(NamedTuple):
+class MMDetExperiment(NamedTuple):
     """What was written, and what had to be changed for it."""
 
     config: Path
@@ -215,10 +215,10 @@ class StockExperiment(NamedTuple):
     num_left_out: int
 
 
-def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> StockExperiment:
+def write_mmdet_experiment(config: Config, checkpoint: str, out_dir: str) -> MMDetExperiment:
     """Write an experiment so that it runs where this package is not installed.
 
-    Before anything is written, both detectors look at the same random picture, and their raw
+    Before anything is written, both detectors look at the same random image, and their raw
     outputs have to be equal to the last bit.
 
     Args:
@@ -227,38 +227,38 @@ def write_stock_experiment(config: Config, checkpoint: str, out_dir: str) -> Sto
         out_dir: folder for both files; they keep their names.
 
     Raises:
-        UserError: a part that stock MMDetection cannot run, a checkpoint of another model, or
+        UserError: a part that plain MMDetection cannot run, a checkpoint of another model, or
             files that would overwrite those they were made from.
     """
     name = Path(config.filename or 'config.py').stem
     paths = Path(out_dir, f'{name}.py'), Path(out_dir, f'{Path(checkpoint).stem}.pth')
     outputs = {'the new config': paths[0], 'the new checkpoint': paths[1]}
     check_outputs(outputs, [checkpoint], config)
-    stock, changes = to_stock_config(config)
+    target, changes = to_mmdet_config(config)
     loaded = read_checkpoint(checkpoint)
     init_default_scope(config.get('default_scope', 'mmdet'))
     with config_mistakes(str(config.filename)):
-        ours, theirs = MODELS.build(config.model), MODELS.build(stock.model)
+        ours, theirs = MODELS.build(config.model), MODELS.build(target.model)
     classes = named_in_config(config)
     load_fitting(loaded, Target(ours, str(config.filename), classes), checkpoint)
     plain = to_plain(loaded['state_dict'])
     # What ours has beside it is for training; whether it does without is seen in the outputs
     kept = {name: plain[name] for name in theirs.state_dict() if name in plain}
-    stock_config = f'the plain detector of {config.filename}'
-    load_fitting(dict(state_dict=kept), Target(theirs, stock_config), checkpoint)
+    plain_config = f'the plain detector of {config.filename}'
+    load_fitting(dict(state_dict=kept), Target(theirs, plain_config), checkpoint)
     _compare(ours.eval(), theirs.eval())
 
     write_checkpoint(kept, loaded['meta'], str(paths[1]))
-    write_whole(paths[0], stock.pretty_text.encode())
-    return StockExperiment(*paths, changes, len(kept), len(loaded['state_dict']) - len(kept))
+    atomic_write(paths[0], target.pretty_text.encode())
+    return MMDetExperiment(*paths, changes, len(kept), len(loaded['state_dict']) - len(kept))
 
 
 def _compare(ours: nn.Module, theirs: nn.Module) -> None:
     mean = getattr(ours.data_preprocessor, 'mean', None)
     channels = 3 if mean is None else len(mean)
-    picture = torch.rand(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        if not _equal(ours(picture), theirs(picture)):
+        if not _equal(ours(image), theirs(image)):
             raise UserError(
                 'The plain detector does not give the outputs of this one, so nothing was '
                 'written. Does the backbone do without its finest outputs (model.backbone.'

@@ -16,7 +16,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference.detector import PictureDetector
+from abc_mmdet.inference.detector import ImageDetector
 from mmdet.registry import MODELS
 
 from .suppression import Suppression
@@ -146,8 +146,8 @@ class Recorded:
         return cls(**{name: json.loads(properties[name]) for name in names})
 
 
-class OnnxDetector(PictureDetector):
-    """A file of ``tools/deployment/export_onnx.py`` as a function from pictures to detections.
+class OnnxDetector(ImageDetector):
+    """A file of ``tools/deployment/export_onnx.py`` as a function from images to detections.
 
     Neither config nor checkpoint is needed: preprocessing, class names and thresholds stand in the
     file. Used as :class:`abc_mmdet.apis.Detector`.
@@ -155,7 +155,7 @@ class OnnxDetector(PictureDetector):
     Args:
         path: the file.
         device: ``'cpu'`` or ``'cuda'``.
-        batch_size: pictures of one size that go through the network together.
+        batch_size: images of one size that go through the network together.
 
     Raises:
         UserError: onnxruntime is missing, the file cannot be read, was not written by that tool,

@@ -1,4 +1,4 @@
-from abc_mmdet.engine.hooks.atomic_checkpoint_hook import WholeCheckpointHook, WholeFileBackend
+from abc_mmdet.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook, AtomicFileBackend
 from abc_mmdet.engine.hooks.checkpoint_fit_hook import CheckpointFitHook
 from abc_mmdet.engine.hooks.class_names_hook import ClassNamesHook
 from abc_mmdet.engine.hooks.event_visualization_hook import EventVisualizationHook
@@ -20,6 +20,8 @@ from .monitored_metrics import name_monitors
 
 __all__ = [
     'AmpOnGpuOptimWrapper',
+    'AtomicCheckpointHook',
+    'AtomicFileBackend',
     'CheckpointFitHook',
     'ClassNamesHook',
     'EventVisualizationHook',
@@ -33,8 +35,6 @@ __all__ = [
     'NWDConstantHook',
     'PretrainedWeightsHook',
     'ResumedScheduleHook',
-    'WholeCheckpointHook',
-    'WholeFileBackend',
     'choose_checkpoint',
     'name_monitors',
     'newest_checkpoint',

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.visualization import draw_detections
 
-from .images import read_picture, write_picture
+from .images import read_image, write_image
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,9 +65,9 @@ class Detections:
 
     def draw(self, score_thr: float = 0.3) -> np.ndarray:
         """The image with the detections of at least this score: uint8 ``(H, W, 3)``, BGR."""
-        picture = self.source if isinstance(self.source, np.ndarray) else read_picture(self.source)
+        image = self.source if isinstance(self.source, np.ndarray) else read_image(self.source)
         found = self.above(score_thr)
-        return draw_detections(picture, found.boxes, found.scores, found.labels, self.classes)
+        return draw_detections(image, found.boxes, found.scores, found.labels, self.classes)
 
     def save(self, path: str | Path, score_thr: float = 0.3) -> None:
         """Write :meth:`draw` to an image file.
@@ -75,7 +75,7 @@ class Detections:
         Raises:
             UserError: a suffix that is none of an image, or a place that cannot be written to.
         """
-        write_picture(path, self.draw(score_thr))
+        write_image(path, self.draw(score_thr))
 
 
 FILES = ('detections.json', 'detections.csv')
@@ -88,8 +88,8 @@ class DetectionFiles:
 
     ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
     ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
-    COCO results. Categories count from 1, in the order of the classes. Pictures of a film have
-    their film and number as well.
+    COCO results. Categories count from 1, in the order of the classes. Images of a video have
+    their video and number as well.
 
     Args:
         folder: where both files go.
@@ -104,7 +104,7 @@ class DetectionFiles:
         self._next_time = 0.0
 
     def add(self, file_name: str, found: Detections, **fields: Any) -> None:
-        """Append a picture; ``fields`` are added to its entry."""
+        """Append an image; ``fields`` are added to its entry."""
         width, height = found.size
         image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
         self.images.append({**image, **fields})
@@ -138,7 +138,7 @@ class DetectionFiles:
             UserError: the folder cannot be written to.
         """
         content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
-        write_whole(self.folder / FILES[0], json.dumps(content).encode())
+        atomic_write(self.folder / FILES[0], json.dumps(content).encode())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         writer.writerow(['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2'])
@@ -153,4 +153,4 @@ class DetectionFiles:
                     *corners,
                 ]
             )
-        write_whole(self.folder / FILES[1], text.getvalue().encode())
+        atomic_write(self.folder / FILES[1], text.getvalue().encode())

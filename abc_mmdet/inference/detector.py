@@ -1,4 +1,4 @@
-"""What detectors of pictures have in common, whatever runs the network."""
+"""What detectors of images have in common, whatever runs the network."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.utils.box_bounds import cut_to_image
 
 from .detections import Detections
-from .images import as_picture, picture_pipeline, read_picture
+from .images import as_image, image_pipeline, read_image
 from .model import load_inference_model, without_auxiliary
 
-Picture = str | Path | np.ndarray
+Image = str | Path | np.ndarray
 
 
-class PictureDetector(ABC):
+class ImageDetector(ABC):
     """Calls a network on files and arrays.
 
     Args:
         transforms: pipeline from ``img`` to packed inputs.
         classes: names, by label.
-        batch_size: pictures of one size that go through the network together. Of other sizes they
+        batch_size: images of one size that go through the network together. Of other sizes they
             do not: padding would then make detections depend on the company.
     """
 
@@ -49,30 +49,30 @@ class PictureDetector(ABC):
         self._pipeline = Compose(list(transforms))
 
     @overload
-    def __call__(self, pictures: Picture) -> Detections: ...  # type: ignore[overload-overlap]
+    def __call__(self, images: Image) -> Detections: ...  # type: ignore[overload-overlap]
     @overload
-    def __call__(self, pictures: Sequence[Picture]) -> list[Detections]: ...
-    def __call__(self, pictures: Picture | Sequence[Picture]) -> Detections | list[Detections]:
-        """Detections of one picture, or of a list of them.
+    def __call__(self, images: Sequence[Image]) -> list[Detections]: ...
+    def __call__(self, images: Image | Sequence[Image]) -> Detections | list[Detections]:
+        """Detections of one image, or of a list of them.
 
         Args:
-            pictures: a file, an array as :func:`abc_mmdet.inference.images.as_picture` takes it
+            images: a file, an array as :func:`abc_mmdet.inference.images.as_image` takes it
                 (blue, green, red), or a list of these.
 
         Raises:
-            UserError: a file that cannot be read, an array that is no picture.
+            UserError: a file that cannot be read, an array that is no image.
         """
-        if isinstance(pictures, (str, Path, np.ndarray)):
-            return self([pictures])[0]
-        rest = iter(pictures)
+        if isinstance(images, (str, Path, np.ndarray)):
+            return self([images])[0]
+        rest = iter(images)
         found: list[Detections] = []
         while batch := list(islice(rest, self.batch_size)):
             found += self._detect(batch)
         return found
 
-    def _detect(self, batch: list[Picture]) -> Iterator[Detections]:
-        sources = [as_picture(p) if isinstance(p, np.ndarray) else Path(p) for p in batch]
-        arrays = [s if isinstance(s, np.ndarray) else read_picture(s) for s in sources]
+    def _detect(self, batch: list[Image]) -> Iterator[Detections]:
+        sources = [as_image(p) if isinstance(p, np.ndarray) else Path(p) for p in batch]
+        arrays = [s if isinstance(s, np.ndarray) else read_image(s) for s in sources]
         inputs = [self._prepare(a, i) for i, a in enumerate(arrays)]
         found: list[InstanceData] = []
         for _, alike in groupby(inputs, key=lambda packed: packed['inputs'].shape):
@@ -91,15 +91,15 @@ class PictureDetector(ABC):
                 source=source,
             )
 
-    def _prepare(self, picture: np.ndarray, number: int) -> dict[str, Any]:
+    def _prepare(self, image: np.ndarray, number: int) -> dict[str, Any]:
         try:
             return self._pipeline(
-                dict(img=picture, img_id=number, img_path=None, scale_factor=(1.0, 1.0))
+                dict(img=image, img_id=number, img_path=None, scale_factor=(1.0, 1.0))
             )
         except (cv2.error, MemoryError) as error:
-            height, width = picture.shape[:2]
+            height, width = image.shape[:2]
             raise UserError(
-                f'a picture of {width} x {height} pixels cannot be brought to the size of the '
+                f'an image of {width} x {height} pixels cannot be brought to the size of the '
                 f"network's input, nothing or too much of it would be left ({str(error).strip()})"
             ) from error
 
@@ -108,14 +108,14 @@ class PictureDetector(ABC):
         """``bboxes`` in pixels of the original images, ``scores`` and ``labels``, per image."""
 
 
-class Detector(PictureDetector):
-    """Config and checkpoint as a function from pictures to detections::
+class Detector(ImageDetector):
+    """Config and checkpoint as a function from images to detections::
 
         detector = Detector('config.py', 'weights.pth')
         detections = detector('image.jpg')
         detections.save('drawn.jpg')
 
-    For every detector of images, ABC or not; the auxiliary branch is not built. Pictures go
+    For every detector of images, ABC or not; the auxiliary branch is not built. Images go
     through the config's test pipeline, so detections are those of ``tools/test.py``.
 
     Args:
@@ -126,7 +126,7 @@ class Detector(PictureDetector):
             :func:`abc_mmdet.apis.sliced_config.sliced`: ``slice_size`` and, if they are to differ
             from the defaults, ``overlap``, ``merge``, ``upscale``, ``batch_size`` (of slices) and
             ``full_image``.
-        batch_size: pictures of one size that go through the network together.
+        batch_size: images of one size that go through the network together.
         trust: read a checkpoint that brings Python objects along, which can run any program.
 
     Raises:
@@ -152,7 +152,7 @@ class Detector(PictureDetector):
             except TypeError as error:
                 raise UserError(f'slicing={slicing}: {error}. See the help of sliced().') from None
             config = sliced(*settings.args, **settings.kwargs)
-        transforms = picture_pipeline(config)
+        transforms = image_pipeline(config)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.model: Any
         with weights_only(trust or None):

@@ -1,4 +1,4 @@
-"""Pictures from files and arrays, as MMDetection's loader gives them in training."""
+"""Images from files and arrays, as MMDetection's loader gives them in training."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from PIL import UnidentifiedImageError
 
 from abc_mmdet.apis.standard_config import common
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.utils.image_files import DARK, open_image
 
 # Where a whole file of these kinds ends; a cut one is decoded all the same, with grey below.
 _ENDS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
-class DarkPictureWarning(UserWarning):
-    """A picture of 16 bits becomes nearly black on its way into the network."""
+class DarkImageWarning(UserWarning):
+    """An image of 16 bits becomes nearly black on its way into the network."""
 
 
 def warn_of_dark(text: str) -> None:
     """Say it as Python's libraries do: once for each text."""
-    warnings.warn(text, DarkPictureWarning, stacklevel=3)
+    warnings.warn(text, DarkImageWarning, stacklevel=3)
 
 
-def read_picture(path: str | Path, on_dark: Callable[[str], Any] = warn_of_dark) -> np.ndarray:
+def read_image(path: str | Path, on_dark: Callable[[str], Any] = warn_of_dark) -> np.ndarray:
     """An image file, upright as its EXIF tag says, as uint8 ``(H, W, 3)``, blue, green, red.
 
     Grey becomes three equal channels, a palette its colours, alpha is left out, and 16 bits are
@@ -39,7 +39,7 @@ def read_picture(path: str | Path, on_dark: Callable[[str], Any] = warn_of_dark)
     Args:
         path: of the file.
         on_dark: is told when 16 bits use less than a quarter of their range, as those of a camera
-            of 12 bits do. :class:`DarkPictureWarning` by default.
+            of 12 bits do. :class:`DarkImageWarning` by default.
 
     Raises:
         UserError: it cannot be read, is not whole, or larger than
@@ -54,18 +54,18 @@ def read_picture(path: str | Path, on_dark: Callable[[str], Any] = warn_of_dark)
     _check_size(content, path)
     data = np.frombuffer(content, np.uint8)
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-        if picture is not None and picture.dtype != np.uint8:
-            _check_brightness(picture, str(path), on_dark)
-            picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        if image is not None and image.dtype != np.uint8:
+            _check_brightness(image, str(path), on_dark)
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise UserError(f'{path} is no image that OpenCV can read ({error.err})') from error
-    if picture is None:
+    if image is None:
         raise UserError(f'{path} is no image that OpenCV can read')
     end = _ENDS.get(content[:2])
     if end and not content.endswith(end):
         _load_all(content, path)
-    return picture
+    return image
 
 
 def _check_brightness(values: np.ndarray, name: str, on_dark: Callable[[str], Any]) -> None:
@@ -97,8 +97,8 @@ def _check_size(content: bytes, path: str | Path) -> None:
         return
 
 
-def as_picture(array: np.ndarray) -> np.ndarray:
-    """An array as :func:`read_picture` would give it.
+def as_image(array: np.ndarray) -> np.ndarray:
+    """An array as :func:`read_image` would give it.
 
     Args:
         array: ``(H, W)``, or ``(H, W, C)`` with C 1, 3 (blue, green, red) or 4 (and alpha); uint8
@@ -108,10 +108,10 @@ def as_picture(array: np.ndarray) -> np.ndarray:
         UserError: another shape or type.
     """
     grey = array[..., None] if array.ndim == 2 else array
-    is_picture = grey.ndim == 3 and grey.shape[2] in (1, 3, 4) and grey.size
-    if not is_picture or array.dtype not in (np.uint8, np.uint16):
+    is_image = grey.ndim == 3 and grey.shape[2] in (1, 3, 4) and grey.size
+    if not is_image or array.dtype not in (np.uint8, np.uint16):
         raise UserError(
-            f'an array of shape {array.shape} and type {array.dtype} is no picture here: give '
+            f'an array of shape {array.shape} and type {array.dtype} is no image here: give '
             '(H, W) or (H, W, 3), blue, green, red, as uint8 or uint16.'
         )
     if grey.dtype == np.uint16:
@@ -120,27 +120,27 @@ def as_picture(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(grey.repeat(3, axis=2) if grey.shape[2] == 1 else grey[..., :3])
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture under its name only when it is whole; makes its folder.
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an image under its name only when it is whole; makes its folder.
 
     Raises:
         UserError: a suffix that OpenCV cannot write, or a place that cannot be written to.
     """
     path = Path(path)
     try:
-        is_written, content = cv2.imencode(path.suffix, picture)
+        is_written, content = cv2.imencode(path.suffix, image)
     except cv2.error:
         is_written = False
     if not is_written:
         raise UserError(f'{path}: OpenCV cannot write {path.suffix or "files without suffix"}.')
-    write_whole(path, content.tobytes())
+    atomic_write(path, content.tobytes())
 
 
 LOADERS = ('test_dataloader', 'val_dataloader')
 COLOURS = ('color', 'color_ignore_orientation')
 
 
-def picture_pipeline(config: Config) -> list[dict[str, Any]]:
+def image_pipeline(config: Config) -> list[dict[str, Any]]:
     """Transforms from ``img`` (BGR) to the packed input, as in testing, but without annotations.
 
     Raises:
@@ -159,7 +159,7 @@ def picture_pipeline(config: Config) -> list[dict[str, Any]]:
     kind = str(load['type']).split('.')[-1]
     if not kind.startswith('LoadImage') or load.get('color_type', 'color') not in COLOURS:
         raise UserError(
-            f'{config.filename}: the test pipeline begins with {load}. Detection in pictures is '
+            f'{config.filename}: the test pipeline begins with {load}. Detection in images is '
             'for detectors of colour images that begin with LoadImageFromFile; '
             'tools/analysis_tools/browse_events.py is for event recordings.'
         )

@@ -1,4 +1,4 @@
-"""Detection in files: drawn pictures, films and lists of what was found."""
+"""Detection in files: drawn images, videos and lists of what was found."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 from abc_mmdet.datasets.hdf5_writing import NO_ROOM
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.image_files import WRITABLE
-from abc_mmdet.visualization import PictureSink
+from abc_mmdet.visualization import ImageSink
 
 from .detections import DetectionFiles, Detections
-from .detector import PictureDetector
-from .images import read_picture
-from .sources import Film, Source
+from .detector import ImageDetector
+from .images import read_image
+from .sources import Source, Video
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Outcome:
     """What became of the files.
 
     Attributes:
-        pictures, detections: how many are in the lists, those of films included.
+        images, detections: how many are in the lists, those of videos included.
         best_score: of all that was detected, listed or not; 0 if nothing was.
         failures: one message per file that was not done, or not to its end.
-        dark: one message per picture of 16 bits that the network gets nearly black.
+        dark: one message per image of 16 bits that the network gets nearly black.
     """
 
-    pictures: int = 0
+    images: int = 0
     detections: int = 0
     best_score: float = 0.0
     failures: list[str] = field(default_factory=list)
@@ -57,24 +57,24 @@ class Outcome:
 
 
 def detect_files(
-    detector: PictureDetector,
+    detector: ImageDetector,
     sources: Sequence[Source],
     out: Path,
     score_thr: float = 0.3,
     advance: Callable[[int], Any] = lambda number: None,
 ) -> Outcome:
-    """Draw what is found in pictures and films, and list it (:class:`DetectionFiles`).
+    """Draw what is found in images and videos, and list it (:class:`DetectionFiles`).
 
-    Drawn pictures lie below ``out/pictures`` under their own names, films there as ``.mp4``. A
-    file that cannot be read, detected in or drawn is left out, and of a film that is cut off there
+    Drawn images lie below ``out/images`` under their own names, videos there as ``.mp4``. A
+    file that cannot be read, detected in or drawn is left out, and of a video that is cut off there
     is what could be read. The lists are written now and then, and when it ends, however it ends.
 
     Args:
-        detector: from pictures to detections.
+        detector: from images to detections.
         sources: what to read.
         out: folder of the results.
         score_thr: detections below are neither drawn nor listed.
-        advance: told how many pictures were done, now and then.
+        advance: told how many images were done, now and then.
 
     Raises:
         UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
@@ -82,17 +82,17 @@ def detect_files(
     _check_places(sources, out)
     run = _Run(detector, out, score_thr, DetectionFiles(out, detector.classes), advance)
     try:
-        for is_film, batch in _batches(sources, detector.batch_size):
-            if is_film:
-                run.film(batch[0])
+        for is_video, batch in _batches(sources, detector.batch_size):
+            if is_video:
+                run.video(batch[0])
             else:
-                run.pictures(batch)
+                run.images(batch)
                 advance(len(batch))
             run.files.write_now_and_then()
     finally:
         run.files.write()
     outcome = run.outcome
-    outcome.pictures, outcome.detections = len(run.files.images), len(run.files.annotations)
+    outcome.images, outcome.detections = len(run.files.images), len(run.files.annotations)
     return outcome
 
 
@@ -115,27 +115,27 @@ def _check_places(sources: Sequence[Source], out: Path) -> None:
 
 @dataclass
 class _Run:
-    """What pictures and films have in common."""
+    """What images and videos have in common."""
 
-    detector: PictureDetector
+    detector: ImageDetector
     out: Path
     score_thr: float
     files: DetectionFiles
     advance: Callable[[int], Any]
     outcome: Outcome = field(default_factory=Outcome)
 
-    def pictures(self, sources: list[Source]) -> None:
+    def images(self, sources: list[Source]) -> None:
         read: list[tuple[Source, np.ndarray]] = []
         for source in sources:
             with self.outcome.naming(source):
                 source.check_name()
-                read.append((source, read_picture(source.path, self.outcome.dark.append)))
+                read.append((source, read_image(source.path, self.outcome.dark.append)))
         try:
-            found = self.detector([picture for _, picture in read])
+            found = self.detector([image for _, image in read])
         except Exception:  # of one of them; each by itself tells of which
-            for source, picture in read:
+            for source, image in read:
                 with self.outcome.naming(source):
-                    self._keep(source, self.detector(picture))
+                    self._keep(source, self.detector(image))
             return
         for (source, _), each in zip(read, found, strict=True):
             with self.outcome.naming(source):
@@ -149,38 +149,38 @@ class _Run:
         self.files.add(name, found.above(self.score_thr), **fields)
         self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
 
-    def film(self, source: Source) -> None:
-        film = None
+    def video(self, source: Source) -> None:
+        video = None
         with self.outcome.naming(source):
             source.check_name()
-            film = Film(source.path)
-        if film is None:
+            video = Video(source.path)
+        if video is None:
             self.advance(1)
             return
-        path, number, pictures = PurePosixPath(source.name), 0, iter(film)
+        path, number, images = PurePosixPath(source.name), 0, iter(video)
         drawn = _drawn(self.out, source)
         naming = self.outcome.naming
-        # What goes wrong inside is named inside, so that the film is closed with what was done
-        with naming(source), PictureSink(drawn, film.fps) as sink, naming(source):
-            while batch := list(islice(pictures, self.detector.batch_size)):
+        # What goes wrong inside is named inside, so that the video is closed with what was done
+        with naming(source), ImageSink(drawn, video.fps) as sink, naming(source):
+            while batch := list(islice(images, self.detector.batch_size)):
                 for found in self.detector(batch):
                     name = path / f'{number:06d}.jpg'
                     sink.add(name.name, found.draw(self.score_thr))
-                    self._list(str(name), found, film=source.name, number=number)
+                    self._list(str(name), found, video=source.name, number=number)
                     number += 1
                 self.advance(len(batch))
                 self.files.write_now_and_then()
-            film.check_end()
+            video.check_end()
 
 
 def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[Source]]]:
-    """Films alone, pictures that follow one another together."""
+    """Videos alone, images that follow one another together."""
     batch: list[Source] = []
     for source in sources:
-        if batch and (source.is_film or len(batch) == size):
+        if batch and (source.is_video or len(batch) == size):
             yield False, batch
             batch = []
-        if source.is_film:
+        if source.is_video:
             yield True, [source]
         else:
             batch.append(source)
@@ -190,8 +190,8 @@ def _batches(sources: Sequence[Source], size: int) -> Iterator[tuple[bool, list[
 
 def _drawn(out: Path, source: Source) -> Path:
     """Where it is drawn: with another suffix where OpenCV may not write such a file, in colour."""
-    if source.is_film:
+    if source.is_video:
         suffix = '' if source.name.endswith('.mp4') else '.mp4'
-        return out / 'pictures' / f'{source.name}{suffix}'
+        return out / 'images' / f'{source.name}{suffix}'
     is_writable = PurePosixPath(source.name).suffix.lower() in WRITABLE
-    return out / 'pictures' / (source.name if is_writable else f'{source.name}.jpg')
+    return out / 'images' / (source.name if is_writable else f'{source.name}.jpg')

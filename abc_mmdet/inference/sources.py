@@ -1,4 +1,4 @@
-"""Files, folders and patterns of the command line as a list of pictures and films."""
+"""Files, folders and patterns of the command line as a list of images and videos."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.image_files import FILMS, PICTURES
+from abc_mmdet.utils.image_files import IMAGES, VIDEOS
 from abc_mmdet.utils.paths import backslash_hint
 
 
 @dataclass(frozen=True)
 class Source:
-    """A picture or a film.
+    """An image or a video.
 
     Attributes:
         path: the file.
@@ -29,8 +29,8 @@ class Source:
     name: str
 
     @property
-    def is_film(self) -> bool:
-        return self.path.suffix.lower() in FILMS
+    def is_video(self) -> bool:
+        return self.path.suffix.lower() in VIDEOS
 
     @property
     def shown(self) -> str:
@@ -50,14 +50,14 @@ class Source:
 
 
 def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[Source]:
-    """Pictures and films, in the order of ``inputs`` and by name within a folder or pattern.
+    """Images and videos, in the order of ``inputs`` and by name within a folder or pattern.
 
     Args:
         inputs: files, folders (with those below them) and patterns such as ``'day/**/*.png'``.
         leave_out: a folder not to look into: that of the results.
 
     Raises:
-        UserError: an input that does not exist, or stands for no picture.
+        UserError: an input that does not exist, or stands for no image.
     """
     sources: list[Source] = []
     seen: set[Path] = set()
@@ -73,8 +73,8 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
                 'another one for them.'
             )
         if not paths:
-            kinds = ', '.join(PICTURES + FILMS)
-            raise UserError(f'{given}: there is no picture and no film in it ({kinds}).')
+            kinds = ', '.join(IMAGES + VIDEOS)
+            raise UserError(f'{given}: there is no image and no video in it ({kinds}).')
         for path in paths:
             if path.resolve() in seen:
                 continue
@@ -99,7 +99,7 @@ def _expand(given: str) -> tuple[Path, list[Path]]:
 
 
 def _is_wanted(path: Path) -> bool:
-    known = path.suffix.lower() in PICTURES + FILMS
+    known = path.suffix.lower() in IMAGES + VIDEOS
     return known and not path.name.startswith('.') and path.is_file()
 
 
@@ -112,17 +112,17 @@ def _free_name(name: PurePosixPath, taken: set[str]) -> str:
 
 
 _COUNTED = ('.mp4', '.m4v', '.mov', '.avi')
-"""Films that say how many pictures they hold; others say how long they are, sound included."""
+"""Videos that say how many images they hold; others say how long they are, sound included."""
 
 _SILENCE = 1.0
-"""Seconds that the sound of a film may go on after its last picture."""
+"""Seconds that the sound of a video may go on after its last image."""
 
 
-class Film:
-    """The pictures of a film, in order.
+class Video:
+    """The images of a video, in order.
 
     Attributes:
-        fps: pictures per second.
+        fps: images per second.
         number: how many it says it holds; 0 if it does not say.
 
     Raises:
@@ -135,41 +135,41 @@ class Film:
         # Some containers open and hold nothing
         is_read, self._first = self._capture.read()
         if not is_read:
-            raise UserError(f'{path} is no film that OpenCV can read')
+            raise UserError(f'{path} is no video that OpenCV can read')
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
         self.number = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
         self._count, self._seconds = 0, 0.0
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        picture = self._first
-        while picture is not None:
+        image = self._first
+        while image is not None:
             self._count += 1
             self._seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            yield picture
-            _, picture = self._capture.read()
+            yield image
+            _, image = self._capture.read()
         self._capture.release()
 
     def check_end(self) -> None:
         """Compare what was read with what should be there.
 
         Raises:
-            UserError: the film is cut off, or damaged.
+            UserError: the video is cut off, or damaged.
         """
         is_counted = self.path.suffix.lower() in _COUNTED
         rest = (self.number - 1) / self.fps - self._seconds
         if self._count < self.number and (is_counted or rest > _SILENCE):
             raise UserError(
-                f'{self.path} is cut off or damaged: {self._count} of its {self.number} pictures '
+                f'{self.path} is cut off or damaged: {self._count} of its {self.number} images '
                 'could be read, and the results have those'
             )
 
 
-def number_of_pictures(source: Source) -> int:
-    """1, or how many a film says it holds."""
-    if not source.is_film:
+def number_of_images(source: Source) -> int:
+    """1, or how many a video says it holds."""
+    if not source.is_video:
         return 1
     try:
         source.check_name()
-        return max(Film(source.path).number, 1)
+        return max(Video(source.path).number, 1)
     except UserError:
         return 1

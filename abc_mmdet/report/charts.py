@@ -1,4 +1,4 @@
-"""Charts as pictures that a page can hold: SVG in a data URI, with a text that says the same."""
+"""Charts as images that a page can hold: SVG in a data URI, with a text that says the same."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _LOOK: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture as a data URI and its alternative text."""
+    """An image as a data URI and its alternative text."""
 
     uri: str
     alt: str

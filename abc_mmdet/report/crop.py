@@ -1,4 +1,4 @@
-"""Small places of pictures, to be shown large."""
+"""Small places of images, to be shown large."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.inference import images
 
 LEAST_SIDE = 48
-"""Pixels of the picture that a crop shows at least, so that one sees where the object is."""
+"""Pixels of the image that a crop shows at least, so that one sees where the object is."""
 
 CONTEXT = 3.0
 """Side of a crop over the longer side of its box."""
 
 MOST_PIXELS = 320
-"""Side of the embedded picture; larger crops are shrunk."""
+"""Side of the embedded image; larger crops are shrunk."""
 
 _LOSSLESS_UP_TO = 128  # pixels; in a crop this small one would see the blocks of JPEG
 
@@ -40,44 +40,44 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a picture as a data URI, with the boxes in it."""
+    """A square of an image as a data URI, with the boxes in it."""
 
     uri: str
     rectangles: list[Rectangle]
 
 
 @lru_cache(maxsize=4)
-def read_picture(path: Path) -> np.ndarray:
-    """As :func:`abc_mmdet.inference.images.read_picture`, but the last few are remembered.
+def read_image(path: Path) -> np.ndarray:
+    """As :func:`abc_mmdet.inference.images.read_image`, but the last few are remembered.
 
     Raises:
         UserError: no such file, or none that can be read.
     """
     if not path.is_file():
         raise UserError(
-            f'There is no picture {path}; its name comes from the annotation file and the data '
-            'set of test_dataloader. --gallery 0 makes a report without pictures.'
+            f'There is no image {path}; its name comes from the annotation file and the data '
+            'set of test_dataloader. --gallery 0 makes a report without images.'
         )
-    return images.read_picture(path)
+    return images.read_image(path)
 
 
 def crop(
-    picture: np.ndarray,
+    image: np.ndarray,
     box: Sequence[float],
     truth: Sequence[Sequence[float]],
     found: Sequence[Sequence[float]],
     is_truth: bool,
 ) -> Crop:
-    """A square around a box, moved into the picture where it would reach beyond it.
+    """A square around a box, moved into the image where it would reach beyond it.
 
     Args:
-        picture: ``(H, W, 3)``.
+        image: ``(H, W, 3)``.
         box: x, y, w, h of what is to be seen; marked as the target.
-        truth, found: all boxes of the ground truth and all detections of the picture, the target
+        truth, found: all boxes of the ground truth and all detections of the image, the target
             among one of them.
         is_truth: whether the target is of the ground truth.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     side = round(max(LEAST_SIDE, CONTEXT * max(box[2], box[3])))
     side = max(1, min(side, height, width))
     left = _start(box[0] + box[2] / 2, side, width)
@@ -91,7 +91,7 @@ def crop(
                 corner = ((x - left) / side, (y - top) / side)
                 rectangles.append(Rectangle(*corner, w / side, h / side, kind, is_target))
     rectangles.sort(key=lambda r: r.is_target)  # drawn last, above the others
-    return Crop(_data_uri(picture[top : top + side, left : left + side]), rectangles)
+    return Crop(_data_uri(image[top : top + side, left : left + side]), rectangles)
 
 
 def _start(centre: float, side: int, length: int) -> int:

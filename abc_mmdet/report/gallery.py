@@ -13,7 +13,7 @@ from .crop import Crop, crop
 from .evaluated import Evaluated
 
 PER_IMAGE = 2
-"""Examples shown of one picture, so that one picture does not fill the gallery."""
+"""Examples shown of one image, so that one image does not fill the gallery."""
 
 SMALL = 32 * 32
 """Area in square pixels below which COCO calls an object small."""
@@ -24,9 +24,9 @@ class Example:
     """A false negative, a false positive or a small object that was found.
 
     Args:
-        box: x, y, w, h in pixels of the picture.
+        box: x, y, w, h in pixels of the image.
         class_name: of the object or the detection.
-        image: record of the picture.
+        image: record of the image.
         verdict: what went wrong or how well it was found, in a few words.
         crop: the place, magnified.
     """
@@ -44,7 +44,7 @@ class Example:
 
     @property
     def file_name(self) -> str:
-        """Name of the picture without its folder."""
+        """Name of the image without its folder."""
         return str(self.image['file_name']).rsplit('/', 1)[-1]
 
 
@@ -143,5 +143,5 @@ def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Examp
     true = [
         a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
     ]
-    place = crop(test.picture(image), target['bbox'], true, found, is_truth='score' not in target)
+    place = crop(test.image(image), target['bbox'], true, found, is_truth='score' not in target)
     return Example(target['bbox'], test.classes[label], image, verdict, place)

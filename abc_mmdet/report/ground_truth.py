@@ -1,4 +1,4 @@
-"""Ground truth and pictures of a test set, from a COCO file or from event recordings."""
+"""Ground truth and images of a test set, from a COCO file or from event recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.visualization import draw_events
 
-from .crop import read_picture
+from .crop import read_image
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class GroundTruth:
 
     Args:
         source: file or folder it comes from.
-        picture: from the record of an image to its pixels, ``(H, W, 3)``, blue, green, red.
+        image: from the record of an image to its pixels, ``(H, W, 3)``, blue, green, red.
         images, annotations: COCO's records, all of them.
         category_ids: of each label.
         unit: what the images are, in the plural.
@@ -34,7 +34,7 @@ class GroundTruth:
     """
 
     source: Path
-    picture: Callable[[dict], np.ndarray]
+    image: Callable[[dict], np.ndarray]
     images: list[dict]
     annotations: list[dict]
     category_ids: list[int | str]
@@ -122,7 +122,7 @@ def _evaluated(images: list[dict], dataset: BaseDataset) -> list[dict]:
 
 
 def _of_folder(folder: str, ann_file: str, image: dict) -> np.ndarray:
-    return read_picture(Path(image_path(folder, image['file_name'], ann_file)))
+    return read_image(Path(image_path(folder, image['file_name'], ann_file)))
 
 
 def _of_recordings(dataset: EventSequenceDataset, image: dict) -> np.ndarray:

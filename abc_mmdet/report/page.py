@@ -15,7 +15,7 @@ import jinja2
 from abc_mmdet.apis.test_record import TestRecord
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.error_kinds import KINDS
-from abc_mmdet.utils.atomic_write import write_whole
+from abc_mmdet.utils.atomic_write import atomic_write
 
 from .chart_sections import (
     ap_charts,
@@ -167,4 +167,4 @@ def signed(difference: float) -> str:
 
 def write_page(path: Path, text: str) -> None:
     """The file is there as a whole or not at all."""
-    write_whole(path, text.encode())
+    atomic_write(path, text.encode())

@@ -30,11 +30,11 @@ from .ground_truth import coco_truth, event_truth
 
 @dataclass(frozen=True)
 class TestSet:
-    """Ground truth and pictures of a data set, and the settings of its evaluation.
+    """Ground truth and images of a data set, and the settings of its evaluation.
 
     Args:
         source: file or folder that the ground truth comes from.
-        picture: from the record of an image to its pixels, ``(H, W, 3)``.
+        image: from the record of an image to its pixels, ``(H, W, 3)``.
         images: COCO's records by id, numbers or text, of those that are evaluated.
         annotations: COCO's records of all classes that are evaluated.
         classes: names, in the order of the labels.
@@ -51,7 +51,7 @@ class TestSet:
     __test__ = False  # pytest: no test
 
     source: Path
-    picture: Callable[[dict], np.ndarray]
+    image: Callable[[dict], np.ndarray]
     images: dict[int | str, dict]
     annotations: list[dict]
     classes: tuple[str, ...]
@@ -139,7 +139,7 @@ def load_test_set(config: Config) -> TestSet:
         raise UserError(f'{truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(
         truth.source,
-        truth.picture,
+        truth.image,
         {image['id']: image for image in images},
         annotations,
         classes,

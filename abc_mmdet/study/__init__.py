@@ -1,1 +1,1 @@
-"""Experiments in rows: rungs of a ladder times seeds, run as a queue, compared with intervals."""
+"""An ablation: variants times seeds, run as a queue, compared with intervals."""

@@ -1,4 +1,4 @@
-"""Rungs side by side: means over seeds, and differences to the baseline with intervals."""
+"""Variants side by side: means over seeds, and differences to the baseline with intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from abc_mmdet.evaluation.bootstrap import HEADLINE, difference_interval
 
 from .run_files import one_line, unpacked
-from .variants import BASELINE, Run, Rung
+from .variants import BASELINE, Run, Variant
 
 Result = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Difference:
-    """To another rung, over the seeds both have; the interval is one of 95 %.
+    """To another variant, over the seeds both have; the interval is one of 95 %.
 
     That of one seed is about images alone: what another training would bring is not in it.
     """
@@ -43,10 +43,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One rung.
+    """One variant.
 
     Args:
-        rung: the rung.
+        variant: the variant.
         seeds: that are done.
         metrics: all metrics of the validation data.
         gaps: training minus validation data, of the headline metrics.
@@ -56,7 +56,7 @@ class Row:
         differences: of the headline metrics; none for what is compared with, and without it.
     """
 
-    rung: Rung
+    variant: Variant
     seeds: tuple[int, ...]
     metrics: dict[str, Spread]
     gaps: dict[str, float]
@@ -65,34 +65,34 @@ class Row:
 
 
 def compare(
-    rungs: Sequence[Rung], results: Mapping[Run, Result], against: str = BASELINE
+    variants: Sequence[Variant], results: Mapping[Run, Result], against: str = BASELINE
 ) -> list[Row]:
-    """A row per rung that has a result, in the order of ``rungs``.
+    """A row per variant that has a result, in the order of ``variants``.
 
     Args:
-        rungs: what gets a row.
+        variants: what gets a row.
         results: of their runs.
-        against: the rung that all are compared with.
+        against: the variant that all are compared with.
     """
-    by_rung = {
-        rung: {run.seed: result for run, result in results.items() if run.rung == rung}
-        for rung in rungs
+    by_variant = {
+        variant: {run.seed: result for run, result in results.items() if run.variant == variant}
+        for variant in variants
     }
-    base = next((by_rung[rung] for rung in rungs if rung.name == against), {})
+    base = next((by_variant[variant] for variant in variants if variant.name == against), {})
     return [
-        _row(rung, by_seed, base, rung.name == against)
-        for rung, by_seed in by_rung.items()
+        _row(variant, by_seed, base, variant.name == against)
+        for variant, by_seed in by_variant.items()
         if by_seed
     ]
 
 
 def repeated(rows: Sequence[Row]) -> list[Row]:
-    """The rows with several seeds, or all if none has: what a short table or a picture shows."""
+    """The rows with several seeds, or all if none has: what a short table or an image shows."""
     return [row for row in rows if len(row.seeds) > 1] or list(rows)
 
 
 def _row(
-    rung: Rung, by_seed: Mapping[int, Result], base: Mapping[int, Result], is_base: bool
+    variant: Variant, by_seed: Mapping[int, Result], base: Mapping[int, Result], is_base: bool
 ) -> Row:
     results = list(by_seed.values())
     costs = _means([result['cost'] for result in results])
@@ -104,7 +104,7 @@ def _row(
     if shared and not is_base:
         differences = {name: _difference(name, by_seed, base, shared) for name in HEADLINE}
     return Row(
-        rung,
+        variant,
         tuple(sorted(by_seed)),
         {name: _spread(values) for name, values in _columns([r['figures'] for r in results])},
         {
@@ -182,10 +182,10 @@ _COSTS = {  # heading and format
 
 def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
     """Headline metrics and their differences to what they are compared with, clear ones in bold."""
-    header = ['rung', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
+    header = ['variant', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
     lines = [
         [
-            row.rung.title,
+            row.variant.title,
             str(len(row.seeds)),
             *(
                 text
@@ -204,10 +204,10 @@ def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
 def cost_table(rows: Sequence[Row]) -> str:
     """Time and memory of the training, cost at inference, and how much better train is than val."""
     gaps = [f'train - val, {TITLES[name]}' for name in HEADLINE]
-    header = ['rung', *(title for title, _ in _COSTS.values()), *gaps]
+    header = ['variant', *(title for title, _ in _COSTS.values()), *gaps]
     lines = [
         [
-            row.rung.title,
+            row.variant.title,
             *(
                 form.format(row.costs[key]) if key in row.costs else '-'
                 for key, (_, form) in _COSTS.items()
@@ -220,7 +220,7 @@ def cost_table(rows: Sequence[Row]) -> str:
 
 
 def headline_table(rows: Sequence[Row]) -> str:
-    """The short form for a README, of rungs with several seeds, if there are any.
+    """The short form for a README, of variants with several seeds, if there are any.
 
     What is clearly better than the baseline is in bold.
     """
@@ -230,14 +230,14 @@ def headline_table(rows: Sequence[Row]) -> str:
         gflops = row.costs.get('gflops')
         cells = [_cell(row.metrics.get(n), row.differences.get(n)) for n in HEADLINE]
         cost = '-' if gflops is None else f'{gflops:.2f}'
-        lines.append([row.rung.title, str(len(row.seeds)), *cells, cost])
+        lines.append([row.variant.title, str(len(row.seeds)), *cells, cost])
     return markdown(header, lines)
 
 
 def failure_list(failures: Mapping[Run, str]) -> str:
     """A line per failed run with its error."""
     return '\n'.join(
-        f'- {run.rung.title}, seed {run.seed}, failed: `{one_line(error)}`'
+        f'- {run.variant.title}, seed {run.seed}, failed: `{one_line(error)}`'
         for run, error in failures.items()
     )
 

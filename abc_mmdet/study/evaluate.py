@@ -76,7 +76,7 @@ def train_subset(config: Config) -> dict:
     options, *others = leaves(config.train_dataloader.dataset)
     if others:
         raise UserError(
-            'train_dataloader joins several data sets; a rung of the ladder is trained on one.'
+            'train_dataloader joins several data sets; a variant of the ablation is trained on one.'
         )
     pipeline = deepcopy(loader.dataset.pipeline)
     # Ground truth is taken from the samples: the annotation file has that of all images.
@@ -91,8 +91,8 @@ def _metric(config: Config, of_samples: bool = False) -> MatchedObjectMetric:
     options = dict(config.val_evaluator)
     if options.get('type') != 'SmallObjectMetric':
         raise UserError(
-            f'val_evaluator is a {options.get("type")}; the rungs of a ladder are evaluated by '
-            'SmallObjectMetric.'
+            f'val_evaluator is a {options.get("type")}; the variants of an ablation are '
+            'evaluated by SmallObjectMetric.'
         )
     if of_samples:
         options.pop('ann_file', None)

@@ -1,4 +1,4 @@
-"""Pictures of a ladder: accuracy against cost, losses and conflicts over the training."""
+"""Images of an ablation: accuracy against cost, losses and conflicts over the training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from abc_mmdet.utils.atomic_write import replace_file
 from . import comparison, report
 from .comparison import TITLES, Result, Row, compare, repeated
 from .run_files import RunFiles, write_json
-from .variants import BASELINE, Run, Rung
+from .variants import BASELINE, Run, Variant
 
 DPI = 100
 LARGER_INPUT = 'input_'
@@ -49,7 +49,7 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
                 fmt='o',
                 capsize=3,
                 color=_COLOURS[i % len(_COLOURS)],
-                label=row.rung.title,
+                label=row.variant.title,
             )
         curve = _resolution_curve(shown, cost, name)
         if len(curve) > 1:
@@ -67,14 +67,14 @@ def _resolution_curve(rows: Sequence[Row], cost: str, name: str) -> list[tuple[f
     return sorted(
         (row.costs[cost], row.metrics[name].mean)
         for row in rows
-        if row.rung.name == BASELINE or row.rung.name.startswith(LARGER_INPUT)
+        if row.variant.name == BASELINE or row.variant.name.startswith(LARGER_INPUT)
     )
 
 
 def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | None:
-    """Logged values over the training, mean over the seeds of a rung; None if none was logged."""
+    """Logged values over the training, mean over the seeds of a variant; None without any."""
     curves = {name: _mean_curves(results, name) for name in names}
-    curves = {name: by_rung for name, by_rung in curves.items() if by_rung}
+    curves = {name: by_variant for name, by_variant in curves.items() if by_variant}
     if not curves:
         return None
     columns = min(len(curves), 3)
@@ -84,8 +84,8 @@ def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | 
     grid = list(figure.subplots(lines_of_plots, columns, squeeze=False).flat)
     for axes in grid[len(curves) :]:
         axes.set_visible(False)
-    for axes, (name, by_rung) in zip(grid, curves.items(), strict=False):
-        for title, (steps, values) in by_rung.items():
+    for axes, (name, by_variant) in zip(grid, curves.items(), strict=False):
+        for title, (steps, values) in by_variant.items():
             colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
             axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
         axes.set_title(name)
@@ -111,10 +111,12 @@ def _mean_curves(
     results: Mapping[Run, Result], name: str
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     by_title: dict[str, list[tuple[list, list]]] = {}
-    for run, result in sorted(results.items(), key=lambda item: (item[0].rung.order, item[0].seed)):
+    for run, result in sorted(
+        results.items(), key=lambda item: (item[0].variant.order, item[0].seed)
+    ):
         if name in result['curves']:
             curve = (result['curves']['iteration'], result['curves'][name])
-            by_title.setdefault(run.rung.title, []).append(curve)
+            by_title.setdefault(run.variant.title, []).append(curve)
     means = {}
     for title, curves in by_title.items():
         steps = np.array(curves[0][0], float)
@@ -141,8 +143,8 @@ MAIN_LOSSES = ('loss_cls', 'loss_bbox', 'loss_obj')
 
 
 def write_report(
-    ladder: str,
-    rungs: Sequence[Rung],
+    ablation: str,
+    variants: Sequence[Variant],
     runs: Sequence[Run],
     files: RunFiles,
     document: Path,
@@ -151,54 +153,54 @@ def write_report(
     """Write the report of all results so far.
 
     Args:
-        ladder: its name, such as ``ladder_cpu``; the section of the document stands between
-            ``<!-- ladder_cpu begin -->`` and ``<!-- ladder_cpu end -->``, and one that is not
+        ablation: its name, such as ``ablation_cpu``; the section of the document stands between
+            ``<!-- ablation_cpu begin -->`` and ``<!-- ablation_cpu end -->``, and one that is not
             there yet is added at the end.
-        rungs: all rungs.
+        variants: all variants.
         runs: all runs that were wanted.
-        files: of the runs; summary and pictures go to their folder of results.
+        files: of the runs; summary and images go to their folder of results.
         document: a Markdown file.
-        readme: one that gets the short table, if it has a section ``ladder_cpu_headline``.
+        readme: one that gets the short table, if it has a section ``ablation_cpu_headline``.
 
     Returns:
-        A row per rung.
+        A row per variant.
     """
     results = files.stored(runs)
-    rows = compare(rungs, results)
+    rows = compare(variants, results)
     failures = {run: error for run in runs if (error := files.failure(run)) is not None}
     if not results and not failures:
         return rows
     files.results.mkdir(parents=True, exist_ok=True)
-    summary = {row.rung.name: _summary(row) for row in rows}
+    summary = {row.variant.name: _summary(row) for row in rows}
     write_json(files.results / 'summary.json', summary)
-    pictures = _draw(rows, results, files.results)
+    images = _draw(rows, results, files.results)
     outdated = [run.name for run in results if files.is_outdated(run)]
-    text = _section(ladder, rows, len(runs), len(results), failures, outdated)
+    text = _section(ablation, rows, len(runs), len(results), failures, outdated)
     base = os.path.relpath(files.results, document.parent)
-    text += ''.join(f'\n\n![{words}]({base}/{name})' for name, words in pictures.items())
-    fill_section(document, ladder, text, add=True)
+    text += ''.join(f'\n\n![{words}]({base}/{name})' for name, words in images.items())
+    fill_section(document, ablation, text, add=True)
     if readme is not None:
-        fill_section(readme, f'{ladder}_headline', comparison.headline_table(rows))
+        fill_section(readme, f'{ablation}_headline', comparison.headline_table(rows))
     return rows
 
 
 def _summary(row: Row) -> dict[str, Any]:
     """A row under the keys of result files."""
     named = {'figures' if key == 'metrics' else key: value for key, value in asdict(row).items()}
-    del named['rung']
+    del named['variant']
     return named
 
 
 def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dict[str, str]:
-    """Names and descriptions of the pictures that could be drawn.
+    """Names and descriptions of the images that could be drawn.
 
-    They show rungs with several seeds, and the resolution curve whatever it has.
+    They show variants with several seeds, and the resolution curve whatever it has.
     """
-    yardstick = [row for row in rows if row.rung.name.startswith(report.LARGER_INPUT)]
+    yardstick = [row for row in rows if row.variant.name.startswith(report.LARGER_INPUT)]
     several = repeated(rows)
     with_yardstick = [*several, *(row for row in yardstick if row not in several)]
-    rungs = {row.rung for row in several}
-    results = {run: result for run, result in results.items() if run.rung in rungs}
+    variants = {row.variant for row in several}
+    results = {run: result for run, result in results.items() if run.variant in variants}
     conflicts = report.logged_names(results, 'conflict')
     wanted = {
         'cost.png': ('Accuracy against cost', report.cost_plot(with_yardstick)),
@@ -214,7 +216,7 @@ def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dic
 
 
 def _section(
-    ladder: str,
+    ablation: str,
     rows: Sequence[Row],
     wanted: int,
     done: int,
@@ -222,7 +224,7 @@ def _section(
     outdated: Sequence[str],
 ) -> str:
     parts = [
-        f'`{ladder}`: {done} of {wanted} runs are done. Mean ± standard deviation over seeds; '
+        f'`{ablation}`: {done} of {wanted} runs are done. Mean ± standard deviation over seeds; '
         'differences with 95 % intervals of a paired bootstrap over images and seeds, in bold '
         'where the interval lies on one side of zero. `(images)`: one seed, so the interval does '
         'not know how much seeds vary, and nothing is in bold.'

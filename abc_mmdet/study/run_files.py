@@ -62,10 +62,10 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Files of all runs of a ladder.
+    """Files of all runs of an ablation.
 
     Args:
-        results: folder of the result files, ``RUNG_seedN.json``, which are meant to be kept.
+        results: folder of the result files, ``VARIANT_seedN.json``, which are meant to be kept.
         work: folder with a folder per run for logs, checkpoints and weights.
     """
 
@@ -92,7 +92,7 @@ class RunFiles:
     def is_outdated(self, run: Run) -> bool:
         """Whether the config has changed since the result was made."""
         result = read_json(self.result(run))
-        return result is not None and result['config'] != run.rung.config_hash
+        return result is not None and result['config'] != run.variant.config_hash
 
     def is_settled(self, run: Run) -> bool:
         """Whether there is nothing to do: done or failed."""
@@ -106,7 +106,7 @@ class RunFiles:
     def failure(self, run: Run) -> str | None:
         """The error of a run that failed with this config, else None."""
         record = read_json(self.folder(run) / 'failed.json')
-        if record is None or record['config'] != run.rung.config_hash:
+        if record is None or record['config'] != run.variant.config_hash:
             return None
         return record['error']
 
@@ -122,7 +122,7 @@ class RunFiles:
             error = f'killed by signal {-code}, {self._crashes(run)} times (out of memory?)'
         else:
             error = f'ended with exit code {code}'
-        record = dict(config=run.rung.config_hash, error=error)
+        record = dict(config=run.variant.config_hash, error=error)
         write_json(self.folder(run) / 'failed.json', record)
         return error
 

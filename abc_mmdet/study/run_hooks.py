@@ -10,7 +10,7 @@ from types import FrameType
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from abc_mmdet.engine import WholeCheckpointHook
+from abc_mmdet.engine import AtomicCheckpointHook
 from mmdet.registry import HOOKS
 
 
@@ -19,8 +19,8 @@ class Paused(Exception):
 
 
 @HOOKS.register_module()
-class PausableCheckpointHook(WholeCheckpointHook):
-    """:class:`WholeCheckpointHook` that on SIGTERM saves after the current iteration and stops.
+class PausableCheckpointHook(AtomicCheckpointHook):
+    """:class:`AtomicCheckpointHook` that on SIGTERM saves after the current iteration and stops.
 
     Raises:
         Paused: once the checkpoint is written.

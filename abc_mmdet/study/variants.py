@@ -1,4 +1,4 @@
-"""A ladder: a folder of configs, one file per rung, at one of several sizes, on some data."""
+"""An ablation: a folder of configs, one file per variant, at one of several sizes, on some data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mmengine.config import Config
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
 
-SIZE_VARIABLE = 'ABC_LADDER_SIZE'
-DATA_VARIABLE = 'ABC_LADDER_DATA'
+SIZE_VARIABLE = 'ABC_ABLATION_SIZE'
+DATA_VARIABLE = 'ABC_ABLATION_DATA'
 BASELINE = 'baseline'
-_WORDS = ('rung', 'data_root', 'data_help', 'size')
+_WORDS = ('variant', 'data_root', 'data_help', 'size')
 """What a run is called, where its data lie, and numbers that other fields have their value from."""
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One experiment of a ladder.
+class Variant:
+    """One experiment of an ablation.
 
     Args:
         name: of its file, without ``.py``.
@@ -41,30 +41,30 @@ class Rung:
 
 @dataclass(frozen=True)
 class Run:
-    """A rung with a seed."""
+    """A variant with a seed."""
 
-    rung: Rung
+    variant: Variant
     seed: int
 
     @property
     def name(self) -> str:
-        return f'{self.rung.name}_seed{self.seed}'
+        return f'{self.variant.name}_seed{self.seed}'
 
 
 def use_variables(folder: Path, size: str, data: str | None = None) -> str:
-    """Let the configs of a ladder have this size and data from now on, in child processes too.
+    """Let the configs of an ablation have this size and data from now on, in child processes too.
 
     Args:
-        folder: of the ladder; its sizes and data sets are ``_base_/size_*.py`` and
+        folder: of the ablation; its sizes and data sets are ``_base_/size_*.py`` and
             ``_base_/data_*.py``.
         size: name of a size.
         data: name of a data set; default: the first, where there are several.
 
     Returns:
-        The name of the ladder at this size and on this data, such as ``ladder_coco_hituav_cpu``.
+        Its name at this size and on this data, such as ``ablation_coco_hituav_cpu``.
 
     Raises:
-        UserError: the ladder has no such size or data set.
+        UserError: the ablation has no such size or data set.
     """
     name = [folder.name]
     for option, variable, value in (
@@ -87,33 +87,33 @@ def use_variables(folder: Path, size: str, data: str | None = None) -> str:
     return '_'.join(name)
 
 
-def read_ladder(folder: Path, names: Sequence[str] = ()) -> list[Rung]:
-    """The rungs of a folder, or those of the given names, and always the baseline; in order.
+def read_ablation(folder: Path, names: Sequence[str] = ()) -> list[Variant]:
+    """The variants of a folder, or those of the given names, and always the baseline; in order.
 
-    A rung's config has a variable ``rung = dict(order=..., title=...)``.
+    A variant's config has a variable ``variant = dict(order=..., title=...)``.
 
     Raises:
-        UserError: no such folder or rung, a folder without baseline, a config without ``rung``.
+        UserError: no such folder or variant, no baseline in it, a config without ``variant``.
     """
-    rungs = [_read_rung(path) for path in sorted(folder.glob('*.py'))]
-    known = {rung.name for rung in rungs}
+    variants = [_read_variant(path) for path in sorted(folder.glob('*.py'))]
+    known = {variant.name for variant in variants}
     if BASELINE not in known:
         raise UserError(
-            f'{folder} is no ladder: it needs a config {BASELINE}.py to compare the others with.'
+            f'{folder} is no ablation: it needs a config {BASELINE}.py to compare the others with.'
         )
     for name in names:
         if name not in known:
-            raise UserError(f'--rungs {name}: {folder} has {", ".join(sorted(known))}.')
+            raise UserError(f'--variants {name}: {folder} has {", ".join(sorted(known))}.')
     wanted = {BASELINE, *names} if names else known
-    return sorted((r for r in rungs if r.name in wanted), key=lambda r: (r.order, r.name))
+    return sorted((r for r in variants if r.name in wanted), key=lambda r: (r.order, r.name))
 
 
-def _read_rung(path: Path) -> Rung:
+def _read_variant(path: Path) -> Variant:
     config = load_experiment(str(path))
-    description = config.get('rung') or {}
+    description = config.get('variant') or {}
     if set(description) != {'order', 'title'}:
-        raise UserError(f"{path} is no rung: add rung = dict(order=NUMBER, title='WORDS').")
-    return Rung(
+        raise UserError(f"{path} is no variant: add variant = dict(order=NUMBER, title='WORDS').")
+    return Variant(
         path.stem, path, description['title'], description['order'], _config_hash(path, config)
     )
 
@@ -138,7 +138,7 @@ def _of_the_experiment(hooks: dict) -> dict:
     kept = {}
     for name, hook in hooks.items():
         kind = (hook or {}).get('type')
-        if kind == 'WholeCheckpointHook':
+        if kind == 'AtomicCheckpointHook':
             hook = dict(hook, type='CheckpointHook')
         if kind != 'ExactResumeHook':
             kept[name] = hook

@@ -69,7 +69,7 @@ def remove_partial_files(folder: Path) -> list[Path]:
     return left
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """:func:`replace_file` for what a user asked for; makes its folder.
 
     Raises:

@@ -1,6 +1,6 @@
 """How large an image may be, and opening one no further than to see how large it is.
 
-A file of a few kilobytes can say that it holds a picture of many gigabytes, and its decoder fills
+A file of a few kilobytes can say that it holds an image of many gigabytes, and its decoder fills
 the memory with it. The bound is OpenCV's, because training reads with OpenCV: what one tool calls
 too large, none of them reads.
 """
@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 from PIL import Image
 
-PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.jp2', '.pgm', '.ppm')
-WRITABLE = tuple(suffix for suffix in PICTURES if suffix not in ('.pgm', '.jp2'))
-FILMS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.jp2', '.pgm', '.ppm')
+WRITABLE = tuple(suffix for suffix in IMAGES if suffix not in ('.pgm', '.jp2'))
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 
 VARIABLE = 'OPENCV_IO_MAX_IMAGE_PIXELS'
 """Environment variable that sets the bound, for OpenCV as well."""

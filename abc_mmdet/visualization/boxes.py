@@ -1,4 +1,4 @@
-"""Where labels stand in a crowded picture."""
+"""Where labels stand in a crowded image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def place_labels(
         boxes: ``(N, 4)`` xyxy of all objects, inside the frame.
         sizes: ``(L, 2)`` width and height of the labels of the first ``L`` of them, not larger than
             the frame.
-        frame: width and height of the picture.
+        frame: width and height of the image.
         below: ``(N,)`` whether a label would rather be below its box than above.
 
     Returns:
@@ -114,12 +114,12 @@ def _overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 Colour = tuple[int, int, int]
-_SIDE_OF_ONE_PIXEL = 900  # of a picture whose lines are one pixel wide
+_SIDE_OF_ONE_PIXEL = 900  # of an image whose lines are one pixel wide
 _LETTERS = 11  # pixels, where lines are one pixel wide
 
 
 def draw_boxes(
-    picture: np.ndarray,
+    image: np.ndarray,
     boxes: np.ndarray,
     captions: Sequence[str],
     colours: Colour | Sequence[Colour],
@@ -127,20 +127,20 @@ def draw_boxes(
 ) -> None:
     """Outlines with labels beside them, in place.
 
-    The part of a box inside the picture is outlined, on the pixels of its border, with a dark line
+    The part of a box inside the image is outlined, on the pixels of its border, with a dark line
     around it that is seen on white. Labels stand where they hide no object and no other label, with
     a line to their object if they are away from it; those without such a place are left out. Lines
-    and letters grow with the picture, so that they are seen when all of it is.
+    and letters grow with the image, so that they are seen when all of it is.
 
     Args:
-        picture: uint8 ``(H, W, 3)``.
-        boxes: ``(N, 4)`` xyxy in pixels of the picture, the most important first.
+        image: uint8 ``(H, W, 3)``.
+        boxes: ``(N, 4)`` xyxy in pixels of the image, the most important first.
         captions: one per box; may be empty.
         colours: blue, green, red; one for all boxes or one per box.
         captions_below: whether labels would rather be below their box than above; one or one per
             box.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     corners: np.ndarray = np.asarray(boxes, float).reshape(-1, 4)
     is_one = len(colours) == 3 and np.ndim(colours) == 1
     each: Any = [colours] * len(corners) if is_one else colours
@@ -161,12 +161,12 @@ def draw_boxes(
     drawn = [(place, k) for k, place in enumerate(places) if place is not None]
     for (x, y), k in drawn:
         size = plates[k].shape[1], plates[k].shape[0]
-        _draw_leader(picture, corners[written[k]], (x, y), size, of_box[seen[written[k]]], line)
+        _draw_leader(image, corners[written[k]], (x, y), size, of_box[seen[written[k]]], line)
     for (x1, y1, x2, y2), i in reversed(list(zip(corners.tolist(), seen, strict=True))):
-        cv2.rectangle(picture, (x1 - line, y1 - line), (x2 + line, y2 + line), (0, 0, 0), line)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), of_box[i], line)
+        cv2.rectangle(image, (x1 - line, y1 - line), (x2 + line, y2 + line), (0, 0, 0), line)
+        cv2.rectangle(image, (x1, y1), (x2, y2), of_box[i], line)
     for (x, y), k in drawn:
-        picture[y : y + plates[k].shape[0], x : x + plates[k].shape[1]] = plates[k]
+        image[y : y + plates[k].shape[0], x : x + plates[k].shape[1]] = plates[k]
 
 
 def _places(
@@ -179,7 +179,7 @@ def _places(
 
 
 def _draw_leader(
-    picture: np.ndarray,
+    image: np.ndarray,
     box: np.ndarray,
     place: tuple[int, int],
     size: tuple[int, int],
@@ -190,7 +190,7 @@ def _draw_leader(
     start, near = leader(np.array([*place, *np.add(place, size)]), box)
     if np.abs(near - start).max() > 4 * line:
         ends = start.astype(int).tolist(), near.astype(int).tolist()
-        cv2.line(picture, *ends, _plain(colour), line)
+        cv2.line(image, *ends, _plain(colour), line)
 
 
 def _plain(colour: Colour) -> Colour:

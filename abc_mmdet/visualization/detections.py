@@ -16,7 +16,7 @@ from .labels import class_colour, readable_names
 
 
 def draw_detections(
-    picture: np.ndarray,
+    image: np.ndarray,
     boxes: np.ndarray,
     scores: np.ndarray | None,
     labels: np.ndarray,
@@ -25,7 +25,7 @@ def draw_detections(
     """A copy of an image with outlines, one colour per class, and class and score beside each.
 
     Args:
-        picture: uint8 ``(H, W, 3)``, blue, green, red.
+        image: uint8 ``(H, W, 3)``, blue, green, red.
         boxes: ``(N, 4)`` xyxy in pixels.
         scores: ``(N,)``; None for ground truth, which has none.
         labels: ``(N,)``.
@@ -34,7 +34,7 @@ def draw_detections(
     Returns:
         uint8 ``(H, W, 3)``.
     """
-    picture = np.ascontiguousarray(picture).copy()
+    image = np.ascontiguousarray(image).copy()
     names = readable_names(classes)
     labels, boxes = np.asarray(labels, int), np.asarray(boxes, float).reshape(-1, 4)
     scores = None if scores is None else np.asarray(scores)
@@ -42,8 +42,8 @@ def draw_detections(
     order = range(len(labels)) if scores is None else np.argsort(-scores, kind='stable').tolist()
     captions = [names[labels[i]] + ('' if scores is None else f' {scores[i]:.2f}') for i in order]
     colours = [class_colour(int(labels[i]), len(classes)) for i in order]
-    draw_boxes(picture, boxes[list(order)], captions, colours)
-    return picture
+    draw_boxes(image, boxes[list(order)], captions, colours)
+    return image
 
 
 @VISUALIZERS.register_module()

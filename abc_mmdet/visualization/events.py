@@ -1,4 +1,4 @@
-"""Event representations as pictures."""
+"""Event representations as images."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _POSITIVE, _NEGATIVE = np.array((40, 40, 225)), np.array((220, 110, 30))  # blue
 
 
 def draw_events(representation: np.ndarray, upscale: int = 1) -> np.ndarray:
-    """A stacked histogram as a picture: brighter turned red, darker turned blue, on white.
+    """A stacked histogram as an image: brighter turned red, darker turned blue, on white.
 
     Args:
         representation: ``(2 * bins, H, W)`` counts, negative polarity first.
-        upscale: pixels of the picture per pixel of the representation, each way.
+        upscale: pixels of the image per pixel of the representation, each way.
 
     Returns:
         uint8 ``(H * upscale, W * upscale, 3)``, blue, green, red.
@@ -30,8 +30,8 @@ def draw_events(representation: np.ndarray, upscale: int = 1) -> np.ndarray:
     strength = np.minimum(counts.sum(axis=0) / _SATURATED, 1.0)[..., None]
     share = counts[1] / np.maximum(counts.sum(axis=0), 1)
     colour = _NEGATIVE + share[..., None] * (_POSITIVE - _NEGATIVE)
-    picture = (255 + strength * (colour - 255)).astype(np.uint8)
-    return picture.repeat(upscale, axis=0).repeat(upscale, axis=1)
+    image = (255 + strength * (colour - 255)).astype(np.uint8)
+    return image.repeat(upscale, axis=0).repeat(upscale, axis=1)
 
 
 _GROUND_TRUTH, _DETECTION, _TEXT = (0, 140, 0), (0, 120, 255), (60, 60, 60)
@@ -53,13 +53,13 @@ def draw_sample(
             the sensor, as an :class:`EventSequenceDataset` and a detector leave them.
         names: of the classes.
         score_thr: detections below are left out.
-        upscale: pixels of the picture per pixel of the representation.
+        upscale: pixels of the image per pixel of the representation.
         is_labelled: False makes it say that there is no ground truth for this step.
 
     Returns:
         uint8 ``(H * upscale + 18, W * upscale, 3)``, blue, green, red.
     """
-    picture = draw_events(representation, upscale)
+    image = draw_events(representation, upscale)
     names = readable_names(names)
     truth = sample.gt_instances.cpu()
     boxes = [truth.bboxes.numpy() * upscale]
@@ -75,14 +75,14 @@ def draw_sample(
         colours += [_DETECTION] * len(found)
         boxes.append(found.bboxes.numpy() * np.array([*sample.scale_factor] * 2) * upscale)
     is_found = [colour == _DETECTION for colour in colours]
-    draw_boxes(picture, np.concatenate(boxes), captions, colours, captions_below=is_found)
+    draw_boxes(image, np.concatenate(boxes), captions, colours, captions_below=is_found)
     text = f'{sample.recording}  {sample.timestamp_us / 1e6:.2f} s'
-    return with_caption(picture, text if is_labelled else f'{text}  (not labelled)')
+    return with_caption(image, text if is_labelled else f'{text}  (not labelled)')
 
 
-def with_caption(picture: np.ndarray, text: str) -> np.ndarray:
-    """The picture with a line of text below it."""
-    band = np.full((18, picture.shape[1], 3), 255, np.uint8)
-    line = text_line(text, 12, _TEXT)[:18, : picture.shape[1] - 4]
+def with_caption(image: np.ndarray, text: str) -> np.ndarray:
+    """The image with a line of text below it."""
+    band = np.full((18, image.shape[1], 3), 255, np.uint8)
+    line = text_line(text, 12, _TEXT)[:18, : image.shape[1] - 4]
     band[1 : 1 + len(line), 4 : 4 + line.shape[1]] = line
-    return np.concatenate([picture, band])
+    return np.concatenate([image, band])

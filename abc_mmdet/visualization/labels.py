@@ -56,7 +56,7 @@ def readable_names(classes: Sequence[str]) -> list[str]:
 @lru_cache
 def _say_once(names: tuple[str, ...]) -> None:
     logging.getLogger('abc_mmdet').warning(
-        'No font here has the letters of %s: pictures name such classes by number. A package such '
+        'No font here has the letters of %s: images name such classes by number. A package such '
         'as fonts-noto-cjk, or another font that has them, mends it.',
         ', '.join(names[:5]) + (', ...' if len(names) > 5 else ''),
     )
@@ -89,7 +89,7 @@ def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=4096)
 def text_plate(text: str, size: int, colour: tuple[int, int, int]) -> np.ndarray:
-    """A small picture of a line of text: black or white, whatever is seen better, on a colour.
+    """A small image of a line of text: black or white, whatever is seen better, on a colour.
 
     Args:
         text: letters that no font here has come out as its sign for a missing letter.

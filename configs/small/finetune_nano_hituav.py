@@ -1,5 +1,5 @@
 # YOLOX-Nano fine-tuned from COCO on HIT-UAV, small enough for a CPU: what did best in
-# configs/ladder_coco, on whole images. Three passes are enough for data like this.
+# configs/ablation_coco, on whole images. Three passes are enough for data like this.
 _base_ = [
     '../_base_/models/yolox_nano_3level.py',
     '../_base_/datasets/hituav.py',

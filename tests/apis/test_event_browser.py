@@ -1,4 +1,4 @@
-"""Pictures of recordings, from an experiment and straight from a file."""
+"""Images of recordings, from an experiment and straight from a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,20 +72,20 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Config]:
     return make
 
 
-def coloured(picture: np.ndarray, channel: int) -> np.ndarray:
+def coloured(image: np.ndarray, channel: int) -> np.ndarray:
     """Where one of blue, green and red is much stronger than the others."""
     others = [c for c in range(3) if c != channel]
-    return picture[..., channel].astype(int) - picture[..., others].max(axis=-1) > 60
+    return image[..., channel].astype(int) - image[..., others].max(axis=-1) > 60
 
 
 def test_every_step_with_its_boxes(config: Callable[..., Config]) -> None:
-    pictures = list(browse_experiment(config(), 'val_dataloader', recording='b', upscale=2))
-    times = [int(name.removeprefix('b_').removesuffix('ms')) for name, _ in pictures]
+    images = list(browse_experiment(config(), 'val_dataloader', recording='b', upscale=2))
+    times = [int(name.removeprefix('b_').removesuffix('ms')) for name, _ in images]
     assert times == sorted(times) and len(times) >= 7
     labelled = []
-    for time, (_, picture) in zip(times, pictures, strict=True):
-        assert picture.shape == (HEIGHT + 18, WIDTH, 3), 'half resolution, doubled'
-        red, green = coloured(picture[:HEIGHT], 2), coloured(picture[:HEIGHT], 1)
+    for time, (_, image) in zip(times, images, strict=True):
+        assert image.shape == (HEIGHT + 18, WIDTH, 3), 'half resolution, doubled'
+        red, green = coloured(image[:HEIGHT], 2), coloured(image[:HEIGHT], 1)
         columns = np.flatnonzero(red.any(axis=0))
         assert abs(columns.max() - (30 + time * 40 / 1e3)) <= 3, 'not mirrored as in training'
         if green.any():
@@ -97,13 +97,13 @@ def test_every_step_with_its_boxes(config: Callable[..., Config]) -> None:
     only = browse_experiment(config(), 'val_dataloader', recording='b', every_step=False)
     assert [name for name, _ in only] == [f'b_{time:07d}ms' for time in labelled]
     text_ends = {
-        time: np.flatnonzero((picture[HEIGHT:] < 200).any(axis=(0, 2))).max()
-        for time, (_, picture) in zip(times, pictures, strict=True)
+        time: np.flatnonzero((image[HEIGHT:] < 200).any(axis=(0, 2))).max()
+        for time, (_, image) in zip(times, images, strict=True)
     }
     longest = max(text_ends[time] for time in labelled)
     assert all((text_ends[time] > longest + 20) == (time not in labelled) for time in times)
-    texts = {bytes(picture[HEIGHT:]) for _, picture in pictures}
-    assert len(texts) == len(pictures), 'each with its time'
+    texts = {bytes(image[HEIGHT:]) for _, image in images}
+    assert len(texts) == len(images), 'each with its time'
 
 
 def test_the_first_recording_by_default(config: Callable[..., Config]) -> None:
@@ -118,14 +118,14 @@ def checkpoint(tmp_path: Path) -> str:
 
 
 def test_detections_above_the_threshold(config: Callable[..., Config], checkpoint: str) -> None:
-    def pictures(**options: object) -> np.ndarray:
+    def images(**options: object) -> np.ndarray:
         of_all = browse_experiment(config(), 'val_dataloader', upscale=2, **options)
-        return np.stack([picture for _, picture in of_all])
+        return np.stack([image for _, image in of_all])
 
-    plain = pictures()
-    found = pictures(checkpoint=checkpoint, score_thr=0.0)
+    plain = images()
+    found = images(checkpoint=checkpoint, score_thr=0.0)
     assert (plain != found).any(axis=(1, 2, 3)).all(), 'at every step, labelled or not'
-    assert np.array_equal(plain, pictures(checkpoint=checkpoint, score_thr=1.0))
+    assert np.array_equal(plain, images(checkpoint=checkpoint, score_thr=1.0))
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_mistakes_are_named(
 
 def test_a_recording_as_it_came(tmp_path: Path) -> None:
     write_events(tmp_path / 'street_td.h5')
-    pictures = list(browse_recording(tmp_path / 'street_td.h5', None, window_ms=100, upscale=2))
-    assert [name for name, _ in pictures] == [f'street_td_0000{i}00ms' for i in (1, 2, 3, 4)]
-    for i, (_, picture) in enumerate(pictures):
-        assert picture.shape == (2 * HEIGHT + 18, 2 * WIDTH, 3)
-        red = coloured(picture[: 2 * HEIGHT], 2)
+    images = list(browse_recording(tmp_path / 'street_td.h5', None, window_ms=100, upscale=2))
+    assert [name for name, _ in images] == [f'street_td_0000{i}00ms' for i in (1, 2, 3, 4)]
+    for i, (_, image) in enumerate(images):
+        assert image.shape == (2 * HEIGHT + 18, 2 * WIDTH, 3)
+        red = coloured(image[: 2 * HEIGHT], 2)
         columns, rows = np.flatnonzero(red.any(axis=0)), np.flatnonzero(red.any(axis=1))
         begin = 2 * (30 + 4 * i)
         assert (rows.min(), rows.max()) == (80, 119)
@@ -163,5 +163,5 @@ def test_a_recording_that_does_not_tell_its_size(tmp_path: Path) -> None:
     write_events(tmp_path / 'street_td.h5', size=None)
     with pytest.raises(UserError, match='--size'):
         next(browse_recording(tmp_path / 'street_td.h5', None, window_ms=50))
-    _, picture = next(browse_recording(tmp_path / 'street_td.h5', (200, 100), window_ms=50))
-    assert picture.shape == (118, 200, 3)
+    _, image = next(browse_recording(tmp_path / 'street_td.h5', (200, 100), window_ms=50))
+    assert image.shape == (118, 200, 3)

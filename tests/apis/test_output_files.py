@@ -19,7 +19,7 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a config of two files, annotations, pictures, a checkpoint and results."""
+    """A folder with a config of two files, annotations, images, a checkpoint and results."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'images').mkdir()
     cv2.imwrite('images/x.jpg', np.zeros((8, 8, 3), np.uint8))

@@ -31,7 +31,7 @@ custom_hooks = [
     dict(type='MultiTaskWeightHook', schedule=[
         dict(begin=0, aux_weight=0.0), dict(begin=max_iters // 2, end=max_iters, aux_weight=1.0)])]
 default_hooks = dict(
-    checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=max_iters // 4),
+    checkpoint=dict(type='AtomicCheckpointHook', by_epoch=False, interval=max_iters // 4),
     logger=dict(type='LoggerHook', interval=50))
 """
 

@@ -100,9 +100,9 @@ class Broken(torch.utils.data.Dataset):
     ],
 )
 def test_images_that_cannot_be_decoded(error: Exception, text: str, num_workers: int) -> None:
-    pictures = Broken()
-    pictures.error = error  # type: ignore[attr-defined]
-    loader = torch.utils.data.DataLoader(pictures, num_workers=num_workers)
+    images = Broken()
+    images.error = error  # type: ignore[attr-defined]
+    loader = torch.utils.data.DataLoader(images, num_workers=num_workers)
     with pytest.raises(UserError) as found, file_mistakes():
         list(loader)
     assert re.search(rf'could not be read\.\n  .*{text}\n.*check_dataset', str(found.value))
@@ -116,10 +116,10 @@ def test_other_mistakes_of_a_run_stay_what_they_are() -> None:
 
 
 def test_a_message_out_of_a_worker_is_the_message(capsys) -> None:
-    pictures = Broken()
-    pictures.error = UserError('labels.npz is damaged.\nDelete it.')  # type: ignore[attr-defined]
+    images = Broken()
+    images.error = UserError('labels.npz is damaged.\nDelete it.')  # type: ignore[attr-defined]
     with pytest.raises(SystemExit), user_messages():
-        list(torch.utils.data.DataLoader(pictures, num_workers=1))
+        list(torch.utils.data.DataLoader(images, num_workers=1))
     assert capsys.readouterr().err == '\nerror: labels.npz is damaged.\nDelete it.\n'
 
 

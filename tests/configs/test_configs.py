@@ -170,20 +170,22 @@ def test_other_resolutions_of_the_published_experiment(name: str, downsample: st
     assert child.model == published.model
 
 
-def test_ladder_is_the_same_at_every_size(monkeypatch) -> None:
-    """A size changes how large everything is, not what a rung is."""
+def test_ablation_is_the_same_at_every_size(monkeypatch) -> None:
+    """A size changes how large everything is, not what a variant is."""
 
-    def rungs(size: str) -> dict[str, Config]:
-        monkeypatch.setenv('ABC_LADDER_SIZE', size)
-        return {path.stem: load(path) for path in EXPERIMENTS if path.parent.name == 'ladder_coco'}
+    def variants(size: str) -> dict[str, Config]:
+        monkeypatch.setenv('ABC_ABLATION_SIZE', size)
+        return {
+            path.stem: load(path) for path in EXPERIMENTS if path.parent.name == 'ablation_coco'
+        }
 
-    small, large = rungs('cpu'), rungs('gpu')
+    small, large = variants('cpu'), variants('gpu')
     for name in small:
-        assert small[name].rung == large[name].rung
+        assert small[name].variant == large[name].variant
         assert small[name].max_iters < large[name].max_iters
         assert parts(small[name].model) == parts(large[name].model), name
         assert small[name].val_evaluator == large[name].val_evaluator
-    orders = [config.rung.order for config in small.values()]
+    orders = [config.variant.order for config in small.values()]
     assert len(set(orders)) == len(orders)
 
 

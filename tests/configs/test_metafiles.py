@@ -22,14 +22,14 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip(' *') for cell in line.strip('|').split('|')] for line in lines]
 
 
-def rung_title(path: Path) -> str:
+def variant_title(path: Path) -> str:
     """``title`` of a variant, read without running its config."""
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'rung':
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'variant':
             assert isinstance(node.value, ast.Call)
             (title,) = (k.value for k in node.value.keywords if k.arg == 'title')
             return ast.literal_eval(title)
-    raise AssertionError(f'{path} has no rung')
+    raise AssertionError(f'{path} has no variant')
 
 
 def test_every_folder_with_experiments_is_described() -> None:
@@ -56,7 +56,7 @@ def test_the_figures_of_the_study_are_those_of_the_results() -> None:
     """Every measured variant is there, with its means and seeds, and no other."""
     expected = {}
     for dataset, section in (('HIT-UAV', 'hituav'), ('DeepPCB', 'deeppcb')):
-        name = f'ladder_coco_{section}_cpu'
+        name = f'ablation_coco_{section}_cpu'
         text = re.search(f'<!-- {name} begin -->(.*?)<!-- {name} end -->', RESULTS, re.S)[1]
         accuracy, cost = (table(t) for t in re.findall(r'(?:^\|.*\n)+', text, re.M))
         for row in accuracy[2:]:
@@ -65,8 +65,8 @@ def test_the_figures_of_the_study_are_those_of_the_results() -> None:
         for row in cost[2:]:
             expected[row[0], dataset] += [float(row[5]), float(row[6])]
     found = {}
-    for model in read('configs/ladder_coco/metafile.yml')['Models']:
-        title = rung_title(ROOT / model['Config'])
+    for model in read('configs/ablation_coco/metafile.yml')['Models']:
+        title = variant_title(ROOT / model['Config'])
         for result in model['Results']:
             metrics = result['Metrics']
             found[title, result['Dataset']] = [

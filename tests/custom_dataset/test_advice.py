@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from abc_mmdet.custom_dataset import Checkup, CocoFile, advise
+from abc_mmdet.custom_dataset import CocoFile, DatasetCheck, advise
 from abc_mmdet.custom_dataset.advice import percent
 from abc_mmdet.custom_dataset.box_sizes import BoxSizes
 from abc_mmdet.custom_dataset.network_input import NetworkInput
@@ -25,9 +25,11 @@ def split(
 
 
 def advice(*splits: CocoSplit, strides=(8, 16, 32), extra=(), small=(), is_pretrained=False) -> str:
-    checkup = Checkup('a.py', list(splits), NetworkInput(RESIZE), list(strides), list(extra), small)
-    checkup.is_pretrained = is_pretrained
-    return '\n'.join(advise(checkup))
+    dataset_check = DatasetCheck(
+        'a.py', list(splits), NetworkInput(RESIZE), list(strides), list(extra), small
+    )
+    dataset_check.is_pretrained = is_pretrained
+    return '\n'.join(advise(dataset_check))
 
 
 def test_percent() -> None:

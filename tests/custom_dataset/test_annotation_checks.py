@@ -67,12 +67,12 @@ def test_defect_is_found_where_it_is(kind: str, coco) -> None:
     entries = content()
     spoil(entries)
     file = coco(entries)
-    found = {finding.kind: finding for finding in check_annotations(file)}
+    found = {issue.kind: issue for issue in check_annotations(file)}
     # An image without boxes is part of some defects
     assert set(found) - {'empty_images'} == {kind} - {'empty_images'}
-    finding = found[kind]
-    assert (finding.level, finding.count, finding.where) == (level, 1, file.path)
-    assert example in finding.examples[0]
+    issue = found[kind]
+    assert (issue.level, issue.count, issue.where) == (level, 1, file.path)
+    assert example in issue.examples[0]
 
 
 def test_what_is_no_defect(coco) -> None:
@@ -87,12 +87,12 @@ def test_many_are_counted_and_few_are_shown(coco) -> None:
     entries = content()
     for i in range(20):
         box(entries, id=1000 + i, bbox=[1, 1, 5, -2])
-    (finding,) = check_annotations(coco(entries))
-    assert finding.count == 20
-    assert len(finding.examples) == 5
+    (issue,) = check_annotations(coco(entries))
+    assert issue.count == 20
+    assert len(issue.examples) == 5
     entries['annotations'] = entries['annotations'][:3]
-    (finding,) = check_annotations(coco(entries))
-    assert (finding.kind, finding.level, finding.count) == ('empty_images', 'warning', 3)
+    (issue,) = check_annotations(coco(entries))
+    assert (issue.kind, issue.level, issue.count) == ('empty_images', 'warning', 3)
 
 
 Entries = dict[str, Any]
@@ -175,8 +175,8 @@ def test_another_meaning_is_named(
 ) -> None:
     content = entries()
     spoil(content)
-    (finding,) = check_reading(coco(content))
-    assert (finding.kind, finding.level, finding.count) == (kind, level, count)
+    (issue,) = check_reading(coco(content))
+    assert (issue.kind, issue.level, issue.count) == (kind, level, count)
 
 
 def nothing(content: Entries) -> None:

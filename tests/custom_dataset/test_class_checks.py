@@ -10,7 +10,7 @@ from .conftest import NAMES, content
 
 
 def kinds(file, classes) -> dict:
-    return {finding.kind: finding for finding in check_classes(file, classes, 'here')}
+    return {issue.kind: issue for issue in check_classes(file, classes, 'here')}
 
 
 def test_names_in_order(coco) -> None:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 import mmdet
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.custom_dataset import as_dict, as_text, check_up
+from abc_mmdet.custom_dataset import as_dict, as_text, check_dataset
 from abc_mmdet.errors import UserError
 
 from .conftest import NAMES, change
@@ -57,12 +57,12 @@ def plain(data: Path, train: dict | None = None, **more: object) -> Config:
 
 
 def test_data_in_order(data: Path) -> None:
-    checkup = check_up(plain(data))
-    assert checkup.findings == []
-    assert checkup.is_fine(strict=True)
-    assert checkup.strides == [8, 16, 32, 64, 128]
-    assert [split.title for split in checkup.splits] == ['train', 'val, test']
-    report = as_dict(checkup)
+    dataset_check = check_dataset(plain(data))
+    assert dataset_check.issues == []
+    assert dataset_check.is_fine(strict=True)
+    assert dataset_check.strides == [8, 16, 32, 64, 128]
+    assert [split.title for split in dataset_check.splits] == ['train', 'val, test']
+    report = as_dict(dataset_check)
     assert json.loads(json.dumps(report)) == report
     train = report['splits'][0]
     assert (train['images'], train['boxes'], train['empty_images']) == (4, 12, 0)
@@ -75,7 +75,7 @@ def test_data_in_order(data: Path) -> None:
         **{'16': 2 / 3, '32': 1.0, '64': 1.0, '128': 1.0},
     }
     assert train['histogram']['counts'] == [4, 0, 0, 4, 4, *[0] * 7]
-    text = as_text(checkup)
+    text = as_text(dataset_check)
     assert 'levels of the model: strides 8, 16, 32, 64, 128' in text
     assert text.endswith('0 problems, 0 warnings')
     assert '33 % of the boxes are under 8 px' in text
@@ -95,7 +95,7 @@ def test_everything_wrong_at_once_in_wrapped_data_sets(data: Path) -> None:
 
     change(data / 'train.json', spoil)
     change(data / 'val.json', lambda entries: entries['categories'].reverse())
-    (data / 'images' / 'image2.png').write_bytes(b'no picture')
+    (data / 'images' / 'image2.png').write_bytes(b'no image')
     shutil.copy(data / 'images' / 'image1.png', data / 'images' / 'image12.png')
     wrapped = dict(
         type='RepeatDataset',
@@ -109,9 +109,9 @@ def test_everything_wrong_at_once_in_wrapped_data_sets(data: Path) -> None:
         ),
     )
     model = RETINANET | dict(bbox_head=RETINANET['bbox_head'] | dict(num_classes=80))  # type: ignore[operator]
-    checkup = check_up(plain(data, wrapped, model=model))
-    assert [split.title for split in checkup.splits] == ['train', 'train', 'val, test']
-    found = {(finding.kind, Path(finding.where).name) for finding in checkup.findings}
+    dataset_check = check_dataset(plain(data, wrapped, model=model))
+    assert [split.title for split in dataset_check.splits] == ['train', 'train', 'val, test']
+    found = {(issue.kind, Path(issue.where).name) for issue in dataset_check.issues}
     assert found == {
         ('zero_area', 'train.json'),
         ('outside_image', 'train.json'),
@@ -123,39 +123,39 @@ def test_everything_wrong_at_once_in_wrapped_data_sets(data: Path) -> None:
         ('model_classes', 'val_dataloader and model'),
         ('shared_images', ' val, test'),
     }
-    assert not checkup.is_fine()
-    text = as_text(checkup)
+    assert not dataset_check.is_fine()
+    text = as_text(dataset_check)
     assert 'num_classes=80' in text
     assert 'image12.png = ' in text
-    assert as_dict(checkup)['problems'] == checkup.number_of('problem') == 11
+    assert as_dict(dataset_check)['problems'] == dataset_check.number_of('problem') == 11
 
 
 def test_warnings_count_when_strict(data: Path) -> None:
     change(data / 'train.json', lambda e: e['annotations'][0].update(bbox=[90, 1, 40, 40]))
-    checkup = check_up(plain(data), decode=False)
-    assert [finding.kind for finding in checkup.findings] == ['across_border']
-    assert checkup.is_fine()
-    assert not checkup.is_fine(strict=True)
+    dataset_check = check_dataset(plain(data), decode=False)
+    assert [issue.kind for issue in dataset_check.issues] == ['across_border']
+    assert dataset_check.is_fine()
+    assert not dataset_check.is_fine(strict=True)
 
 
 def test_config_of_ours(data: Path, tmp_path: Path) -> None:
     config = load_experiment(
-        str(ROOT / 'configs/ladder_coco/aux_p1_p2.py'),
+        str(ROOT / 'configs/ablation_coco/aux_p1_p2.py'),
         dict(classes=NAMES, small_classes=('van', 'person')),
     )
     for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
         dataset = config[f'{loader}_dataloader'].dataset
         dataset.update(data_root=str(data), ann_file=f'{split}.json')
-    checkup = check_up(config)
-    assert checkup.is_fine()
-    assert (checkup.strides, checkup.train_only_strides) == ([8, 16, 32], [4])
-    assert checkup.small_classes == ('van', 'person')
-    text = as_text(checkup)
+    dataset_check = check_dataset(config)
+    assert dataset_check.is_fine()
+    assert (dataset_check.strides, dataset_check.train_only_strides) == ([8, 16, 32], [4])
+    assert dataset_check.small_classes == ('van', 'person')
+    text = as_text(dataset_check)
     # 96 x 64 on 512 x 416: five times as large
     assert 'network input 512x341' in text
     assert "'van' is among small_classes, but half of its boxes are over 160 px" in text
     config.model.bbox_head.classes = ('van', 'car', 'person')
-    kinds = {finding.kind for finding in check_up(config, decode=False).findings}
+    kinds = {issue.kind for issue in check_dataset(config, decode=False).issues}
     assert kinds == {'model_classes'}
 
 
@@ -173,44 +173,44 @@ def test_config_of_mmdetection(data: Path) -> None:
     }
     config = load_experiment(str(path), options)
     assert config.train_dataloader.dataset.type == 'MultiImageMixDataset'
-    checkup = check_up(config)
-    assert [split.title for split in checkup.splits] == ['train', 'val, test']
-    kinds = {finding.kind: finding for finding in checkup.findings}
+    dataset_check = check_dataset(config)
+    assert [split.title for split in dataset_check.splits] == ['train', 'val, test']
+    kinds = {issue.kind: issue for issue in dataset_check.issues}
     # It has the classes of COCO, of which car and person are there, in another order
     assert set(kinds) == {'unknown_classes', 'class_order', 'unused_categories'}
     assert kinds['unknown_classes'].count == 78
     assert kinds['unused_categories'].examples == ['van (4 boxes)']
-    assert checkup.splits[0].sizes.classes[:3] == ('person', 'bicycle', 'car')
-    assert checkup.strides == [8, 16, 32]
-    assert 'network input 416x416' in as_text(checkup)
+    assert dataset_check.splits[0].sizes.classes[:3] == ('person', 'bicycle', 'car')
+    assert dataset_check.strides == [8, 16, 32]
+    assert 'network input 416x416' in as_text(dataset_check)
 
 
 def test_a_model_that_cannot_be_built_does_not_stop_the_checks(data: Path) -> None:
-    checkup = check_up(plain(data, model=dict(type='NoSuchDetector')), decode=False)
-    assert [finding.kind for finding in checkup.findings] == ['model_not_built']
-    assert 'NoSuchDetector' in checkup.findings[0].message
-    assert 'share of boxes below 5 px: 33 %' in as_text(checkup)
+    dataset_check = check_dataset(plain(data, model=dict(type='NoSuchDetector')), decode=False)
+    assert [issue.kind for issue in dataset_check.issues] == ['model_not_built']
+    assert 'NoSuchDetector' in dataset_check.issues[0].message
+    assert 'share of boxes below 5 px: 33 %' in as_text(dataset_check)
 
 
 def test_what_cannot_be_checked(data: Path) -> None:
     with pytest.raises(UserError, match='no data loader'):
-        check_up(Config(dict(model=RETINANET)))
+        check_dataset(Config(dict(model=RETINANET)))
     with pytest.raises(UserError, match=r'gone\.json does not exist'):
-        check_up(plain(data, leaf(data, 'gone')))
+        check_dataset(plain(data, leaf(data, 'gone')))
     other = dict(type='VOCDataset', data_root=str(data), data_prefix={})
     with pytest.raises(UserError, match=r'no data set in COCO format or of .*VOCDataset'):
-        check_up(Config(dict(train_dataloader=dict(dataset=other))))
+        check_dataset(Config(dict(train_dataloader=dict(dataset=other))))
     with pytest.raises(UserError, match='there is no data set Nowhere'):
-        check_up(Config(dict(train_dataloader=dict(dataset=dict(type='Nowhere')))))
+        check_dataset(Config(dict(train_dataloader=dict(dataset=dict(type='Nowhere')))))
     (data / 'train.json').write_text('{')
     with pytest.raises(UserError, match='not JSON'):
-        check_up(plain(data))
+        check_dataset(plain(data))
 
 
 def test_other_data_sets_are_passed_over(data: Path) -> None:
     other = dict(type='VOCDataset', data_root=str(data), data_prefix={}, ann_file='train.json')
-    checkup = check_up(
+    dataset_check = check_dataset(
         plain(data, dict(type='ConcatDataset', datasets=[other, leaf(data, 'train')])), decode=False
     )
-    assert [finding.kind for finding in checkup.findings] == ['not_checked']
-    assert len(checkup.splits) == 2
+    assert [issue.kind for issue in dataset_check.issues] == ['not_checked']
+    assert len(dataset_check.splits) == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.custom_dataset import as_dict, as_text, check_up
+from abc_mmdet.custom_dataset import as_dict, as_text, check_dataset
 
 from .events import CAR, HISTOGRAM, PEDESTRIAN, config, frames, record
 
@@ -25,14 +25,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def found(root: Path, **more: object) -> dict:
-    return {finding.kind: finding for finding in check_up(config(root), **more).findings}
+    return {issue.kind: issue for issue in check_dataset(config(root), **more).issues}
 
 
 def test_recordings_in_order(root: Path) -> None:
-    checkup = check_up(config(root))
-    assert checkup.findings == []
-    assert [split.title for split in checkup.splits] == ['train', 'val, test']
-    report = as_dict(checkup)
+    dataset_check = check_dataset(config(root))
+    assert dataset_check.issues == []
+    assert [split.title for split in dataset_check.splits] == ['train', 'val, test']
+    report = as_dict(dataset_check)
     assert json.loads(json.dumps(report)) == report
     train = report['splits'][0]
     assert (train['recordings'], train['labelled_frames'], train['steps']) == (2, 6, 12)
@@ -42,7 +42,7 @@ def test_recordings_in_order(root: Path) -> None:
     sizes = {c['name']: (c['boxes'], c['median_size']) for c in train['classes']}
     assert sizes == {'pedestrian': (6, 4.0), 'car': (6, 12.0)}
     assert train['share_below'] == {'5.0': 0.5}
-    text = as_text(checkup)
+    text = as_text(dataset_check)
     assert f'train: {root}/train, event representations downsampled by 2' in text
     assert '2 recordings, 6 labelled frames, 12 usable boxes; network input 48x32' in text
     assert (
@@ -121,22 +121,22 @@ DEFECTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 def test_labels_that_are_no_numbers_make_a_recording_unreadable(root: Path) -> None:
     moved((np.nan, 20, 9, 9, CAR))(root)
-    (finding,) = found(root).values()
-    assert finding.kind == 'unreadable_recordings'
-    assert 'the field x of labels' in finding.examples[0]
+    (issue,) = found(root).values()
+    assert issue.kind == 'unreadable_recordings'
+    assert 'the field x of labels' in issue.examples[0]
 
 
 @pytest.mark.parametrize('kind', DEFECTS)
 def test_defect_is_found_where_it_is(kind: str, root: Path) -> None:
     level, spoil, example = DEFECTS[kind]
     spoil(root)
-    findings = found(root)
+    issues = found(root)
     # A frame without boxes is part of a recording without; times out of order, of labels beside
     also = {'empty_frames', *(['labels_beside_windows'] if kind == 'unordered_times' else [])}
-    assert set(findings) - also == {kind}
-    assert findings[kind].level == level
-    assert example in findings[kind].examples[0]
-    assert findings[kind].where.startswith((str(root), 'train / val'))
+    assert set(issues) - also == {kind}
+    assert issues[kind].level == level
+    assert example in issues[kind].examples[0]
+    assert issues[kind].where.startswith((str(root), 'train / val'))
 
 
 def test_what_needs_all_events_is_left_out_by_wish(root: Path) -> None:
@@ -147,13 +147,13 @@ def test_what_needs_all_events_is_left_out_by_wish(root: Path) -> None:
 
 def test_the_wrong_resolution_and_the_wrong_classes(root: Path) -> None:
     experiment = config(root, downsample='none')
-    (finding, *_) = check_up(experiment).findings
-    assert finding.kind == 'unreadable_recordings'
-    assert 'There: event_representations_ds2_sum.h5' in finding.examples[0]
+    (issue, *_) = check_dataset(experiment).issues
+    assert issue.kind == 'unreadable_recordings'
+    assert 'There: event_representations_ds2_sum.h5' in issue.examples[0]
     experiment = config(root)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         experiment[loader].dataset.metainfo.classes = ('car', 'pedestrian', 'tram')
-    kinds = {finding.kind: finding for finding in check_up(experiment).findings}
+    kinds = {issue.kind: issue for issue in check_dataset(experiment).issues}
     assert set(kinds) == {'classes_without_boxes'}
     assert kinds['classes_without_boxes'].examples == ['tram']
 
@@ -167,12 +167,12 @@ def test_our_configs(name: str, root: Path) -> None:
         shutil.copytree(root / 'val', root / 'test')
         for loader in ('train', 'val', 'test'):
             options[f'{loader}_dataloader.dataset.downsample'] = 'sum'
-    checkup = check_up(load_experiment(str(ROOT / 'configs' / f'{name}.py'), options))
-    assert checkup.strides == [4, 8, 16, 32]
-    kinds = {finding.kind: finding for finding in checkup.findings}
+    dataset_check = check_dataset(load_experiment(str(ROOT / 'configs' / f'{name}.py'), options))
+    assert dataset_check.strides == [4, 8, 16, 32]
+    kinds = {issue.kind: issue for issue in dataset_check.issues}
     if name.startswith('small'):
         assert set(kinds) == {'classes_without_boxes', 'model_channels'}
         assert kinds['model_channels'].examples == ['20']
     else:
         assert set(kinds) == {'classes_without_boxes'}
-    assert '50 % of the boxes are under 5 px' in as_text(checkup)
+    assert '50 % of the boxes are under 5 px' in as_text(dataset_check)

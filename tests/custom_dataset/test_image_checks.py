@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 def found_in(coco, folder: Path, entries: dict | None = None, decode: bool = True) -> dict:
     file = coco(entries)
     images = look_at_images(file, str(folder), decode)
-    return {finding.kind: finding for finding in check_images(file, images, str(folder))}
+    return {issue.kind: issue for issue in check_images(file, images, str(folder))}
 
 
 def test_files_in_order(coco, folder: Path) -> None:
@@ -52,13 +52,13 @@ def test_unreadable_files(coco, folder: Path) -> None:
     assert found_in(coco, folder, decode=False) == {}
 
 
-def test_wrong_size_and_turned_pictures(coco, folder: Path) -> None:
+def test_wrong_size_and_turned_images(coco, folder: Path) -> None:
     entries = content()
     entries['images'][0]['width'] += 1
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = Image.open(folder / 'image1.png')
-    picture.save(folder / 'image1.jpg', exif=exif)
+    image = Image.open(folder / 'image1.png')
+    image.save(folder / 'image1.jpg', exif=exif)
     entries['images'][1]['file_name'] = 'image1.jpg'
     assert cv2.imread(str(folder / 'image1.jpg')).shape == (96, 64, 3), 'as training sees it'
     found = found_in(coco, folder, entries)
@@ -86,9 +86,9 @@ def test_formats_of_all_kinds_are_read(coco, folder: Path) -> None:
 def test_copies(coco, folder: Path) -> None:
     shutil.copy(folder / 'image0.png', folder / 'image3.png')
     found = found_in(coco, folder)
-    assert list(found) == ['duplicate_pictures']
-    assert found['duplicate_pictures'].level == 'warning'
-    assert 'image0.png = ' in found['duplicate_pictures'].examples[0]
+    assert list(found) == ['duplicate_images']
+    assert found['duplicate_images'].level == 'warning'
+    assert 'image0.png = ' in found['duplicate_images'].examples[0]
 
 
 def test_images_of_training_in_validation(coco, folder: Path, tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_images_of_training_in_validation(coco, folder: Path, tmp_path: Path) ->
     val_file = coco(entries)
     assert list(shared_parts(train, look_at_images(val_file, str(other)), 'both')) == []
     shutil.copy(folder / 'image2.png', other / 'image11.png')
-    (finding,) = shared_parts(train, look_at_images(val_file, str(other)), 'both')
-    assert (finding.kind, finding.level, finding.count) == ('shared_images', 'problem', 1)
-    assert finding.examples == [f'{other}/image11.png = {folder}/image2.png']
+    (issue,) = shared_parts(train, look_at_images(val_file, str(other)), 'both')
+    assert (issue.kind, issue.level, issue.count) == ('shared_images', 'problem', 1)
+    assert issue.examples == [f'{other}/image11.png = {folder}/image2.png']
     # Without reading the files: the same path, written in another way
     (tmp_path / 'link').symlink_to(folder)
     fast = look_at_images(file, str(tmp_path / 'link'), decode=False)
-    (finding,) = shared_parts(look_at_images(file, str(folder), decode=False), fast, 'both')
-    assert finding.count == 4
+    (issue,) = shared_parts(look_at_images(file, str(folder), decode=False), fast, 'both')
+    assert issue.count == 4

@@ -29,7 +29,7 @@ STOCK = Path(mmdet.__file__).parent / '.mim' / 'configs'
     [
         ('small/baseline_3level_hituav.py', [8, 16, 32], []),
         ('small/abc_basic_hituav.py', [4, 8, 16, 32], []),
-        ('ladder_coco/aux_p1_p2.py', [8, 16, 32], [4]),
+        ('ablation_coco/aux_p1_p2.py', [8, 16, 32], [4]),
     ],
 )
 def test_models_of_ours(config: str, inference: list[int], training: list[int]) -> None:

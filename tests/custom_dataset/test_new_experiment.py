@@ -9,7 +9,7 @@ from mmengine.dataset import pseudo_collate
 import mmdet
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.apis.run_length import check_length
-from abc_mmdet.custom_dataset import NewExperiment, check_up, write_experiment
+from abc_mmdet.custom_dataset import NewExperiment, check_dataset, write_experiment
 from abc_mmdet.errors import UserError
 from abc_mmdet.models import ABCHead
 from abc_mmdet.models.wasserstein import nwd_constants
@@ -70,7 +70,7 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypa
     for split in ('train', 'val'):
         change(data / f'{split}.json', resize)
     written = write(data, network=network)
-    assert written.findings == []
+    assert written.issues == []
     assert written.recipe.levels == levels
     assert {key: getattr(written.recipe, key) for key in expected} == expected
     config = load_experiment(str(written.path))
@@ -78,10 +78,10 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypa
     assert config.train_cfg.max_iters == written.recipe.max_iters
     assert loss_of(config).isfinite()
     assert list(METRICS.build(config.val_evaluator)._coco_api.imgs) == [10, 11, 12, 13]
-    checkup = check_up(config)
-    assert checkup.is_fine(strict=True)
-    assert checkup.strides == ([4, 8, 16] if levels == 'finer' else [8, 16, 32])
-    assert checkup.train_only_strides == ([4] if levels == 'train_only' else [])
+    dataset_check = check_dataset(config)
+    assert dataset_check.is_fine(strict=True)
+    assert dataset_check.strides == ([4, 8, 16] if levels == 'finer' else [8, 16, 32])
+    assert dataset_check.train_only_strides == ([4] if levels == 'train_only' else [])
     assert [p.name for p in data.glob('*.py')] == ['mine.py']
     text = written.path.read_text()
     assert max(map(len, text.splitlines())) < 100 or str(data) in text
@@ -131,14 +131,14 @@ def test_data_root_moves_everything(data: Path) -> None:
 
 def test_each_split_finds_its_images(data: Path, tmp_path: Path) -> None:
     entries = content(first=20, prefix='other')
-    draw(tmp_path / 'far' / 'pictures', entries, seed=5)
+    draw(tmp_path / 'far' / 'images', entries, seed=5)
     (data / 'val.json').write_text(json.dumps(entries))
-    folders = [str(tmp_path / 'far' / 'pictures'), str(data / 'images')]
+    folders = [str(tmp_path / 'far' / 'images'), str(data / 'images')]
     for options in (dict(images=folders), dict(images=folders[1:], val_images=folders[0])):
         config = load_experiment(str(write(data, overwrite=True, **options).path))
         assert config.data_root == f'{tmp_path}/'
         assert config.train_dataloader.dataset.data_prefix.img == 'data/images/'
-        assert config.val_dataloader.dataset.data_prefix.img == 'far/pictures/'
+        assert config.val_dataloader.dataset.data_prefix.img == 'far/images/'
         assert len(DATASETS.build(config.val_dataloader.dataset)) == 4
     with pytest.raises(UserError, match=r'4 of 4 image files do not exist'):
         write(data, overwrite=True, images=folders[:1])
@@ -177,8 +177,8 @@ def test_data_that_is_not_ready(data: Path) -> None:
 
 def test_defects_that_do_not_stop_are_told(data: Path) -> None:
     change(data / 'train.json', lambda entries: entries['annotations'][3].update(bbox=[1, 1, 0, 0]))
-    (finding,) = write(data).findings
-    assert finding.kind == 'zero_area'
+    (issue,) = write(data).issues
+    assert issue.kind == 'zero_area'
 
 
 def test_mistakes(data: Path) -> None:

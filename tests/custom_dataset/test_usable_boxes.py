@@ -11,7 +11,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from abc_mmdet.custom_dataset import check_annotation_files, check_up, write_experiment
+from abc_mmdet.custom_dataset import check_annotation_files, check_dataset, write_experiment
 from abc_mmdet.errors import UserError
 
 from ..warm_python import python
@@ -86,7 +86,7 @@ def test_no_box_is_of_use(data: Path, split: str, mistake: Callable, message: st
     change(data / f'{split}.json', mistake)
     with pytest.raises(UserError, match=f'(?s){split}_dataloader is not ready.*{message}'):
         check_annotation_files(experiment(data), *LOADERS)
-    found = {finding.kind: finding for finding in check_up(experiment(data)).findings}
+    found = {issue.kind: issue for issue in check_dataset(experiment(data)).issues}
     assert found['no_usable_box'].level == 'problem'
     with pytest.raises(UserError, match=f'(?s)not ready for training.*{message}'):
         new_config(data)
@@ -102,7 +102,7 @@ def test_what_is_left_out_is_said(data: Path) -> None:
     """Two of three classes, and one box that points nowhere: training begins, not silently."""
     change(data / 'train.json', lambda c: c['annotations'][0].update(image_id='0'))
     found = check_annotation_files(experiment(data, ('car', 'van')), 'train_dataloader')
-    kinds = {finding.kind: finding for finding in found}
+    kinds = {issue.kind: issue for issue in found}
     assert list(kinds) == ['unknown_image_id', 'unused_categories']
     assert kinds['unused_categories'].examples == ['person (4 boxes)']
 
@@ -110,8 +110,8 @@ def test_what_is_left_out_is_said(data: Path) -> None:
 def turn(path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = Image.open(path).convert('RGB')
-    picture.save(path, format='JPEG', exif=exif)
+    image = Image.open(path).convert('RGB')
+    image.save(path, format='JPEG', exif=exif)
 
 
 def test_images_turned_by_the_camera(data: Path) -> None:
@@ -146,7 +146,7 @@ def test_deep_images_that_become_black(data: Path, channels: int, bits: int, is_
     assert (cv2.imread(str(path)).max() < 16) == is_dark, 'as training reads it'
     found = {f.kind: f for f in check_annotation_files(experiment(data), *LOADERS)}
     assert ('dark_images' in found) == is_dark
-    assert ('dark_images' in {f.kind for f in check_up(experiment(data)).findings}) == is_dark
+    assert ('dark_images' in {f.kind for f in check_dataset(experiment(data)).issues}) == is_dark
 
 
 def test_the_tool_stops_before_it_builds_anything(data: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.deployment.mmdet_export import _own_types, to_stock_config
+from abc_mmdet.deployment.mmdet_export import _own_types, to_mmdet_config
 from abc_mmdet.errors import UserError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -29,48 +29,48 @@ def types(value: object) -> set[str]:
 def test_every_experiment_on_images_converts(path: Path, tmp_path: Path) -> None:
     config = load(path)
     before = deepcopy(config.to_dict())
-    stock, changes = to_stock_config(config)
+    plain, changes = to_mmdet_config(config)
     assert config.to_dict() == before
     assert types(before) & _own_types()
-    assert not types(stock.to_dict()) & _own_types()
+    assert not types(plain.to_dict()) & _own_types()
     assert 'default_hooks.class_names: ClassNamesHook left out' in changes
-    stock.dump(tmp_path / 'stock.py')
+    plain.dump(tmp_path / 'stock.py')
     text = (tmp_path / 'stock.py').read_text()
     assert 'abc_mmdet' not in text
     assert '_base_' not in text
-    assert Config.fromfile(tmp_path / 'stock.py').to_dict() == stock.to_dict()
+    assert Config.fromfile(tmp_path / 'stock.py').to_dict() == plain.to_dict()
 
 
 def test_train_only_level_leaves_the_baseline() -> None:
-    stock, changes = to_stock_config(load('frames/abc_train_only_100k.py'))
+    plain, changes = to_mmdet_config(load('frames/abc_train_only_100k.py'))
     baseline = load('frames/baseline_3level_100k.py').model
     baseline.train_cfg.assigner.type = 'SimOTAAssigner'
     baseline.bbox_head.loss_bbox = dict(  # the default of YOLOXHead
         type='IoULoss', mode='square', eps=1e-16, reduction='sum', loss_weight=5.0
     )
-    assert stock.model == baseline
+    assert plain.model == baseline
     assert 'model.backbone: 1 finest output(s) left out' in changes
-    assert stock.optim_wrapper.type == 'OptimWrapper'
-    assert stock.test_evaluator.type == 'CocoMetric'
-    assert 'small_classes' not in stock.test_evaluator
+    assert plain.optim_wrapper.type == 'OptimWrapper'
+    assert plain.test_evaluator.type == 'CocoMetric'
+    assert 'small_classes' not in plain.test_evaluator
 
 
 def test_backbone_of_mmpretrain_keeps_its_import() -> None:
-    stock, _ = to_stock_config(load('frames/abc_convnext_tiny_100k.py'))
-    assert stock.custom_imports.imports == ['mmpretrain.models']
-    assert stock.model.backbone.type == 'mmpretrain.ConvNeXt'
+    plain, _ = to_mmdet_config(load('frames/abc_convnext_tiny_100k.py'))
+    assert plain.custom_imports.imports == ['mmpretrain.models']
+    assert plain.model.backbone.type == 'mmpretrain.ConvNeXt'
 
 
 def test_outputs_that_the_config_does_not_name() -> None:
     config = load('frames/abc_train_only_100k.py')
     del config.model.backbone['out_indices']  # CSPDarknet's own are 2, 3, 4
     config.model.neck.in_channels = [128, 256, 512]
-    stock, _ = to_stock_config(config)
-    assert stock.model.backbone.out_indices == (3, 4)
-    assert stock.model.neck.in_channels == [256, 512]
+    plain, _ = to_mmdet_config(config)
+    assert plain.model.backbone.out_indices == (3, 4)
+    assert plain.model.neck.in_channels == [256, 512]
     config.model.backbone.out_indices = -1
     with pytest.raises(UserError, match=r'model\.backbone\.out_indices=-1'):
-        to_stock_config(config)
+        to_mmdet_config(config)
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_outputs_that_the_config_does_not_name() -> None:
 def test_losses_around_others(loss: dict, expected: dict) -> None:
     config = load('small/abc_synthetic.py')
     config.model.bbox_head.main_head.loss_bbox = loss
-    assert to_stock_config(config)[0].model.bbox_head.loss_bbox == expected
+    assert to_mmdet_config(config)[0].model.bbox_head.loss_bbox == expected
 
 
 def test_settings_of_the_main_head_win_over_those_of_the_detector() -> None:
     config = load('small/abc_synthetic.py')
     config.model.bbox_head.main_head.test_cfg = dict(score_thr=0.3)
     config.model.train_cfg.assigner.iou_calculator = dict(type='NWDOverlaps2D', constant=9.0)
-    model = to_stock_config(config)[0].model
+    model = to_mmdet_config(config)[0].model
     assert model.test_cfg == dict(score_thr=0.3)
     assert 'test_cfg' not in model.bbox_head
     assert model.train_cfg.assigner.iou_calculator == dict(type='BboxOverlaps2D')
@@ -112,25 +112,25 @@ def test_what_changes_the_data_is_left_out() -> None:
         type='MultiImageMixDataset', dataset=inner, pipeline=[paste, dict(type='RandomFlip')]
     )
     config.train_dataloader.sampler = dict(type='SmallObjectSampler', power=1.0, seed=3)
-    loader = to_stock_config(config)[0].train_dataloader
+    loader = to_mmdet_config(config)[0].train_dataloader
     assert loader.dataset.pipeline == [dict(type='RandomFlip')]
     cut = dict(type='SmallObjectSlice', size=(64, 48), small_classes='all', min_visible=0.5)
     config.train_dataloader.dataset.pipeline = [cut]
-    (crop,) = to_stock_config(config)[0].train_dataloader.dataset.pipeline
+    (crop,) = to_mmdet_config(config)[0].train_dataloader.dataset.pipeline
     assert crop == dict(type='RandomCrop', crop_size=(64, 48), allow_negative_crop=True)
     assert loader.sampler == dict(type='InfiniteSampler', seed=3)
 
 
 def test_gate_stays_only_where_training_alone_needs_it() -> None:
-    stock, _ = to_stock_config(load('frames/abc_train_only_100k.py', model__neck__gate_finest=True))
-    assert 'gate_finest' not in stock.model.neck
+    plain, _ = to_mmdet_config(load('frames/abc_train_only_100k.py', model__neck__gate_finest=True))
+    assert 'gate_finest' not in plain.model.neck
     with pytest.raises(UserError, match=r'model\.neck\.gate_finest: the gate runs at inference'):
-        to_stock_config(load('frames/abc_100k.py', model__neck__gate_finest=True))
+        to_mmdet_config(load('frames/abc_100k.py', model__neck__gate_finest=True))
 
 
 def test_what_has_no_counterpart_is_named() -> None:
     with pytest.raises(UserError) as error:
-        to_stock_config(load('abc_sod_basic_100k.py'))
+        to_mmdet_config(load('abc_sod_basic_100k.py'))
     for line in (
         '  model: StreamingDetector',
         '  model.backbone: MaxViTRNN',
@@ -139,4 +139,4 @@ def test_what_has_no_counterpart_is_named() -> None:
     ):
         assert line in str(error.value).splitlines()
     with pytest.raises(UserError, match=r'val_evaluator\.protocol: prophesee'):
-        to_stock_config(load('small/abc_synthetic.py', val_evaluator__protocol='prophesee'))
+        to_mmdet_config(load('small/abc_synthetic.py', val_evaluator__protocol='prophesee'))

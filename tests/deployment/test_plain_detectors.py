@@ -1,4 +1,4 @@
-"""MMDetection's own single-stage detectors as ONNX, from picture to detections."""
+"""MMDetection's own single-stage detectors as ONNX, from image to detections."""
 
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def alike(ours: Detections, theirs: Detections) -> int:
 @pytest.mark.parametrize('nms', [True, False], ids=['with_nms', 'without'])
 @pytest.mark.parametrize('kind', DETECTORS)
 def test_detections_are_those_of_pytorch(kind: str, nms: bool, tmp_path: Path) -> None:
-    """Two pictures of one batch whose sides are no multiples of 32, so that borders are inside."""
+    """Two images of one batch whose sides are no multiples of 32, so that borders are inside."""
     experiment = config(kind, to_float32=nms)
     write_weights(experiment, tmp_path / 'weights.pth')
     exported = export_onnx(experiment, str(tmp_path / 'weights.pth'), nms=nms)
@@ -94,11 +94,11 @@ def test_detections_are_those_of_pytorch(kind: str, nms: bool, tmp_path: Path) -
     assert exported.recorded.to_float32 == nms
     write_onnx(exported, str(tmp_path / 'detector.onnx'))
     random = np.random.default_rng(0)
-    pictures = list(random.integers(0, 256, (2, 70, 90, 3), np.uint8))
+    images = list(random.integers(0, 256, (2, 70, 90, 3), np.uint8))
     # Blobs, not noise, which is the same everywhere to a network
-    pictures = [np.kron(p[::10, ::10], np.ones((10, 10, 1), np.uint8)) for p in pictures]
-    found = OnnxDetector(str(tmp_path / 'detector.onnx'), batch_size=2)(pictures)
-    expected = Detector(experiment, tmp_path / 'weights.pth', 'cpu', batch_size=2)(pictures)
+    images = [np.kron(p[::10, ::10], np.ones((10, 10, 1), np.uint8)) for p in images]
+    found = OnnxDetector(str(tmp_path / 'detector.onnx'), batch_size=2)(images)
+    expected = Detector(experiment, tmp_path / 'weights.pth', 'cpu', batch_size=2)(images)
     for ours, theirs in zip(found, expected, strict=True):
         number = len(theirs.scores)
         assert number > 20

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
 
-from abc_mmdet.custom_dataset import CocoFile, as_dict, as_text, check_up, choose, read_whole
+from abc_mmdet.custom_dataset import CocoFile, as_dict, as_text, check_dataset, choose, read_whole
 from abc_mmdet.report import evaluate, load_test_set
 from mmdet.datasets import CocoDataset
 
@@ -172,17 +172,17 @@ def test_training_and_testing(folder: Path, data: st.DataObject) -> None:
 def test_data_doctor(folder: Path, data: st.DataObject) -> None:
     path = folder / 'case.json'
     path.write_bytes(written(data))
-    checkup = outcome(lambda: check_up(config(folder), decode=False), str(path))
-    if checkup is None:
+    dataset_check = outcome(lambda: check_dataset(config(folder), decode=False), str(path))
+    if dataset_check is None:
         return
-    assert as_text(checkup)
-    described = json.loads(json.dumps(as_dict(checkup), allow_nan=False))
-    assert described['problems'] == checkup.number_of('problem')
+    assert as_text(dataset_check)
+    described = json.loads(json.dumps(as_dict(dataset_check), allow_nan=False))
+    assert described['problems'] == dataset_check.number_of('problem')
     file = CocoFile.read(str(path))
     entries = [len(json.loads(path.read_bytes()).get(name, [])) for name in FIELDS]
     kept = len(file.images) + len(file.annotations) + len(file.categories)
     assert kept + len(file.malformed) == sum(entries)
-    assert len(checkup.splits[-1].sizes) <= int(file.boxes.used.sum())
+    assert len(dataset_check.splits[-1].sizes) <= int(file.boxes.used.sum())
 
 
 @cases(0.03)

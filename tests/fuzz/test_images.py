@@ -1,4 +1,4 @@
-"""Damaged image files, as detection and the data doctor read them."""
+"""Damaged image files, as detection and the dataset check read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.custom_dataset.image_checks import _decoded
-from abc_mmdet.inference.images import read_picture
+from abc_mmdet.inference.images import read_image
 
 from .case import cases, mutated, outcome, pick
 
@@ -31,7 +31,7 @@ def encoded() -> dict[str, bytes]:
 
 @cases(0.14)
 @given(data=st.data())
-def test_pictures(
+def test_images(
     encoded: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     name = pick(data, list(encoded), 'file')
@@ -39,14 +39,14 @@ def test_pictures(
     changed = mutated(content, data) if pick(data, [True] * 9 + [False], 'change') else content
     path = Path(tmp_path_factory.getbasetemp(), f'fuzz{Path(name).suffix or name}')
     path.write_bytes(changed)
-    picture = outcome(lambda: read_picture(path), str(path))
+    image = outcome(lambda: read_image(path), str(path))
     of_doctor = outcome(lambda: _decoded(str(path)), '')
     assert of_doctor is not None
     if changed == content:
         assert of_doctor.state == 'fine'
-        assert picture is not None
-        assert np.array_equal(picture, cv2.imdecode(np.frombuffer(content, 'u1'), 1))
-    if picture is not None:
-        assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+        assert image is not None
+        assert np.array_equal(image, cv2.imdecode(np.frombuffer(content, 'u1'), 1))
+    if image is not None:
+        assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
         if of_doctor.size is not None and name != '.tiff':
-            assert picture.shape[1::-1] == of_doctor.size
+            assert image.shape[1::-1] == of_doctor.size

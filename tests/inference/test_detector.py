@@ -1,4 +1,4 @@
-"""Detector against MMDetection's own way to detect in a picture."""
+"""Detector against MMDetection's own way to detect in an image."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mmengine.logging import HistoryBuffer
 from abc_mmdet.apis import load_experiment, sliced
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference import Detections, Detector
-from abc_mmdet.inference.images import read_picture, write_picture
+from abc_mmdet.inference.images import read_image, write_image
 from abc_mmdet.inference.model import without_auxiliary
 from mmdet.apis import inference_detector, init_detector
 
@@ -69,12 +69,12 @@ STOCK = dict(  # a config of MMDetection's, without anything of ours
 
 
 @pytest.fixture(scope='module')
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp('pictures')
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp('images')
     generator = np.random.default_rng(1)
     paths = [folder / f'{name}.png' for name in ('wide', 'tall', 'also_wide')]
     for path, shape in zip(paths, [(60, 90, 3), (90, 60, 3), (60, 90, 3)], strict=True):
-        write_picture(path, generator.integers(0, 256, shape, np.uint8))
+        write_image(path, generator.integers(0, 256, shape, np.uint8))
     return paths
 
 
@@ -102,11 +102,11 @@ def equal(a: Detections, b: Detections) -> bool:
 
 
 def test_detections_are_those_of_mmdetection(
-    detector: Detector, experiment: tuple[Config, Path], pictures: list[Path]
+    detector: Detector, experiment: tuple[Config, Path], images: list[Path]
 ) -> None:
     config, checkpoint = experiment
     theirs = init_detector(config, str(checkpoint), device='cpu')
-    for path in pictures[:2]:
+    for path in images[:2]:
         expected, found = inference_detector(theirs, str(path)).pred_instances, detector(path)
         assert len(found) > 10
         width, height = found.size
@@ -119,50 +119,50 @@ def test_detections_are_those_of_mmdetection(
 
 
 def test_files_arrays_and_batches_give_the_same(
-    detector: Detector, experiment: tuple[Config, Path], pictures: list[Path]
+    detector: Detector, experiment: tuple[Config, Path], images: list[Path]
 ) -> None:
-    one_by_one = [detector(str(path)) for path in pictures]
-    assert all(map(equal, one_by_one, detector(pictures)))
-    assert all(map(equal, one_by_one, detector([read_picture(path) for path in pictures])))
-    at_once = Detector(*experiment, device='cpu', batch_size=3)(pictures)
+    one_by_one = [detector(str(path)) for path in images]
+    assert all(map(equal, one_by_one, detector(images)))
+    assert all(map(equal, one_by_one, detector([read_image(path) for path in images])))
+    at_once = Detector(*experiment, device='cpu', batch_size=3)(images)
     for a, b in zip(one_by_one, at_once, strict=True):
         assert np.allclose(a.scores, b.scores, atol=1e-5)
     assert detector([]) == []
 
 
-def test_what_is_known_of_detections(detector: Detector, pictures: list[Path], tmp_path) -> None:
-    found = detector(pictures[1])
+def test_what_is_known_of_detections(detector: Detector, images: list[Path], tmp_path) -> None:
+    found = detector(images[1])
     assert found.size == (60, 90)
     assert found.classes[3] == 'bus'
     assert found.names == [found.classes[label] for label in found.labels]
     assert (np.diff(found.scores) <= 0).all()
     threshold = float(found.scores[4])
     assert len(found.above(threshold)) == int((found.scores >= threshold).sum()) < len(found)
-    picture = read_picture(pictures[1])
-    assert np.array_equal(found.draw(1.0), picture)
+    image = read_image(images[1])
+    assert np.array_equal(found.draw(1.0), image)
     found.save(tmp_path / 'drawn.png', threshold)
-    drawn = read_picture(tmp_path / 'drawn.png')
+    drawn = read_image(tmp_path / 'drawn.png')
     assert np.array_equal(drawn, found.draw(threshold))
-    assert (drawn != picture).any()
+    assert (drawn != image).any()
 
 
-def test_a_plain_config_of_mmdetection(random_weights, pictures: list[Path], tmp_path) -> None:
+def test_a_plain_config_of_mmdetection(random_weights, images: list[Path], tmp_path) -> None:
     config = random_weights(Config(STOCK), tmp_path / 'weights.pth')
     detector = Detector(config, tmp_path / 'weights.pth', device='cpu')
     detector.model.cfg = config
-    found = detector(pictures[0])
-    expected = inference_detector(detector.model, str(pictures[0])).pred_instances
+    found = detector(images[0])
+    expected = inference_detector(detector.model, str(images[0])).pred_instances
     assert np.array_equal(np.sort(found.scores), np.sort(expected.scores.numpy()))
     assert found.classes[0] == 'person'
     assert len(found.classes) == 80
 
 
-def test_slices(experiment: tuple[Config, Path], pictures: list[Path]) -> None:
+def test_slices(experiment: tuple[Config, Path], images: list[Path]) -> None:
     whole = dict(slice_size=(128, 96), full_image=False)
-    found = Detector(*experiment, device='cpu', slicing=whole)(pictures[0])
+    found = Detector(*experiment, device='cpu', slicing=whole)(images[0])
     assert found.size == (90, 60)
     small = dict(slice_size=(64, 64), overlap=0.25)
-    assert not equal(found, Detector(*experiment, device='cpu', slicing=small)(pictures[0]))
+    assert not equal(found, Detector(*experiment, device='cpu', slicing=small)(images[0]))
     more = dict(small, merge='wbf', upscale=2.0, batch_size=3, full_image=False)
     model = Detector(*experiment, device='cpu', slicing=more).model
     assert (model.merge.type, model.batch_size, model.full_image) == ('wbf', 3, False)
@@ -186,7 +186,7 @@ def test_mistakes(experiment: tuple[Config, Path], detector: Detector, tmp_path:
         Detector(events, checkpoint)
     with pytest.raises(UserError, match=r'x\.jpg'):
         detector('x.jpg')
-    with pytest.raises(UserError, match='is no picture here'):
+    with pytest.raises(UserError, match='is no image here'):
         detector(np.zeros((5, 5), np.float32))
     loaded = torch.load(checkpoint, weights_only=False)
     classes = loaded['meta']['dataset_meta']['classes']

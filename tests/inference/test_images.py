@@ -1,4 +1,4 @@
-"""Pictures of all kinds, as MMDetection's loader reads them."""
+"""Images of all kinds, as MMDetection's loader reads them."""
 
 import re
 from pathlib import Path
@@ -11,11 +11,11 @@ from PIL import Image
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference.images import (
-    DarkPictureWarning,
-    as_picture,
-    picture_pipeline,
-    read_picture,
-    write_picture,
+    DarkImageWarning,
+    as_image,
+    image_pipeline,
+    read_image,
+    write_image,
 )
 from abc_mmdet.inference.model import named_in_config
 from mmdet.datasets.transforms import LoadAnnotations  # noqa: F401  registers the others
@@ -23,26 +23,26 @@ from mmdet.registry import TRANSFORMS
 
 
 @pytest.fixture(scope='module')
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     generator = np.random.default_rng(0)
     return cv2.resize(generator.integers(0, 256, (6, 8, 3), np.uint8), (64, 48))
 
 
 @pytest.fixture(scope='module')
-def files(picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(image: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One file of every kind."""
-    folder = tmp_path_factory.mktemp('pictures')
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    rgb = Image.fromarray(picture[..., ::-1])
+    folder = tmp_path_factory.mktemp('images')
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    rgb = Image.fromarray(image[..., ::-1])
     rotated = Image.Exif()
     rotated[0x0112] = 6  # to be turned by a quarter
     write = {
-        'colour.png': lambda path: cv2.imwrite(path, picture),
-        'colour.jpg': lambda path: cv2.imwrite(path, picture),
+        'colour.png': lambda path: cv2.imwrite(path, image),
+        'colour.jpg': lambda path: cv2.imwrite(path, image),
         'grey.png': lambda path: cv2.imwrite(path, grey),
         'deep.png': lambda path: cv2.imwrite(path, grey.astype(np.uint16) * 256 + 17),
-        'deep.tif': lambda path: cv2.imwrite(path, picture.astype(np.uint16) * 256 + 200),
-        'alpha.png': lambda path: cv2.imwrite(path, np.dstack([picture, grey])),
+        'deep.tif': lambda path: cv2.imwrite(path, image.astype(np.uint16) * 256 + 200),
+        'alpha.png': lambda path: cv2.imwrite(path, np.dstack([image, grey])),
         'palette.png': lambda path: rgb.quantize(256).save(path),
         'two_levels.png': lambda path: rgb.convert('1').save(path),
         'turned.jpg': lambda path: rgb.save(path, exif=rotated, quality=95),
@@ -55,30 +55,30 @@ def files(picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict
 def test_every_kind_is_read_as_in_training(files: dict[str, Path]) -> None:
     load = TRANSFORMS.build(dict(type='LoadImageFromFile'))
     for name, path in files.items():
-        read = read_picture(path)
+        read = read_image(path)
         assert read.dtype == np.uint8
         assert read.shape == ((64, 48, 3) if name == 'turned.jpg' else (48, 64, 3)), name
         assert np.array_equal(read, load(dict(img_path=str(path)))['img']), name
 
 
-def test_what_is_read(files: dict[str, Path], picture: np.ndarray) -> None:
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    read = {name: read_picture(path) for name, path in files.items()}
+def test_what_is_read(files: dict[str, Path], image: np.ndarray) -> None:
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    read = {name: read_image(path) for name, path in files.items()}
     for name in ('colour.png', 'alpha.png'):
-        assert np.array_equal(read[name], picture), name
+        assert np.array_equal(read[name], image), name
     for name in ('grey.png', 'deep.png'):
         assert np.array_equal(read[name], grey[..., None].repeat(3, axis=2)), name
-    assert np.abs(read['deep.tif'].astype(int) - picture).max() <= 1  # OpenCV rounds in TIFF
-    turned = cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE).astype(int)
+    assert np.abs(read['deep.tif'].astype(int) - image).max() <= 1  # OpenCV rounds in TIFF
+    turned = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE).astype(int)
     assert np.abs(read['turned.jpg'] - turned).mean() < 12
-    assert np.abs(read['palette.png'].astype(int) - picture).mean() < 12
+    assert np.abs(read['palette.png'].astype(int) - image).mean() < 12
 
 
 def test_arrays_are_taken_as_files_are(files: dict[str, Path]) -> None:
     for name in ('colour.png', 'grey.png', 'deep.png', 'alpha.png'):
         array = cv2.imread(str(files[name]), cv2.IMREAD_UNCHANGED)
-        assert np.array_equal(as_picture(array), read_picture(files[name])), name
-    assert as_picture(np.zeros((3, 4, 1), np.uint8)).shape == (3, 4, 3)
+        assert np.array_equal(as_image(array), read_image(files[name])), name
+    assert as_image(np.zeros((3, 4, 1), np.uint8)).shape == (3, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_arrays_are_taken_as_files_are(files: dict[str, Path]) -> None:
     ids=['float', 'two channels', 'a row', 'no pixel'],
 )
 def test_other_arrays_are_refused(array: np.ndarray) -> None:
-    with pytest.raises(UserError, match='is no picture here'):
-        as_picture(array)
+    with pytest.raises(UserError, match='is no image here'):
+        as_image(array)
 
 
 @pytest.mark.parametrize('name', ['colour.jpg', 'colour.png'])
@@ -105,28 +105,28 @@ def test_cut_files_are_refused_and_longer_ones_are_not(
     for share in (0.3, 0.9):
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(UserError, match=name):
-            read_picture(path)
+            read_image(path)
     path.write_bytes(content + b'what a camera appends')
-    assert np.array_equal(read_picture(path), read_picture(files[name]))
+    assert np.array_equal(read_image(path), read_image(files[name]))
 
 
-def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
-    for content, reason in ((b'', 'empty'), (b'not a picture', 'no image')):
+def test_what_is_no_image_is_named(tmp_path: Path) -> None:
+    for content, reason in ((b'', 'empty'), (b'not an image', 'no image')):
         (tmp_path / 'a.jpg').write_bytes(content)
         with pytest.raises(UserError, match=f'a.jpg is {reason}'):
-            read_picture(tmp_path / 'a.jpg')
+            read_image(tmp_path / 'a.jpg')
     with pytest.raises(UserError, match=r'b.jpg: No such file'):
-        read_picture(tmp_path / 'b.jpg')
+        read_image(tmp_path / 'b.jpg')
 
 
-def test_a_picture_is_written_whole_or_not(picture: np.ndarray, tmp_path: Path) -> None:
-    write_picture(tmp_path / 'new' / 'a.png', picture)
-    assert np.array_equal(read_picture(tmp_path / 'new' / 'a.png'), picture)
+def test_a_image_is_written_whole_or_not(image: np.ndarray, tmp_path: Path) -> None:
+    write_image(tmp_path / 'new' / 'a.png', image)
+    assert np.array_equal(read_image(tmp_path / 'new' / 'a.png'), image)
     with pytest.raises(UserError, match=r'cannot write \.txt'):
-        write_picture(tmp_path / 'a.txt', picture)
+        write_image(tmp_path / 'a.txt', image)
     (tmp_path / 'b.png').mkdir()
     with pytest.raises(UserError, match=r'cannot write .*b\.png'):
-        write_picture(tmp_path / 'b.png', picture)
+        write_image(tmp_path / 'b.png', image)
     assert sorted(path.name for path in tmp_path.iterdir()) == ['b.png', 'new']
 
 
@@ -141,7 +141,7 @@ def test_12_bits_in_16_are_named(tmp_path: Path, suffix: str, channels: int) -> 
     for factor in (1, 16):
         cv2.imwrite(str(path), values * factor)
         said: list[str] = []
-        read = read_picture(path, said.append)
+        read = read_image(path, said.append)
         assert read.dtype == np.uint8 and abs(int(read.max()) - 4095 * factor / 256) < 4
         assert len(said) == (factor == 1)
         # JPEG 2000 is not exact
@@ -149,18 +149,18 @@ def test_12_bits_in_16_are_named(tmp_path: Path, suffix: str, channels: int) -> 
         pattern = rf'{re.escape(str(path))}: no value above {brightest} of 65535\.'
         assert all(re.match(pattern, text) for text in said)
     cv2.imwrite(str(path), values)
-    with pytest.warns(DarkPictureWarning, match='times 16'):
-        read_picture(path)
-    with pytest.warns(DarkPictureWarning, match='an array of 16 bits: no value above 4095'):
-        as_picture(values)
+    with pytest.warns(DarkImageWarning, match='times 16'):
+        read_image(path)
+    with pytest.warns(DarkImageWarning, match='an array of 16 bits: no value above 4095'):
+        as_image(values)
 
 
 @pytest.mark.filterwarnings('error')
 def test_8_bits_are_dark_if_they_are(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / 'night.png'), np.full((8, 8, 3), 3, np.uint8))
     said: list[str] = []
-    read_picture(tmp_path / 'night.png', said.append)
-    as_picture(np.full((8, 8), 1 << 14, np.uint16))
+    read_image(tmp_path / 'night.png', said.append)
+    as_image(np.full((8, 8), 1 << 14, np.uint16))
     assert said == []
 
 
@@ -185,16 +185,16 @@ def config(*sizes: int) -> Config:
 
 
 def test_data_sets_side_by_side() -> None:
-    load, resize, pack = picture_pipeline(config(64, 64))
+    load, resize, pack = image_pipeline(config(64, 64))
     assert load == dict(type='mmdet.LoadImageFromNDArray', to_float32=True)
     assert (resize, pack['type']) == (RESIZE, 'PackDetInputs')
     assert named_in_config(config(64, 64)) == ('car', 'van')
     with pytest.raises(UserError, match=r'datasets\[1\]\.pipeline differ'):
-        picture_pipeline(config(64, 32))
+        image_pipeline(config(64, 32))
     assert named_in_config(config(64, 32)) == ('car', 'van'), 'these are the same'
 
 
 def test_none_at_all() -> None:
     for without in (Config({}), config(), Config(dict(val_dataloader=None))):
         with pytest.raises(UserError, match=r'test_dataloader\.dataset has no pipeline'):
-            picture_pipeline(without)
+            image_pipeline(without)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference.sources import Film, find_sources, number_of_pictures
+from abc_mmdet.inference.sources import Video, find_sources, number_of_images
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_named_file_may_be_of_any_kind(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ('given', 'message'),
-    [('empty', 'no picture and no film'), ('*.gif', 'no picture'), ('x.jpg', 'does not exist')],
+    [('empty', 'no image and no video'), ('*.gif', 'no image'), ('x.jpg', 'does not exist')],
 )
 def test_nothing_there_is_a_mistake(given: str, message: str, folder: Path) -> None:
     (folder / 'empty').mkdir()
@@ -52,39 +52,39 @@ def test_nothing_there_is_a_mistake(given: str, message: str, folder: Path) -> N
         names(folder / given)
 
 
-def test_films(tmp_path: Path) -> None:
+def test_videos(tmp_path: Path) -> None:
     path = tmp_path / 'clip.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (32, 24))
     for grey in (10, 100, 200):
         writer.write(np.full((24, 32, 3), grey, np.uint8))
     writer.release()
     (source,) = find_sources([str(path)])
-    assert source.is_film
-    assert number_of_pictures(source) == 3
-    film = Film(path)
-    assert film.fps == 5
-    assert [round(picture.mean(), -1) for picture in film] == [10, 100, 200]
-    film.check_end()
+    assert source.is_video
+    assert number_of_images(source) == 3
+    video = Video(path)
+    assert video.fps == 5
+    assert [round(image.mean(), -1) for image in video] == [10, 100, 200]
+    video.check_end()
     (tmp_path / 'cut.mp4').write_bytes(b'0' * 100)
-    with pytest.raises(UserError, match=r'cut.mp4 is no film'):
-        Film(tmp_path / 'cut.mp4')
+    with pytest.raises(UserError, match=r'cut.mp4 is no video'):
+        Video(tmp_path / 'cut.mp4')
 
 
 @pytest.mark.parametrize('suffix', ['avi', 'mkv'])
 @pytest.mark.parametrize('share', [1, 0.5])
-def test_a_film_knows_whether_it_is_whole(suffix: str, share: float, tmp_path: Path) -> None:
-    path = tmp_path / f'film.{suffix}'
+def test_a_video_knows_whether_it_is_whole(suffix: str, share: float, tmp_path: Path) -> None:
+    path = tmp_path / f'video.{suffix}'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (32, 24))
     noise = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
     for i in range(24):
         writer.write(np.roll(noise, i, axis=1))
     writer.release()
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    film = Film(path)
-    count = len(list(film))
+    video = Video(path)
+    count = len(list(video))
     if share == 1:
-        film.check_end()
+        video.check_end()
         assert count == 24
     else:
-        with pytest.raises(UserError, match=f'{count} of its 24 pictures could be read'):
-            film.check_end()
+        with pytest.raises(UserError, match=f'{count} of its 24 images could be read'):
+            video.check_end()

@@ -23,7 +23,7 @@ CHECK = """<!doctype html><meta charset="utf-8">
 <iframe id="page" style="width: {width}px; height: 844px; border: 0"
 srcdoc="{page}"></iframe><pre id="answer"></pre>
 <script>
-// After the frame and all its pictures have loaded, and before Chromium dumps the document
+// After the frame and all its images have loaded, and before Chromium dumps the document
 window.onload = () => {{
   const frame = document.getElementById('page');
   const page = frame.contentDocument, root = page.documentElement;

@@ -1,4 +1,4 @@
-"""Event recordings in the report: ground truth, figures and pictures are those of the test."""
+"""Event recordings in the report: ground truth, figures and images are those of the test."""
 
 from pathlib import Path
 
@@ -114,10 +114,10 @@ def test_ground_truth_is_that_of_the_data_set(root: Path) -> None:
     assert test_set.groups == [0] * 8 + [1] * 8, 'frames of a recording are drawn together'
 
 
-def test_pictures_are_the_events_in_the_size_of_the_sensor(root: Path) -> None:
+def test_images_are_the_events_in_the_size_of_the_sensor(root: Path) -> None:
     test_set = load_test_set(config(root))
     dataset = DATASETS.build(config(root).test_dataloader.dataset)
-    drawn = test_set.picture(test_set.images[11])
+    drawn = test_set.image(test_set.images[11])
     assert drawn.shape == (64, 96, 3)
     clip = next(c for c in map(dataset.__getitem__, range(len(dataset))) if 11 in ids(c))
     (step,) = [s.step for s in clip['data_samples'].video_data_samples if s.img_id == 11]

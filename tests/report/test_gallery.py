@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import evaluate
-from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_picture
+from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_image
 from abc_mmdet.report.gallery import (
     PER_IMAGE,
     smallest_hits,
@@ -38,31 +38,31 @@ def test_target_is_where_the_rectangle_says(
     height, width = size
     # every pixel tells its place
     rows, columns = np.mgrid[:height, :width]
-    picture = np.stack([rows // 4, columns // 4, 0 * rows], axis=2).astype(np.uint8)
-    # in part in the picture
+    image = np.stack([rows // 4, columns // 4, 0 * rows], axis=2).astype(np.uint8)
+    # in part in the image
     x = min(max(corner[0], 1 - side), width - 1.0)
     y = min(max(corner[1], 1 - side / 2), height - 1.0)
     box = [x, y, side, side / 2]
-    result = crop(picture, box, truth=[box], found=[[n + 1 for n in box]], is_truth=True)
+    result = crop(image, box, truth=[box], found=[[n + 1 for n in box]], is_truth=True)
     shown = pixels(result.uri)
     assert shown.shape[0] == shown.shape[1] <= MOST_PIXELS
     target = [r for r in result.rectangles if r.is_target]
     assert [r.kind for r in target] == ['truth']
     assert result.rectangles[-1] is target[0], 'above the others'
-    of_picture = min(max(LEAST_SIDE, round(CONTEXT * side)), height, width)
-    if of_picture <= 128:  # as it is in the file
-        assert len(shown) == of_picture
-        left = box[0] - target[0].x * of_picture
-        top = box[1] - target[0].y * of_picture
+    of_image = min(max(LEAST_SIDE, round(CONTEXT * side)), height, width)
+    if of_image <= 128:  # as it is in the file
+        assert len(shown) == of_image
+        left = box[0] - target[0].x * of_image
+        top = box[1] - target[0].y * of_image
         assert shown[0, 0, 0] == round(top) // 4
         assert shown[0, 0, 1] == round(left) // 4
 
 
 def test_boxes_elsewhere_are_not_drawn() -> None:
-    picture = np.zeros((400, 400, 3), np.uint8)
+    image = np.zeros((400, 400, 3), np.uint8)
     box = [10.0, 10, 5, 5]
     found = [[300.0, 300, 10, 10], box]
-    result = crop(picture, box, truth=[[20.0, 20, 4, 4]], found=found, is_truth=False)
+    result = crop(image, box, truth=[[20.0, 20, 4, 4]], found=found, is_truth=False)
     assert [(r.kind, r.is_target) for r in result.rectangles] == [('truth', False), ('found', True)]
 
 
@@ -136,20 +136,20 @@ def overlap(one: list, other: list) -> float:
     return both / (one[2] * one[3] + other[2] * other[3] - both)
 
 
-def test_pictures_of_all_kinds_and_none(tmp_path: Path) -> None:
-    for name, picture in {
+def test_images_of_all_kinds_and_none(tmp_path: Path) -> None:
+    for name, image in {
         'grey.png': np.zeros((5, 7), np.uint8),
         'deep.png': np.full((5, 7), 40_000, np.uint16),
         'alpha.png': np.zeros((5, 7, 4), np.uint8),
     }.items():
-        cv2.imwrite(str(tmp_path / name), picture)
-        read = read_picture(tmp_path / name)
+        cv2.imwrite(str(tmp_path / name), image)
+        read = read_image(tmp_path / name)
         assert read.shape == (5, 7, 3) and read.dtype == np.uint8
-    assert read_picture(tmp_path / 'deep.png').max() == 40_000 // 256
+    assert read_image(tmp_path / 'deep.png').max() == 40_000 // 256
     for content, message in ((b'\xff\xd8\xff', 'is no image'), (b'', 'is empty')):
         path = tmp_path / f'{len(content)}.jpg'
         path.write_bytes(content)
         with pytest.raises(UserError, match=rf'{path.name} {message}'):
-            read_picture(path)
+            read_image(path)
     with pytest.raises(UserError, match='--gallery 0'):
-        read_picture(tmp_path / 'none.jpg')
+        read_image(tmp_path / 'none.jpg')

@@ -139,7 +139,7 @@ def test_classes_without_boxes_say_so(page: str, results: list) -> None:
     assert page.count('no boxes') >= 2 * 3, 'in three tables of two results'
 
 
-def test_one_result_without_a_log_or_pictures(results: list) -> None:
+def test_one_result_without_a_log_or_images(results: list) -> None:
     page = render(results[:1], gallery=0)
     text = ' '.join(Elements(page).text)
     for absent in ('bootstrap', 'Training', 'Mistakes', 'Hits'):

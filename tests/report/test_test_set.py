@@ -75,7 +75,7 @@ def test_what_the_config_says(test_set: TestSet, traffic: Path) -> None:
         'pedestrian', 'bicycle', 'motorbike', 'wheelchair'
     ]  # fmt: skip
     first = next(iter(test_set.images.values()))
-    assert test_set.picture(first).shape == (first['height'], first['width'], 3)
+    assert test_set.image(first).shape == (first['height'], first['width'], 3)
     assert test_set.max_dets == (100, 300, 1000)
 
 

@@ -7,7 +7,7 @@ from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 ROOT = Path(__file__).parents[2]
 ABC = """
 _base_ = '{root}/configs/small/abc_synthetic.py'
-rung = dict(order=1, title='ABC')
+variant = dict(order=1, title='ABC')
 max_iters = 6
 data_root = '{data}/'
 model = dict(
@@ -24,24 +24,24 @@ default_hooks = dict(checkpoint=dict(interval=1))
 """
 BASELINE = """
 _base_ = './abc.py'
-rung = dict(order=0, title='main head alone')
+variant = dict(order=0, title='main head alone')
 model = dict(bbox_head=dict(use_auxiliary=False))
 """
 WRONG = """
 _base_ = './abc.py'
-rung = dict(order=2, title='wrong')
+variant = dict(order=2, title='wrong')
 model = dict(bbox_head=dict(aux_head=dict(typo=1)))
 """
 
 
 @pytest.fixture(scope='session')
-def tiny_ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ladder of three rungs, one of them wrong, on a few frames of synthetic traffic."""
+def tiny_ablation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ablation of three variants, one of them wrong, on a few frames of synthetic traffic."""
     folder = tmp_path_factory.mktemp('study')
     prepare(folder / 'data', Recipe(train=5, val=3, width=128, height=96, seed=1))
-    ladder = folder / 'ladder'
-    ladder.mkdir()
+    ablation = folder / 'ablation'
+    ablation.mkdir()
     for name, text in (('abc', ABC), ('baseline', BASELINE), ('wrong', WRONG)):
         text = text.replace('{root}', str(ROOT)).replace('{data}', str(folder / 'data'))
-        (ladder / f'{name}.py').write_text(text)
-    return ladder
+        (ablation / f'{name}.py').write_text(text)
+    return ablation

@@ -1,4 +1,4 @@
-"""Tables, sections and pictures of made-up results."""
+"""Tables, sections and images of made-up results."""
 
 import json
 from pathlib import Path
@@ -18,10 +18,10 @@ from abc_mmdet.study.comparison import (
 )
 from abc_mmdet.study.report import YARDSTICK, cost_plot, fill_section, write_report
 from abc_mmdet.study.run_files import RunFiles, packed, read_json, unpacked, write_json
-from abc_mmdet.study.variants import Run, Rung
+from abc_mmdet.study.variants import Run, Variant
 
 BASE, BETTER, NOISY, FAILED = (
-    Rung(name, Path(f'{name}.py'), title, order, 'hash')
+    Variant(name, Path(f'{name}.py'), title, order, 'hash')
     for order, (name, title) in enumerate(
         [('baseline', '3 levels'), ('better', 'better'), ('noisy', 'noisy'), ('bad', 'bad')]
     )
@@ -31,7 +31,7 @@ BASE, BETTER, NOISY, FAILED = (
 def result(seed: int, gain: float, noise: float = 0.0, config: str = 'hash', **curves) -> dict:
     rng = np.random.default_rng(seed)
     ap = 0.2 + 0.01 * seed + gain
-    images = rng.normal(0, 0.02, 200)  # the same for all rungs of a seed
+    images = rng.normal(0, 0.02, 200)  # the same for all variants of a seed
     own = np.random.default_rng(int(gain * 1e6) + seed).normal(0, noise, 200) if noise else 0
     return dict(
         config=config,
@@ -54,7 +54,7 @@ def result(seed: int, gain: float, noise: float = 0.0, config: str = 'hash', **c
 
 @pytest.fixture
 def files(tmp_path: Path) -> RunFiles:
-    files = RunFiles(tmp_path / 'docs/measurements/ladder_x', tmp_path / 'work')
+    files = RunFiles(tmp_path / 'docs/measurements/ablation_x', tmp_path / 'work')
     for seed in (0, 1):
         write_json(files.result(Run(BASE, seed)), result(seed, 0.0))
         write_json(files.result(Run(BETTER, seed)), result(seed, 0.03, conflict=[0.1, 0.2, None]))
@@ -66,13 +66,13 @@ def files(tmp_path: Path) -> RunFiles:
     return files
 
 
-RUNGS = (BASE, BETTER, NOISY, FAILED)
-RUNS = [Run(rung, seed) for seed in (0, 1) for rung in RUNGS]
+VARIANTS = (BASE, BETTER, NOISY, FAILED)
+RUNS = [Run(variant, seed) for seed in (0, 1) for variant in VARIANTS]
 
 
 def test_rows_and_tables(files: RunFiles) -> None:
-    rows = compare(RUNGS, files.stored(RUNS))
-    assert [row.rung.name for row in rows] == ['baseline', 'better', 'noisy']
+    rows = compare(VARIANTS, files.stored(RUNS))
+    assert [row.variant.name for row in rows] == ['baseline', 'better', 'noisy']
     base, better, noisy = rows
     assert base.differences == {}
     assert better.differences['bbox_mAP'].mean == pytest.approx(0.03)
@@ -92,56 +92,56 @@ def test_rows_and_tables(files: RunFiles) -> None:
     assert len(widths) == 1
 
 
-def test_other_pictures_cannot_be_paired(files: RunFiles) -> None:
+def test_other_images_cannot_be_paired(files: RunFiles) -> None:
     other = result(0, 0.03) | dict(judged_on=dict(images=31, truth='abc'))
     write_json(files.result(Run(BETTER, 0)), other)
-    row = compare(RUNGS, files.stored(RUNS))[1]
+    row = compare(VARIANTS, files.stored(RUNS))[1]
     assert row.differences['bbox_mAP'].seeds == 1
 
 
 def test_one_seed_is_never_clear(files: RunFiles) -> None:
     files.result(Run(BETTER, 1)).unlink()
-    rows = compare(RUNGS, files.stored(RUNS))
+    rows = compare(VARIANTS, files.stored(RUNS))
     difference = rows[1].differences['bbox_mAP']
     assert difference.low > 0 and not difference.is_clear
     assert '| better | 1 | 0.230 | +0.030 [+0.030, +0.030] (images) |' in accuracy_table(rows)
     assert 'better' not in headline_table(rows) and '| better |' in headline_table(rows[1:])
 
 
-def test_document_readme_summary_and_pictures(files: RunFiles, tmp_path: Path) -> None:
+def test_document_readme_summary_and_images(files: RunFiles, tmp_path: Path) -> None:
     document, readme = tmp_path / 'docs/results.md', tmp_path / 'README.md'
     document.write_text(
-        '# Title\n\n<!-- ladder_x begin -->\nstale text\n<!-- ladder_x end -->\n\nThe rest.\n'
+        '# Title\n\n<!-- ablation_x begin -->\nstale text\n<!-- ablation_x end -->\n\nThe rest.\n'
     )
-    marks = '<!-- ladder_x_headline begin -->', '<!-- ladder_x_headline end -->'
+    marks = '<!-- ablation_x_headline begin -->', '<!-- ablation_x_headline end -->'
     readme.write_text('before\n' + '\n'.join(marks) + '\nafter\n')
     write_json(files.result(Run(NOISY, 0)), result(0, 0.01, config='former'))
-    write_report('ladder_x', RUNGS, RUNS, files, document, readme)
+    write_report('ablation_x', VARIANTS, RUNS, files, document, readme)
 
     text = document.read_text()
-    assert text.startswith('# Title\n\n<!-- ladder_x begin -->\n`ladder_x`: 5 of 8 runs')
-    assert text.endswith('<!-- ladder_x end -->\n\nThe rest.\n') and 'stale' not in text
+    assert text.startswith('# Title\n\n<!-- ablation_x begin -->\n`ablation_x`: 5 of 8 runs')
+    assert text.endswith('<!-- ablation_x end -->\n\nThe rest.\n') and 'stale' not in text
     assert 'bad, seed 0, failed: `ValueError: no such thing`' in text
     assert 'changed since these runs were done: noisy_seed0' in text
     for name in ('cost', 'losses', 'conflicts'):
-        picture = files.results / f'{name}.png'
-        assert f'](measurements/ladder_x/{name}.png)' in text
-        assert picture.read_bytes().startswith(b'\x89PNG') and picture.stat().st_size < 300_000
+        image = files.results / f'{name}.png'
+        assert f'](measurements/ablation_x/{name}.png)' in text
+        assert image.read_bytes().startswith(b'\x89PNG') and image.stat().st_size < 300_000
     summary = json.loads((files.results / 'summary.json').read_text())
     assert summary['better']['differences']['bbox_mAP']['mean'] == pytest.approx(0.03)
     short = readme.read_text()
     assert '| better | 2 | **0.235 ± 0.007** |' in short
     assert short.startswith('before\n') and short.endswith('after\n')
 
-    write_report('ladder_x', RUNGS, RUNS, files, document, readme)
+    write_report('ablation_x', VARIANTS, RUNS, files, document, readme)
     assert (document.read_text(), readme.read_text()) == (text, short), 'again: the same'
 
 
 def test_resolution_curve_is_the_yardstick() -> None:
     def row(name: str, figure: float, gflops: float) -> Row:
         figures = {'bbox_mAP_small_classes': Spread(figure, None)}
-        rung = Rung(name, Path(f'{name}.py'), name, 0, '')
-        return Row(rung, (0,), figures, {}, dict(gflops=gflops, train_ratio=1.0), {})
+        variant = Variant(name, Path(f'{name}.py'), name, 0, '')
+        return Row(variant, (0,), figures, {}, dict(gflops=gflops, train_ratio=1.0), {})
 
     rows = [row('baseline', 0.2, 1.0), row('better', 0.3, 1.0), row('input_150', 0.25, 2.3)]
     rows.append(row('input_075', 0.15, 0.6))

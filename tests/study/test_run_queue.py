@@ -15,7 +15,7 @@ import pytest
 
 from abc_mmdet.study.run_files import RunFiles
 from abc_mmdet.study.run_queue import RunQueue
-from abc_mmdet.study.variants import Run, Rung
+from abc_mmdet.study.variants import Run, Variant
 
 STAND_IN = """
 import json, os, signal, sys, threading, time
@@ -56,7 +56,7 @@ def files(tmp_path: Path) -> RunFiles:
 def runs_of(*fates: str, seeds: int = 1) -> list[Run]:
     """Runs whose title says what becomes of them."""
     return [
-        Run(Rung(f'rung{i}', Path(f'rung{i}.py'), fate, i, 'hash'), seed)
+        Run(Variant(f'variant{i}', Path(f'variant{i}.py'), fate, i, 'hash'), seed)
         for seed in range(seeds)
         for i, fate in enumerate(fates)
     ]
@@ -66,7 +66,7 @@ def queue(files: RunFiles, steps: int = 2, **options) -> tuple[RunQueue, list[st
     said: list[str] = []
 
     def command(run: Run, slot: int) -> tuple[list[str], dict[str, str]]:
-        arguments = (files.folder(run), files.result(run), steps, run.rung.title)
+        arguments = (files.folder(run), files.result(run), steps, run.variant.title)
         script = files.work.parent / 'stand_in.py'
         return [sys.executable, '-S', str(script), *map(str, arguments)], dict(os.environ)
 
@@ -105,7 +105,7 @@ def test_a_failure_of_another_config_counts_no_more(files: RunFiles) -> None:
     (run,) = runs_of('error')
     queue(files)[0].work([run])
     assert files.is_settled(run)
-    mended = Run(Rung('rung0', run.rung.path, 'good', 0, 'another hash'), run.seed)
+    mended = Run(Variant('variant0', run.variant.path, 'good', 0, 'another hash'), run.seed)
     assert not files.is_settled(mended)
 
 

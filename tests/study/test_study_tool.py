@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/analysis_tools/study.py'
 
 
-def command(ladder: Path, folder: Path, *options: str) -> list[str]:
+def command(ablation: Path, folder: Path, *options: str) -> list[str]:
     places = {
-        '--ladder': ladder,
+        '--ablation': ablation,
         '--results': folder / 'results',
         '--work-dir': folder / 'work',
         '--document': folder / 'results.md',
@@ -29,9 +29,9 @@ def command(ladder: Path, folder: Path, *options: str) -> list[str]:
 
 
 def study(
-    ladder: Path, folder: Path, *options: str, program: str = sys.executable
+    ablation: Path, folder: Path, *options: str, program: str = sys.executable
 ) -> subprocess.CompletedProcess[str]:
-    words = [program, '-W', 'ignore', *command(ladder, folder, *options)]
+    words = [program, '-W', 'ignore', *command(ablation, folder, *options)]
     return subprocess.run(words, capture_output=True, text=True)
 
 
@@ -53,9 +53,9 @@ def lock_is_free(folder: Path) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: Path) -> None:
-    work = tmp_path / 'work/ladder_cpu'
-    words = [sys.executable, '-W', 'ignore', *command(tiny_ladder, tmp_path)]
+def test_killed_continued_reported_never_repeated(tiny_ablation: Path, tmp_path: Path) -> None:
+    work = tmp_path / 'work/ablation_cpu'
+    words = [sys.executable, '-W', 'ignore', *command(tiny_ablation, tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
         baseline = work / 'baseline_seed0'
         wait_for(lambda: list(baseline.glob('iter_*.pth')), process)
@@ -65,16 +65,16 @@ def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: P
 
     # Seconds that do for no run: it stops in time, and says that there is more to do
     began = time.monotonic()
-    paused = study(tiny_ladder, tmp_path, '--time-limit=12')
+    paused = study(tiny_ablation, tmp_path, '--time-limit=12')
     assert paused.returncode == 3, paused.stdout + paused.stderr
     assert time.monotonic() - began < 60, 'the limit, and a machine with other work'
 
-    ended = study(tiny_ladder, tmp_path)
+    ended = study(tiny_ablation, tmp_path)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert 'wrong_seed0: failed: UserError' in ended.stdout and "'typo'" in ended.stdout
     assert 'resumed epoch: 0, iter:' in (baseline / 'log.txt').read_text()
     results = {
-        name: tmp_path / f'results/ladder_cpu/{name}_seed0.json' for name in ('baseline', 'abc')
+        name: tmp_path / f'results/ablation_cpu/{name}_seed0.json' for name in ('baseline', 'abc')
     }
     times = {name: path.stat().st_mtime_ns for name, path in results.items()}
     result = json.loads(results['abc'].read_text())
@@ -85,17 +85,17 @@ def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: P
     assert '| main head alone | 1 |' in document and '| ABC | 1 |' in document
     assert 'wrong, seed 0, failed' in document
 
-    again = study(tiny_ladder, tmp_path)
+    again = study(tiny_ablation, tmp_path)
     assert again.returncode == 1 and 'started' not in again.stdout
     assert {name: path.stat().st_mtime_ns for name, path in results.items()} == times
     assert (tmp_path / 'results.md').read_text() == document
 
-    listed = study(tiny_ladder, tmp_path, '--list')
+    listed = study(tiny_ablation, tmp_path, '--list')
     states = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines()[-3:])
     assert states['baseline_seed0'] == states['abc_seed0'] == 'done'
     assert states['wrong_seed0'].startswith('failed: UserError')
 
-    compared = study(tiny_ladder, tmp_path, '--against', 'abc', '--rungs', 'baseline')
+    compared = study(tiny_ablation, tmp_path, '--against', 'abc', '--variants', 'baseline')
     assert compared.returncode == 0 and ' to abc |' in compared.stdout.splitlines()[0]
     assert len(compared.stdout.splitlines()) == 4 and ' - |' in compared.stdout.splitlines()[3]
     assert (tmp_path / 'results.md').read_text() == document
@@ -110,9 +110,9 @@ def test_killed_continued_reported_never_repeated(tiny_ladder: Path, tmp_path: P
     ],
 )
 def test_mistakes_end_in_one_message(
-    tiny_ladder: Path, tmp_path: Path, options: list[str], message: str
+    tiny_ablation: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
-    result = study(tiny_ladder, tmp_path, *options, program=python())
+    result = study(tiny_ablation, tmp_path, *options, program=python())
     assert result.returncode == 2
     assert message in result.stderr and 'Traceback' not in result.stderr
     assert list(tmp_path.iterdir()) == []

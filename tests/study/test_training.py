@@ -37,9 +37,9 @@ class PauseAtHook(Hook):
 
 
 @pytest.fixture(scope='module')
-def trained(tiny_ladder: Path, tmp_path_factory) -> tuple[Path, Path, list[str]]:
+def trained(tiny_ablation: Path, tmp_path_factory) -> tuple[Path, Path, list[str]]:
     """A run that was paused and finished: its folder, weights, and files while it was paused."""
-    config = load_experiment(str(tiny_ladder / 'abc.py'))
+    config = load_experiment(str(tiny_ablation / 'abc.py'))
     VISUALIZERS.build(
         copy.deepcopy(config.visualizer)
     )  # that logs nowhere, and is not that of the run
@@ -75,9 +75,9 @@ def test_pauses_and_goes_on(trained: tuple[Path, Path, list[str]]) -> None:
     assert train(load_experiment('configs/small/abc_synthetic.py'), 1, folder) == weights, 'at once'
 
 
-def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tiny_ladder) -> None:
+def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tiny_ablation) -> None:
     _, weights, _ = trained
-    config = load_experiment(str(tiny_ladder / 'abc.py'))
+    config = load_experiment(str(tiny_ablation / 'abc.py'))
     model = MODELS.build(config.model)
     load_checkpoint(model, str(weights), map_location='cpu')
     evaluated = evaluate(model, config)
@@ -92,16 +92,16 @@ def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tin
         evaluate(model, config)
 
 
-def test_evaluation_of_perfect_detections(tiny_ladder: Path) -> None:
+def test_evaluation_of_perfect_detections(tiny_ablation: Path) -> None:
     """A detector that knows the truth has AP 1 on both sets: the truth of both is the right one."""
-    config = load_experiment(str(tiny_ladder / 'abc.py'))
+    config = load_experiment(str(tiny_ablation / 'abc.py'))
 
     class Oracle(torch.nn.Module):
         def test_step(self, batch: dict) -> list:
             for sample in batch['data_samples']:
                 truth = sample.gt_instances
                 found = truth.new()
-                found.bboxes = truth.bboxes.tensor  # the pipeline resizes pictures alone
+                found.bboxes = truth.bboxes.tensor  # the pipeline resizes images alone
                 found.labels, found.scores = truth.labels, torch.ones(len(truth))
                 sample.pred_instances = found
             return batch['data_samples']
@@ -112,9 +112,9 @@ def test_evaluation_of_perfect_detections(tiny_ladder: Path) -> None:
     assert np.nanmin(evaluated['resampled']['bbox_mAP']) > 0.98
 
 
-def test_inference_cost_of_the_auxiliary_task_is_none(tiny_ladder: Path) -> None:
-    ours = load_experiment(str(tiny_ladder / 'abc.py'))
-    baseline = load_experiment(str(tiny_ladder / 'baseline.py'))
+def test_inference_cost_of_the_auxiliary_task_is_none(tiny_ablation: Path) -> None:
+    ours = load_experiment(str(tiny_ablation / 'abc.py'))
+    baseline = load_experiment(str(tiny_ablation / 'baseline.py'))
     costs = [inference_cost(config, baseline, 'cpu') for config in (ours, baseline)]
     assert costs[0]['gflops'] == costs[1]['gflops'] > 0
     assert costs[0]['parameters_m'] == costs[1]['parameters_m'] > 0

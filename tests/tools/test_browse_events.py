@@ -49,45 +49,45 @@ def ends_of_windows(known: dict, length_us: int) -> list[int]:
     return list(range(first + length_us, last + 1, length_us))
 
 
-def test_a_camera_recording_as_pictures(browse: Callable[..., int], tmp_path: Path) -> None:
+def test_a_camera_recording_as_images(browse: Callable[..., int], tmp_path: Path) -> None:
     path, known = real('evt3_vga_2s')
-    assert browse(path, '--out', tmp_path / 'pictures', '--window-ms', 100) == 0
-    pictures = sorted((tmp_path / 'pictures').iterdir())
+    assert browse(path, '--out', tmp_path / 'images', '--window-ms', 100) == 0
+    images = sorted((tmp_path / 'images').iterdir())
     names = [f'recording_{end // 1000:07d}ms.png' for end in ends_of_windows(known, 100_000)]
-    assert [path.name for path in pictures] == names
-    ink = [(cv2.imread(str(path)) < 250).any(axis=-1) for path in pictures]
+    assert [path.name for path in images] == names
+    ink = [(cv2.imread(str(path)) < 250).any(axis=-1) for path in images]
     assert all(part.shape == (480 + 18, 640) for part in ink)
     shares = [part[:480].mean() for part in ink]
     assert max(shares) > 2 * min(shares) > 0, 'somebody walks by'
     assert all(part[480:].any() for part in ink), 'and it says when'
 
 
-def test_a_camera_recording_as_a_film(browse: Callable[..., int], tmp_path: Path, capsys) -> None:
+def test_a_camera_recording_as_a_video(browse: Callable[..., int], tmp_path: Path, capsys) -> None:
     path, known = real('evt3_hd_1s')
-    out = tmp_path / 'new' / 'film.mp4'
+    out = tmp_path / 'new' / 'video.mp4'
     assert browse(path, '--out', out, '--limit', 4, '--fps', 8) == 0
     assert len(ends_of_windows(known, 50_000)) > 4
-    assert '4 pictures' in capsys.readouterr().out
-    film = cv2.VideoCapture(str(out))
-    assert film.get(cv2.CAP_PROP_FPS) == 8
-    frames = [film.read() for _ in range(5)]
+    assert '4 images' in capsys.readouterr().out
+    video = cv2.VideoCapture(str(out))
+    assert video.get(cv2.CAP_PROP_FPS) == 8
+    frames = [video.read() for _ in range(5)]
     assert [there for there, _ in frames] == [True] * 4 + [False]
     assert all(frame.shape == (720 + 18, 1280, 3) for _, frame in frames[:4])
-    assert [path.name for path in out.parent.iterdir()] == ['film.mp4'], 'no left-overs'
+    assert [path.name for path in out.parent.iterdir()] == ['video.mp4'], 'no left-overs'
 
 
 def test_a_camera_recording_without_a_size(
     browse: Callable[..., int], tmp_path: Path, capsys
 ) -> None:
     path, known = real('evt2_vga')
-    assert browse(path, '--out', tmp_path / 'pictures') == 2
+    assert browse(path, '--out', tmp_path / 'images') == 2
     error = capsys.readouterr().err
     assert '--size WxH' in error and str(path) in error
     assert list(tmp_path.iterdir()) == []
-    assert browse(path, '--out', tmp_path / 'pictures', '--size', '640x480') == 0
-    (picture,) = (tmp_path / 'pictures').iterdir()
-    assert picture.name == f'recording_{ends_of_windows(known, 50_000)[0] // 1000:07d}ms.png'
-    assert cv2.imread(str(picture)).shape == (498, 640, 3)
+    assert browse(path, '--out', tmp_path / 'images', '--size', '640x480') == 0
+    (image,) = (tmp_path / 'images').iterdir()
+    assert image.name == f'recording_{ends_of_windows(known, 50_000)[0] // 1000:07d}ms.png'
+    assert cv2.imread(str(image)).shape == (498, 640, 3)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_mistakes_end_in_one_message(
     named = dict(RECORDING=recording, DATA=f'data_root={tmp_path}/data')
     arguments = [named.get(argument, argument) for argument in arguments]
     before = sorted(tmp_path.rglob('*'))
-    assert browse(*arguments, '--out', tmp_path / 'pictures') == 2
+    assert browse(*arguments, '--out', tmp_path / 'images') == 2
     message = capsys.readouterr().err.split('error: ', 1)[1]
     assert words in message and 'Traceback' not in message
     assert sorted(tmp_path.rglob('*')) == before, 'nothing is written'

@@ -1,4 +1,4 @@
-"""The data doctor as a process: exit codes, report and picture."""
+"""The dataset check as a process: exit codes, report and image."""
 
 import json
 import runpy
@@ -43,9 +43,9 @@ def write_data(root: Path) -> None:
 
 def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
     write_data(tmp_path / 'data')
-    report, picture = tmp_path / 'out' / 'report.json', tmp_path / 'out' / 'sizes.png'
+    report, image = tmp_path / 'out' / 'report.json', tmp_path / 'out' / 'sizes.png'
     result = check(
-        *('configs/ladder_coco/aux_p1_p2.py', '--json', report, '--plot', picture),
+        *('configs/ablation_coco/aux_p1_p2.py', '--json', report, '--plot', image),
         *('--cfg-options', f'data_root={tmp_path / "data"}'),
     )
     assert result.returncode == 1, result.stdout + result.stderr
@@ -53,12 +53,12 @@ def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
     assert 'gone.png' in result.stdout
     assert result.stdout.rstrip().endswith('2 problems, 1 warnings')
     found = json.loads(report.read_text())
-    assert {f['kind'] for f in found['findings'] if f['level'] == 'problem'} == {
+    assert {f['kind'] for f in found['issues'] if f['level'] == 'problem'} == {
         'outside_image',
         'missing_files',
     }
     assert (found['strides'], found['train_only_strides']) == ([8, 16, 32], [4])
-    assert cv2.imread(str(picture)).shape[1] == 1000
+    assert cv2.imread(str(image)).shape[1] == 1000
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == ['report.json', 'sizes.png']
 
 
@@ -77,7 +77,7 @@ def test_event_recordings(tmp_path: Path, monkeypatch, capsys) -> None:
     assert stop.value.code == 1
     assert '1 recordings, 3 labelled frames, 6 usable boxes' in capsys.readouterr().out
     found = json.loads(report.read_text())
-    problems = [f['kind'] for f in found['findings'] if f['level'] == 'problem']
+    problems = [f['kind'] for f in found['issues'] if f['level'] == 'problem']
     assert problems == ['shared_recordings']
     assert cv2.imread(str(tmp_path / 'out' / 'sizes.png')).shape[1] == 1000
 

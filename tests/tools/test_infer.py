@@ -1,4 +1,4 @@
-"""tools/infer.py on pictures of all kinds, films and what is neither."""
+"""tools/infer.py on images of all kinds, videos and what is neither."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from pycocotools.coco import COCO
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.inference import Detector
-from abc_mmdet.inference.images import read_picture
+from abc_mmdet.inference.images import read_image
 
 from ..warm_python import python
 
@@ -38,7 +38,7 @@ SIZES = {  # width and height, upright
     'palette.png': (64, 96),
     'turned.jpg': (64, 96),
 }
-CORRUPT = ('cut.jpg', 'empty.png', 'film.avi', 'text.png')
+CORRUPT = ('cut.jpg', 'empty.png', 'video.avi', 'text.png')
 
 
 @pytest.fixture(scope='module')
@@ -53,7 +53,7 @@ def model(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whole and corrupt pictures, and a film."""
+    """Whole and corrupt images, and a video."""
     folder = tmp_path_factory.mktemp('inputs')
     (folder / 'folder').mkdir()
     grey = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
@@ -69,8 +69,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = (folder / 'colour.jpg').read_bytes()
     (folder / 'cut.jpg').write_bytes(content[: len(content) // 2])
     (folder / 'empty.png').touch()
-    (folder / 'text.png').write_text('no picture')
-    (folder / 'film.avi').write_text('no film')
+    (folder / 'text.png').write_text('no image')
+    (folder / 'video.avi').write_text('no video')
     writer = cv2.VideoWriter(str(folder / 'clip.mp4'), cv2.VideoWriter.fourcc(*'mp4v'), 5, (96, 64))
     for i in range(5):
         writer.write(np.roll(colour, 8 * i, axis=1))
@@ -100,16 +100,16 @@ def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> 
     assert result.returncode == 1, result.stderr
     assert 'Traceback' not in result.stderr
     assert 'left out: 4 of 11 files' in result.stderr
-    assert '15/15' in result.stderr  # the pictures of the film count
+    assert '15/15' in result.stderr  # the images of the video count
     for name in CORRUPT:
         assert f'{folder / name} is ' in result.stderr
 
     coco = COCO(out / 'detections.json')
     by_name = {image['file_name']: image for image in coco.loadImgs(coco.getImgIds())}
-    of_film = {name: image for name, image in by_name.items() if 'film' in image}
-    assert {n: (i['width'], i['height']) for n, i in by_name.items() if n not in of_film} == SIZES
-    assert sorted(of_film) == [f'clip.mp4/{i:06d}.jpg' for i in range(5)]
-    assert {image['film'] for image in of_film.values()} == {'clip.mp4'}
+    of_video = {name: image for name, image in by_name.items() if 'video' in image}
+    assert {n: (i['width'], i['height']) for n, i in by_name.items() if n not in of_video} == SIZES
+    assert sorted(of_video) == [f'clip.mp4/{i:06d}.jpg' for i in range(5)]
+    assert {image['video'] for image in of_video.values()} == {'clip.mp4'}
     assert len(coco.anns) > 50
     assert len(coco.loadRes(coco.dataset['annotations']).anns) == len(coco.anns)
 
@@ -121,7 +121,7 @@ def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> 
         corners[:, 2:] += corners[:, :2]
         assert np.allclose(corners, expected.boxes, atol=0.01)
         assert [a['category_id'] - 1 for a in written] == expected.labels.tolist()
-        drawn = read_picture(out / 'pictures' / name)
+        drawn = read_image(out / 'images' / name)
         assert drawn.shape == (SIZES[name][1], SIZES[name][0], 3)
         if name.endswith('.png'):
             assert np.array_equal(drawn, detector(folder / name).draw(0.26))
@@ -134,29 +134,29 @@ def test_a_folder_with_everything_in_it(model, folder: Path, tmp_path: Path) -> 
         assert row['class'] == names[annotation['category_id']]
         assert [float(row[key]) for key in ('x1', 'y1', 'score')] == [x, y, annotation['score']]
         assert float(row['x2']) == pytest.approx(x + width, abs=0.002)
-    film = cv2.VideoCapture(str(out / 'pictures' / 'clip.mp4'))
-    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    video = cv2.VideoCapture(str(out / 'images' / 'clip.mp4'))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
     written = {str(path.relative_to(out)) for path in out.rglob('*') if path.is_file()}
-    pictures = {f'pictures/{name}' for name in (*SIZES, 'clip.mp4')}
-    assert written == {*pictures, 'detections.csv', 'detections.json'}
+    images = {f'images/{name}' for name in (*SIZES, 'clip.mp4')}
+    assert written == {*images, 'detections.csv', 'detections.json'}
 
 
 def test_fifty_megapixels(infer: Callable[..., int], model, tmp_path: Path) -> None:
-    picture = np.zeros((6250, 8000, 3), np.uint8)
-    picture[1000:4000, 2000:5000] = 200
-    cv2.imwrite(str(tmp_path / 'large.jpg'), picture)
+    image = np.zeros((6250, 8000, 3), np.uint8)
+    image[1000:4000, 2000:5000] = 200
+    cv2.imwrite(str(tmp_path / 'large.jpg'), image)
     assert infer(*model, tmp_path / '*.jpg', '--out', tmp_path / 'out', '--score-thr', 0.25) == 0
     content = json.loads((tmp_path / 'out' / 'detections.json').read_text())
     assert (content['images'][0]['width'], content['images'][0]['height']) == (8000, 6250)
     boxes = np.array([found['bbox'] for found in content['annotations']])
     assert boxes.max() > 4000  # pixels of the file
-    assert (read_picture(tmp_path / 'out' / 'pictures' / 'large.jpg') != picture).any()
+    assert (read_image(tmp_path / 'out' / 'images' / 'large.jpg') != image).any()
 
 
 @pytest.mark.parametrize(
     ('inputs', 'message'),
     [
-        (['empty'], 'empty: there is no picture and no film in it'),
+        (['empty'], 'empty: there is no image and no video in it'),
         (['missing.jpg'], 'missing.jpg does not exist'),
         ([], 'Give CONFIG, CHECKPOINT and at least one INPUT'),
         (['a.jpg', '--merge', 'wbf'], '--merge is of slices'),
@@ -186,7 +186,7 @@ def test_mistakes_end_in_one_message(
 def test_inputs_are_not_drawn_over(
     infer: Callable[..., int], model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    original = tmp_path / 'pictures' / 'a.jpg'
+    original = tmp_path / 'images' / 'a.jpg'
     original.parent.mkdir()
     cv2.imwrite(str(original), np.zeros((8, 8, 3), np.uint8))
     content = original.read_bytes()
@@ -208,8 +208,8 @@ def test_a_place_that_cannot_be_written_to(
     assert 'cannot write' in capfd.readouterr().err
 
 
-def write_film(path: Path, codec: str = 'MJPG') -> None:
-    """24 pictures, which have to be told from one another to be found."""
+def write_video(path: Path, codec: str = 'MJPG') -> None:
+    """24 images, which have to be told from one another to be found."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (96, 64))
     for i in range(24):
@@ -229,17 +229,17 @@ def test_an_odd_file_costs_no_other_its_results(
     (inputs / f'{"o" * 245}.pgm').write_bytes(content)  # OpenCV writes no colours to such
     cv2.imwrite(str(inputs / 'b.png'), np.zeros((5000, 1, 3), np.uint8))
     cv2.imwrite(str(inputs / 'c.png'), np.zeros((1, 5000, 3), np.uint8))
-    write_film(tmp_path / 'film.avi')
-    film = (tmp_path / 'film.avi').read_bytes()
-    (inputs / 'film.avi').write_bytes(film[: len(film) // 2])
-    (inputs / f'{"v" * 250}.avi').write_bytes(film)  # .mp4 does not fit behind it
+    write_video(tmp_path / 'video.avi')
+    video = (tmp_path / 'video.avi').read_bytes()
+    (inputs / 'video.avi').write_bytes(video[: len(video) // 2])
+    (inputs / f'{"v" * 250}.avi').write_bytes(video)  # .mp4 does not fit behind it
     assert infer(*model, inputs, '--out', out, '--score-thr=0.27', '--batch=4') == 1
     said = capfd.readouterr().err
     for problem in (
-        'b.png: a picture of 1 x 5000 pixels cannot be brought to the size of',
-        'c.png: a picture of 5000 x 1 pixels cannot be brought to the size of',
+        'b.png: an image of 1 x 5000 pixels cannot be brought to the size of',
+        'c.png: an image of 5000 x 1 pixels cannot be brought to the size of',
         'caf\\xe9.jpg: the name is not UTF-8',
-        'film.avi is cut off or damaged: 12 of its 24 pictures could be read',
+        'video.avi is cut off or damaged: 12 of its 24 images could be read',
         'v.avi: cannot write',
     ):
         assert problem in said
@@ -248,11 +248,11 @@ def test_an_odd_file_costs_no_other_its_results(
     names = [image['file_name'] for image in images]
     alone = [name for name in names if '/' not in name]
     assert alone == [*whole[:3], f'{"o" * 245}.pgm', 'z.jpg']
-    of_film = [name for name in names if name.startswith('film')]
-    assert of_film == [f'film.avi/{i:06d}.jpg' for i in range(12)]
-    drawn = cv2.VideoCapture(str(out / 'pictures' / 'film.avi.mp4'))
+    of_video = [name for name in names if name.startswith('video')]
+    assert of_video == [f'video.avi/{i:06d}.jpg' for i in range(12)]
+    drawn = cv2.VideoCapture(str(out / 'images' / 'video.avi.mp4'))
     assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == 12
-    assert all((out / 'pictures' / name).is_file() for name in whole)
+    assert all((out / 'images' / name).is_file() for name in whole)
     assert not list(out.rglob('.*')), 'nothing is left half written'
 
 
@@ -304,7 +304,7 @@ def test_the_threshold_of_a_report(
         assert message in capfd.readouterr().err
 
 
-def test_dark_pictures_are_named_once(
+def test_dark_images_are_named_once(
     infer: Callable[..., int], model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of 16 bits with the range of 12; in the folders that their images are in."""
@@ -314,17 +314,17 @@ def test_dark_pictures_are_named_once(
         cv2.imwrite(str(tmp_path / 'in' / folder / '1.png'), values * factor)
     assert infer(*model, tmp_path / 'in', '--out', tmp_path / 'out') == 0
     said = capsys.readouterr().err
-    assert 'warning: dark pictures of 16 bits: 2\n' in said
+    assert 'warning: dark images of 16 bits: 2\n' in said
     assert said.count('of 65535') == 2 and 'bright' not in said
     drawn = {
-        p.relative_to(tmp_path / 'out/pictures').as_posix()
+        p.relative_to(tmp_path / 'out/images').as_posix()
         for p in tmp_path.rglob('*1.png')
         if 'out' in p.parts
     }
     assert drawn == {'dark/a/1.png', 'dark/b/1.png', 'bright/1.png'}
 
 
-def test_two_pictures_are_not_drawn_into_one_file(
+def test_two_images_are_not_drawn_into_one_file(
     infer: Callable[..., int], model, folder: Path, tmp_path: Path, capsys
 ) -> None:
     grey = np.zeros((64, 64), np.uint8)

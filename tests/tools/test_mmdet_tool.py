@@ -92,24 +92,24 @@ def test_mmdetections_test_with_flips_of_a_sliced_detector(
     data: Path, sliced_config, tmp_path: Path
 ) -> None:
     result = mmdet_tool(
-        *('test', *sliced_config, '--tta', '--work-dir', tmp_path, '--show-dir', 'pictures'),
+        *('test', *sliced_config, '--tta', '--work-dir', tmp_path, '--show-dir', 'images'),
         *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
         f'test_evaluator.ann_file={data}/annotations/val.json',
         *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert re.search(r'coco/bbox_mAP: +\d', result.stdout + result.stderr)
-    assert len(list(tmp_path.rglob('pictures/*'))) == 2
+    assert len(list(tmp_path.rglob('images/*'))) == 2
 
 
 def test_browse_dataset(data: Path, tmp_path: Path) -> None:
     result = mmdet_tool(
         *('analysis_tools/browse_dataset', 'configs/small/abc_synthetic.py'),
-        *('--output-dir', tmp_path / 'pictures', '--not-show'),
+        *('--output-dir', tmp_path / 'images', '--not-show'),
         *('--cfg-options', f'train_dataloader.dataset.data_root={data}'),
     )
     assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / 'pictures').rglob('*.jpg'))) == 2
+    assert len(list((tmp_path / 'images').rglob('*.jpg'))) == 2
 
 
 def test_benchmark_of_the_data_set(data: Path) -> None:

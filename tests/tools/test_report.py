@@ -32,7 +32,7 @@ TOOL = str(ROOT / 'tools' / 'analysis_tools' / 'report.py')
 CONFIG = str(ROOT / 'configs' / 'small' / 'baseline_3level_hituav.py')
 CONFIGS = {
     'baseline': CONFIG,
-    'train_only_p1': str(ROOT / 'configs' / 'ladder_coco' / 'aux_p1_p2.py'),
+    'train_only_p1': str(ROOT / 'configs' / 'ablation_coco' / 'aux_p1_p2.py'),
 }
 CLASSES = ('Person', 'Vehicle', 'Bicycle')
 
@@ -178,7 +178,7 @@ def test_event_recordings(random_weights, tmp_path: Path) -> None:
     assert out.read_text().count('<figure>') > 4
 
 
-def test_picture_of_the_page() -> None:
+def test_image_of_the_page() -> None:
     (name,) = re.findall(r'!\[.*\]\((.*)\)', PAGE)
     assert (ROOT / 'docs' / name).stat().st_size < 300_000
 
@@ -229,7 +229,7 @@ def test_mistakes_end_in_one_message(
     assert not out.exists()
 
 
-def test_missing_data_and_pictures(
+def test_missing_data_and_images(
     user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     results = tmp_path / 'results.json'

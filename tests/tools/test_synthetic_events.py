@@ -1,4 +1,4 @@
-"""From tools/dataset_converters/synthetic_events.py to a film of detections, as users go."""
+"""From tools/dataset_converters/synthetic_events.py to a video of detections, as users go."""
 
 import json
 import os
@@ -174,29 +174,29 @@ def test_training_validates_and_saves(trained: tuple[Path, str]) -> None:
     assert 'bbox_mAP_still' in output
 
 
-def test_browsed_as_pictures(trained: tuple[Path, str], converted: Path, tmp_path: Path) -> None:
+def test_browsed_as_images(trained: tuple[Path, str], converted: Path, tmp_path: Path) -> None:
     tool = 'tools/analysis_tools/browse_events.py'
     options = ('--upscale', 2, '--score-thr', 0)
     options += ('--cfg-options', f'data_root={converted}', 'model.test_cfg.score_thr=0.0')
-    output = run(tool, CONFIG, trained[0], '--out', tmp_path / 'pictures', *options)
-    assert '11 pictures' in output
-    pictures = [cv2.imread(str(path)) for path in sorted((tmp_path / 'pictures').iterdir())]
-    assert {picture.shape for picture in pictures} == {(HEIGHT + 18, WIDTH, 3)}
-    for picture in pictures:
-        blue, green, red = picture.reshape(-1, 3).astype(int).T
+    output = run(tool, CONFIG, trained[0], '--out', tmp_path / 'images', *options)
+    assert '11 images' in output
+    images = [cv2.imread(str(path)) for path in sorted((tmp_path / 'images').iterdir())]
+    assert {image.shape for image in images} == {(HEIGHT + 18, WIDTH, 3)}
+    for image in images:
+        blue, green, red = image.reshape(-1, 3).astype(int).T
         assert ((red > 200) & (green < 140) & (blue < 60)).any(), 'detections are orange'
 
 
-def test_browsed_as_a_film(
+def test_browsed_as_a_video(
     run_here, trained: tuple[Path, str], converted: Path, tmp_path: Path
 ) -> None:
     tool = 'tools/analysis_tools/browse_events.py'
     options = ('--labelled', '--upscale', 2, '--cfg-options', f'data_root={converted}')
-    code, *_ = run_here(tool, CONFIG, trained[0], '--out', tmp_path / 'film.mp4', *options)
+    code, *_ = run_here(tool, CONFIG, trained[0], '--out', tmp_path / 'video.mp4', *options)
     assert code == 0
-    film = cv2.VideoCapture(str(tmp_path / 'film.mp4'))
+    video = cv2.VideoCapture(str(tmp_path / 'video.mp4'))
     frames = []
-    while (frame := film.read())[0]:
+    while (frame := video.read())[0]:
         frames.append(frame[1])
     assert len(frames) == 6
     assert {frame.shape for frame in frames} == {(HEIGHT + 18, WIDTH, 3)}

@@ -15,7 +15,7 @@ from mmengine.dataset import pseudo_collate
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
-from abc_mmdet.deployment.mmdet_export import write_stock_experiment
+from abc_mmdet.deployment.mmdet_export import write_mmdet_experiment
 from abc_mmdet.errors import UserError
 from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS, METRICS, MODELS
@@ -69,8 +69,8 @@ torch.set_num_threads(1)
 for folder in sys.argv[3:]:
     config, checkpoint = f'{folder}/abc_synthetic.py', f'{folder}/weights.pth'
     model = init_detector(config, checkpoint, device='cpu')
-    pictures = json.loads(sys.argv[2])
-    found = [inference_detector(model, p).pred_instances.numpy().to_dict() for p in pictures]
+    images = json.loads(sys.argv[2])
+    found = [inference_detector(model, p).pred_instances.numpy().to_dict() for p in images]
     batch = demo_mm_inputs(2, [(3, 96, 128)] * 2, num_items=[3, 0], num_classes=8)
     losses = model.train()(**model.data_preprocessor(batch, True), mode='loss')
     assert sum(losses.values()).isfinite()
@@ -97,8 +97,8 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def converted(data: Path, tmp_path_factory) -> dict[str, tuple]:
-    """Per experiment: its folder, our detections per picture, and our metrics."""
-    pictures = sorted(map(str, (data / 'val').glob('*.jpg')))
+    """Per experiment: its folder, our detections per image, and our metrics."""
+    images = sorted(map(str, (data / 'val').glob('*.jpg')))
     results = {}
     for name, options in EXPERIMENTS.items():
         folder = tmp_path_factory.mktemp(name)
@@ -115,8 +115,8 @@ def converted(data: Path, tmp_path_factory) -> dict[str, tuple]:
         torch.save(dict(state_dict=model.state_dict(), meta=meta), checkpoint)
 
         model = init_detector(config, str(checkpoint), device='cpu')
-        found = [inference_detector(model, picture).pred_instances for picture in pictures]
-        annotate(data, name, pictures, found)
+        found = [inference_detector(model, image).pred_instances for image in images]
+        annotate(data, name, images, found)
         if name == 'four_levels':
             command = ['tools/model_converters/to_mmdet.py', CONFIG, str(checkpoint), str(folder)]
             result = subprocess.run(
@@ -127,25 +127,25 @@ def converted(data: Path, tmp_path_factory) -> dict[str, tuple]:
             assert 'model.bbox_head: ABCHead -> YOLOXHead' in result.stdout
             assert f'{folder}/abc_synthetic.py: gives the same outputs' in result.stdout
         else:
-            write_stock_experiment(config, str(checkpoint), str(folder))
+            write_mmdet_experiment(config, str(checkpoint), str(folder))
         results[name] = folder, [each.numpy().to_dict() for each in found], metrics(config, model)
 
     folders = [str(folder) for folder, *_ in results.values()]
     ops = str(ROOT / 'abc_mmdet' / 'mmcv_ops.py')
     result = subprocess.run(
-        [sys.executable, '-c', STOCK, ops, json.dumps(pictures), *folders],
+        [sys.executable, '-c', STOCK, ops, json.dumps(images), *folders],
         **dict(cwd=data, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': ''}),
     )
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
     return results
 
 
-def annotate(data: Path, name: str, pictures: list[str], found: list) -> None:
+def annotate(data: Path, name: str, images: list[str], found: list) -> None:
     """Ground truth that random weights meet in part: of their detections, some of them moved."""
     content = json.loads((data / 'annotations' / 'val.json').read_text())
     ids = {image['file_name']: image['id'] for image in content['images']}
     content['annotations'] = []
-    for path, detections in zip(pictures, found, strict=True):
+    for path, detections in zip(images, found, strict=True):
         for i, (box, label) in enumerate(
             zip(detections.bboxes[:15:3].tolist(), detections.labels[:15:3], strict=True)
         ):
@@ -177,7 +177,7 @@ def metrics(config: Config, model: torch.nn.Module) -> dict[str, float]:
 
 
 @pytest.mark.parametrize('name', EXPERIMENTS)
-def test_stock_mmdetection_finds_the_same_to_the_last_bit(name: str, converted: dict) -> None:
+def test_plain_mmdetection_finds_the_same_to_the_last_bit(name: str, converted: dict) -> None:
     folder, ours, our_metrics = converted[name]
     theirs, their_metrics = pickle.loads((folder / 'found.pkl').read_bytes())
     assert len(ours) == len(theirs) == 3
@@ -212,7 +212,7 @@ def test_level_that_a_backbone_normalises_for_training_only(tmp_path: Path) -> N
     config = load_experiment(str(ROOT / 'configs/frames/abc_convnext_tiny_100k.py'), options)
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'weights.pth')
-    written = write_stock_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path / 'out'))
+    written = write_mmdet_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path / 'out'))
     names = set(torch.load(written.checkpoint)['state_dict'])
     assert 'backbone.norm1.weight' in names
     assert 'backbone.norm0.weight' not in names
@@ -227,12 +227,12 @@ def test_checkpoint_of_another_model_and_own_folder_are_refused(data: Path, tmp_
         other = {k: v for k, v in {**state, first: wrong}.items() if v is not None}
         torch.save(dict(state_dict=other), tmp_path / 'weights.pth')
         with pytest.raises(UserError, match='does not fit the config: 1 tensors') as error:
-            write_stock_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path / 'out'))
+            write_mmdet_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path / 'out'))
         assert first in str(error.value)
     assert not (tmp_path / 'out').exists()
     torch.save(dict(state_dict=state), tmp_path / 'weights.pth')
     with pytest.raises(UserError, match='is read: it would be replaced'):
-        write_stock_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path))
+        write_mmdet_experiment(config, str(tmp_path / 'weights.pth'), str(tmp_path))
 
 
 def test_mistakes_end_in_one_message(tmp_path: Path) -> None:

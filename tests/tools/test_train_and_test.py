@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 
 from abc_mmdet.apis.test_record import read_record
-from abc_mmdet.deployment.mmdet_export import to_stock_config
+from abc_mmdet.deployment.mmdet_export import to_mmdet_config
 from mmdet.registry import MODELS
 
 from ..warm_python import python
@@ -134,11 +134,11 @@ def test_evaluation_prints_metrics_and_draws(
     work_dir, _ = trained
     output = tool(
         *('test.py', CONFIG, work_dir / 'iter_4.pth', '--work-dir', tmp_path),
-        *('--show-dir', 'pictures', '--out', tmp_path / 'detections.pkl'),
+        *('--show-dir', 'images', '--out', tmp_path / 'detections.pkl'),
         options=[*TINY, data],
     )
-    pictures = Path(re.search(r'^pictures: (.*)$', output, re.M)[1])
-    assert len(list(pictures.iterdir())) == 3
+    images = Path(re.search(r'^images: (.*)$', output, re.M)[1])
+    assert len(list(images.iterdir())) == 3
     last = output.strip().splitlines()[-20:]
     assert sum(line.startswith('small classes ') for line in last) == 1, 'the table, once'
     assert re.match(r'result: mAP \d\.\d{3}, AP_small .*, checkpoint .*iter_4\.pth$', last[-1])
@@ -166,8 +166,8 @@ def test_plain_weights_fit_the_plain_detector(trained: tuple[Path, str], tmp_pat
     result = run('tools/model_converters/abc_to_plain.py', work_dir / 'iter_4.pth', plain)
     assert result.returncode == 0, result.stderr
     config = Config.fromfile(work_dir / 'abc_synthetic.py')
-    stock, _ = to_stock_config(config)
-    MODELS.build(stock.model).load_state_dict(torch.load(plain)['state_dict'])  # strict
+    config, _ = to_mmdet_config(config)
+    MODELS.build(config.model).load_state_dict(torch.load(plain)['state_dict'])  # strict
 
 
 def test_time_augmentation_runs(trained: tuple[Path, str], data: str, tmp_path) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.atomic_write import replace_file, write_whole
+from abc_mmdet.utils.atomic_write import atomic_write, replace_file
 
 
 def test_replaced(tmp_path: Path) -> None:
     path = tmp_path / 'new' / 'file.json'
     for content in (b'first', b'second'):
-        write_whole(path, content)
+        atomic_write(path, content)
         assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize('write', [replace_file, write_whole])
+@pytest.mark.parametrize('write', [replace_file, atomic_write])
 def test_what_fails_leaves_the_earlier_file_alone(write, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / 'file.json'
     path.write_bytes(b'earlier')

@@ -11,7 +11,7 @@ from PIL import Image
 
 from abc_mmdet.custom_dataset.image_checks import _decoded
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference.images import read_picture
+from abc_mmdet.inference.images import read_image
 from abc_mmdet.utils.image_files import VARIABLE, max_pixels, open_image
 
 
@@ -33,7 +33,7 @@ def test_bombs_are_refused_with_their_size(size: tuple[int, int], tmp_path: Path
     path.write_bytes(png(*size))
     width, height = size
     with pytest.raises(UserError, match=rf'bomb\.png is not read: it has {width}x{height} pixels'):
-        read_picture(path)
+        read_image(path)
     assert f'{width}x{height} pixels' in _decoded(str(path)).state
     assert VARIABLE in _decoded(str(path)).state
 
@@ -42,13 +42,13 @@ def test_bombs_are_refused_with_their_size(size: tuple[int, int], tmp_path: Path
 def test_other_kinds(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f'image{suffix}'
     cv2.imwrite(str(path), np.zeros((60, 80, 3), np.uint8))
-    assert read_picture(path).shape == (60, 80, 3)
+    assert read_image(path).shape == (60, 80, 3)
     monkeypatch.setenv(VARIABLE, '4799')
     with pytest.raises(UserError, match=r'80x60 pixels, more than the 4,799'):
-        read_picture(path)
+        read_image(path)
     assert '80x60' in _decoded(str(path)).state
     monkeypatch.setenv(VARIABLE, '4800')
-    assert read_picture(path).shape == (60, 80, 3)
+    assert read_image(path).shape == (60, 80, 3)
     assert _decoded(str(path)).state == 'fine'
 
 
@@ -60,7 +60,7 @@ def test_the_bound_is_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_large_images_below_it_are_fine(tmp_path: Path) -> None:
-    """Above the bound of PIL, at which the data doctor used to call them unreadable."""
+    """Above the bound of PIL, at which the dataset check used to call them unreadable."""
     content = png(20_000, 10_000)
     bound = Image.MAX_IMAGE_PIXELS
     assert open_image(content).size == (20_000, 10_000)
@@ -73,4 +73,4 @@ def test_no_program_outside_is_started(tmp_path: Path) -> None:
     assert Image.open(path).format == 'EPS', 'PIL would give it to Ghostscript'
     assert _decoded(str(path)).state == 'not an image'
     with pytest.raises(UserError, match='is no image'):
-        read_picture(path)
+        read_image(path)

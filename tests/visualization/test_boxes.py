@@ -1,4 +1,4 @@
-"""Pictures of boxes show the picture, the objects, and labels that can be read."""
+"""Images of boxes show the image, the objects, and labels that can be read."""
 
 import logging
 import runpy
@@ -29,34 +29,34 @@ def noise(height: int = 200, width: int = 300) -> np.ndarray:
     return np.random.default_rng(0).integers(60, 200, (height, width, 3), np.uint8)
 
 
-def drawn(boxes: list, picture: np.ndarray) -> np.ndarray:
+def drawn(boxes: list, image: np.ndarray) -> np.ndarray:
     number = len(boxes)
     scores, labels = np.linspace(0.9, 0.4, number), np.arange(number) % 3
-    return draw_detections(picture, np.array(boxes, float), scores, labels, NAMES)
+    return draw_detections(image, np.array(boxes, float), scores, labels, NAMES)
 
 
-def test_boxes_beyond_the_border_leave_the_picture_where_it_is() -> None:
-    picture = noise()
+def test_boxes_beyond_the_border_leave_the_image_where_it_is() -> None:
+    image = noise()
     boxes = [[-50, -40, 30, 30], [280, 150, 400, 260], [-900, 90, 900, 95], [310, 0, 330, 9]]
-    result = drawn(boxes, picture)
-    assert result.shape == picture.shape
-    is_changed = (result != picture).any(axis=-1)
+    result = drawn(boxes, image)
+    assert result.shape == image.shape
+    is_changed = (result != image).any(axis=-1)
     assert not is_changed[115:130, 80:200].any(), 'what is far from all boxes is as it was'
     assert is_changed[30, :31].all() and is_changed[150, 280:].all()
-    nan = draw_detections(picture, [[np.nan] * 4], [0.5], [0], NAMES)
-    assert np.array_equal(nan, picture)
+    nan = draw_detections(image, [[np.nan] * 4], [0.5], [0], NAMES)
+    assert np.array_equal(nan, image)
 
 
 @pytest.mark.parametrize('gap', [9, 14, 40])
 @pytest.mark.parametrize('side', [6, 12, 30])
 def test_no_label_hides_an_object(side: int, gap: int) -> None:
-    picture = noise()
+    image = noise()
     places = [(x, y) for y in (40, 40 + side + gap) for x in range(30, 240, side + gap)]
     boxes = [[x, y, x + side, y + side] for x, y in places]
-    result = drawn(boxes, picture)
+    result = drawn(boxes, image)
     for x, y in places:
         inside = slice(y + 1, y + side), slice(x + 1, x + side)
-        assert np.array_equal(result[inside], picture[inside])
+        assert np.array_equal(result[inside], image[inside])
 
 
 def test_labels_do_not_overlap_each_other_and_are_whole() -> None:
@@ -94,8 +94,8 @@ def test_colours_are_seen_on_black_and_differ(number: int) -> None:
 def test_outlines_are_seen_on_black_and_on_white() -> None:
     for ground in (0, 255):
         for label in range(3):
-            picture = np.full((60, 160, 3), ground, np.uint8)
-            result = draw_detections(picture, [[60, 30, 80, 50]], [0.5], [label], NAMES)
+            image = np.full((60, 160, 3), ground, np.uint8)
+            result = draw_detections(image, [[60, 30, 80, 50]], [0.5], [label], NAMES)
             shades = result[40, 50:62].astype(int)
             assert np.abs(shades - ground).max() > 150
 
@@ -113,14 +113,14 @@ def test_names_without_a_font_are_numbers_and_said_once(
     no_other_fonts: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = ('사람', 'Пешеход', 'vélo')
-    picture = noise()
+    image = noise()
     with caplog.at_level(logging.WARNING, 'abc_mmdet'):
         boxes = [[50, 50, 60, 60], [150, 150, 160, 160]]
-        results = [draw_detections(picture, boxes, [0.9, 0.8], [0, 1], names) for _ in range(2)]
+        results = [draw_detections(image, boxes, [0.9, 0.8], [0, 1], names) for _ in range(2)]
     (record,) = caplog.records
     assert '사람' in record.getMessage() and 'fonts-noto-cjk' in record.getMessage()
     assert '\n' not in record.getMessage() and 'Пешеход' not in record.getMessage()
-    expected = draw_detections(picture, boxes, [0.9, 0.8], [0, 1], ('class 0', 'Пешеход', 'vélo'))
+    expected = draw_detections(image, boxes, [0.9, 0.8], [0, 1], ('class 0', 'Пешеход', 'vélo'))
     assert np.array_equal(results[0], expected)
 
 
@@ -136,7 +136,7 @@ def test_a_font_that_has_the_letters_is_found() -> None:
 
 
 def test_the_tools_draw_alike() -> None:
-    picture = noise()
+    image = noise()
     boxes = torch.tensor([[20.0, 30, 60, 70], [100, 100, 330, 190], [200, 20, 209, 29]])
     labels, scores = torch.tensor([0, 1, 2]), torch.tensor([0.9, 0.5, 0.2])
     sample = DetDataSample(
@@ -145,13 +145,13 @@ def test_the_tools_draw_alike() -> None:
     )
     visualizer = DetectionVisualizer()
     visualizer.dataset_meta = dict(classes=NAMES)
-    visualizer.add_datasample('x', picture[..., ::-1], sample, pred_score_thr=0.3)
+    visualizer.add_datasample('x', image[..., ::-1], sample, pred_score_thr=0.3)
     both = visualizer.get_image()[..., ::-1]
     keep = scores > 0.3
     found = draw_detections(
-        picture, boxes[keep].numpy(), scores[keep].numpy(), labels[keep].numpy(), NAMES
+        image, boxes[keep].numpy(), scores[keep].numpy(), labels[keep].numpy(), NAMES
     )
-    truth = draw_detections(picture, boxes.numpy(), None, labels.numpy(), NAMES)
+    truth = draw_detections(image, boxes.numpy(), None, labels.numpy(), NAMES)
     assert np.array_equal(both, np.concatenate([truth, found], axis=1))
     config = load_experiment(str(ROOT / 'configs/small/abc_synthetic.py'))
     use_own_drawing(config)
@@ -173,7 +173,7 @@ def test_ground_truth_is_not_mirrored_by_test_time_augmentation(tmp_path: Path) 
         assert sample.gt_instances.bboxes.tensor.tolist() == [[10, 20, 40, 60]]
 
 
-def test_lines_and_letters_grow_with_the_picture() -> None:
-    picture = np.zeros((2000, 3600, 3), np.uint8)
-    draw_boxes(picture, np.array([[1000.0, 1000, 1100, 1100]]), [''], (0, 255, 0))
-    assert (picture[1050, 990:1010] == (0, 255, 0)).all(-1).sum() in (4, 5)
+def test_lines_and_letters_grow_with_the_image() -> None:
+    image = np.zeros((2000, 3600, 3), np.uint8)
+    draw_boxes(image, np.array([[1000.0, 1000, 1100, 1100]]), [''], (0, 255, 0))
+    assert (image[1050, 990:1010] == (0, 255, 0)).all(-1).sum() in (4, 5)

@@ -12,15 +12,15 @@ def test_polarities_have_their_colours() -> None:
     counts[1, 0, 0] = 9
     counts[2, 0, 1] = 9
     counts[3, 1, 2] = 1
-    picture = draw_events(counts, upscale=2)
-    assert picture.shape == (4, 6, 3)
-    blue, _, red = picture[0, 0].astype(int)
+    image = draw_events(counts, upscale=2)
+    assert image.shape == (4, 6, 3)
+    blue, _, red = image[0, 0].astype(int)
     assert blue > red + 100
-    blue, _, red = picture[0, 2].astype(int)
+    blue, _, red = image[0, 2].astype(int)
     assert red > blue + 100
-    assert (picture[0, 4] == 255).all(), 'no events'
-    assert 150 < picture[2, 4, 0] < 255, 'one event is pale'
-    assert (picture[:2, :2] == picture[0, 0]).all(), 'a pixel is a square'
+    assert (image[0, 4] == 255).all(), 'no events'
+    assert 150 < image[2, 4, 0] < 255, 'one event is pale'
+    assert (image[:2, :2] == image[0, 0]).all(), 'a pixel is a square'
 
 
 def test_boxes_are_drawn_where_they_are() -> None:
@@ -35,30 +35,30 @@ def test_boxes_are_drawn_where_they_are() -> None:
         labels=torch.tensor([1, 1]),
         scores=torch.tensor([0.9, 0.1]),
     )
-    picture = draw_sample(np.zeros((2, 40, 60), np.uint8), sample, ('a', 'b'), 0.3, upscale=2)
-    assert picture.shape == (80 + 18, 120, 3)
-    coloured = (picture != 255).any(axis=-1)
+    image = draw_sample(np.zeros((2, 40, 60), np.uint8), sample, ('a', 'b'), 0.3, upscale=2)
+    assert image.shape == (80 + 18, 120, 3)
+    coloured = (image != 255).any(axis=-1)
     assert coloured[20, 20:41].all()
     assert coloured[20:41, 40].all()
     assert coloured[20:61, 80].all()
     assert not coloured[:8, :8].any(), 'a score below the threshold'
-    assert (picture[40, 20] != picture[60, 80]).any(), 'truth and detections differ'
+    assert (image[40, 20] != image[60, 80]).any(), 'truth and detections differ'
     unlabelled = draw_sample(
         np.zeros((2, 40, 60), np.uint8), sample, ('a', 'b'), 0.3, upscale=2, is_labelled=False
     )
-    assert (unlabelled[:80] == picture[:80]).all()
-    assert (unlabelled[80:] != picture[80:]).any(), 'it says so below'
+    assert (unlabelled[:80] == image[:80]).all()
+    assert (unlabelled[80:] != image[80:]).any(), 'it says so below'
 
 
 def written(box: tuple[int, ...], caption: str, below: bool = False) -> tuple[np.ndarray, list]:
-    """The picture with the outline alone, and the bounds of the caption's ink."""
-    pictures = []
+    """The image with the outline alone, and the bounds of the caption's ink."""
+    images = []
     for text in (caption, ''):
-        picture = np.full((100, 200, 3), 255, np.uint8)
-        draw_boxes(picture, np.array([box], float), [text], (0, 0, 0), captions_below=below)
-        pictures.append(picture)
-    rows, columns = np.nonzero((pictures[0] < pictures[1]).any(axis=-1))
-    return pictures[1], [columns.min(), rows.min(), columns.max(), rows.max()]
+        image = np.full((100, 200, 3), 255, np.uint8)
+        draw_boxes(image, np.array([box], float), [text], (0, 0, 0), captions_below=below)
+        images.append(image)
+    rows, columns = np.nonzero((images[0] < images[1]).any(axis=-1))
+    return images[1], [columns.min(), rows.min(), columns.max(), rows.max()]
 
 
 @pytest.mark.parametrize('below', [False, True])
@@ -85,7 +85,7 @@ def test_truth_and_detection_of_one_object_are_both_legible() -> None:
 
 
 def test_captions_can_be_read_on_events() -> None:
-    picture = np.full((60, 120, 3), 90, np.uint8)
-    draw_boxes(picture, np.array([[20.0, 30, 60, 50]]), ['car'], (0, 140, 0))
-    band = picture[15:28, 20:60]
+    image = np.full((60, 120, 3), 90, np.uint8)
+    draw_boxes(image, np.array([[20.0, 30, 60, 50]]), ['car'], (0, 140, 0))
+    band = image[15:28, 20:60]
     assert (band == 255).all(axis=-1).sum() > 30, 'a white border around the letters'

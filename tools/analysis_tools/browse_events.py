@@ -17,7 +17,7 @@ from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.apis.sliced_config import MOST_UPSCALE
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.errors import UserError
-from abc_mmdet.visualization import PictureSink
+from abc_mmdet.visualization import ImageSink
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,11 +35,11 @@ def parse_args() -> argparse.Namespace:
         '--labelled', action='store_true', help='only the labelled steps; default: every step'
     )
     parser.add_argument('--score-thr', type=real_number, default=0.3, help='of drawn detections')
-    parser.add_argument('--limit', type=whole_number, default=200, help='at most so many pictures')
+    parser.add_argument('--limit', type=whole_number, default=200, help='at most so many images')
     parser.add_argument(
         '--upscale', type=whole_number, default=1, help='pixels per pixel, each way'
     )
-    parser.add_argument('--fps', type=real_number, default=20.0, help='of a film; 20 is real time')
+    parser.add_argument('--fps', type=real_number, default=20.0, help='of a video; 20 is real time')
     parser.add_argument(
         '--size',
         type=frame_size,
@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
         help='of the sensor, where a recording does not tell',
     )
     parser.add_argument(
-        '--window-ms', type=whole_number, default=50, help='per picture of a recording'
+        '--window-ms', type=whole_number, default=50, help='per image of a recording'
     )
     parser.add_argument(
         '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/train.py'
@@ -56,8 +56,8 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def pictures(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and pictures that the command line asks for."""
+def images(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and images that the command line asks for."""
     if args.source.suffix != '.py':
         if args.checkpoint:
             raise UserError(
@@ -91,14 +91,14 @@ def main() -> None:
         check_outputs({'--out': args.out}, [args.source])
     if args.upscale > MOST_UPSCALE:
         raise UserError(f'--upscale {args.upscale}: up to {MOST_UPSCALE}.')
-    with PictureSink(args.out, args.fps) as sink:
-        for name, picture in pictures(args):
-            sink.add(name, picture)
+    with ImageSink(args.out, args.fps) as sink:
+        for name, image in images(args):
+            sink.add(name, image)
             if sink.count == args.limit:
                 break
     if sink.count == 0:
         raise UserError('There was nothing to draw: the recording is empty or has no labels.')
-    print(f'{args.out}: {sink.count} pictures')
+    print(f'{args.out}: {sink.count} images')
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""The data doctor: check_dataset.py CONFIG [--json FILE] [--plot FILE.png] [--strict]."""
+"""The dataset check: check_dataset.py CONFIG [--json FILE] [--plot FILE.png] [--strict]."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import file_mistakes, load_experiment, user_messages
 from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.custom_dataset import as_dict, as_text, check_up, size_plot
+from abc_mmdet.custom_dataset import as_dict, as_text, check_dataset, size_plot
 from abc_mmdet.errors import UserError
 from abc_mmdet.study.report import save
 from abc_mmdet.study.run_files import write_json
@@ -43,16 +43,19 @@ def main() -> int:
         raise UserError(f'--plot {args.plot}: the file name must end in .png.')
     config = load_experiment(args.config, args.cfg_options)
     check_outputs({'--json': args.json, '--plot': args.plot}, [args.config], config)
-    checkup = check_up(config, decode=not args.no_decode, progress=True)
-    print(as_text(checkup))
+    dataset_check = check_dataset(config, decode=not args.no_decode, progress=True)
+    print(as_text(dataset_check))
     with file_mistakes():
         if args.json:
-            write_json(args.json, as_dict(checkup))
+            write_json(args.json, as_dict(dataset_check))
         if args.plot:
-            panels = [(split.title, split.sizes) for split in checkup.splits]
+            panels = [(split.title, split.sizes) for split in dataset_check.splits]
             args.plot.parent.mkdir(parents=True, exist_ok=True)
-            save(size_plot(panels, checkup.strides, checkup.train_only_strides), args.plot)
-    return 0 if checkup.is_fine(args.strict) else 1
+            save(
+                size_plot(panels, dataset_check.strides, dataset_check.train_only_strides),
+                args.plot,
+            )
+    return 0 if dataset_check.is_fine(args.strict) else 1
 
 
 if __name__ == '__main__':

@@ -76,7 +76,7 @@ def parse_args() -> argparse.Namespace:
         type=whole_number,
         default=12,
         help='false negatives, false positives and small hits to show per result; 0 for none '
-        '(needs no pictures then)',
+        '(needs no images then)',
     )
     parser.add_argument(
         '--cfg-options',

@@ -8,7 +8,7 @@ from abc_mmdet.apis.options import ConfigOptions, real_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.inference import Detector
-from abc_mmdet.inference.images import read_picture, write_picture
+from abc_mmdet.inference.images import read_image, write_image
 from abc_mmdet.visualization import draw_slices
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('image', help='image file')
-    parser.add_argument('out', help='picture to write (.png, .jpg)')
+    parser.add_argument('out', help='image to write (.png, .jpg)')
     add_slice_arguments(parser, required=True)
     parser.add_argument('--score-thr', type=real_number, default=0.3)
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='overrides')
@@ -27,14 +27,14 @@ def main() -> None:
     args = parser.parse_args()
     config = load_experiment(args.config, args.cfg_options)
     check_outputs({'OUT': args.out}, [args.config, args.checkpoint, args.image], config)
-    picture = read_picture(args.image)
+    image = read_image(args.image)
     detector = Detector(config, args.checkpoint, slicing=slicing_of(args))
     upscale = getattr(args, 'upscale', 1.0)
-    drawn = detector(picture).draw(args.score_thr)
-    height, width = (round(side * upscale) for side in picture.shape[:2])
+    drawn = detector(image).draw(args.score_thr)
+    height, width = (round(side * upscale) for side in image.shape[:2])
     views = detector.model.views(0, (height, width))
     slices = [[side / upscale for side in v.part] for v in views if v.scale == (1.0, 1.0)]
-    write_picture(args.out, draw_slices(drawn, slices))
+    write_image(args.out, draw_slices(drawn, slices))
     print(f'{args.out}: {len(slices)} slices')
 
 

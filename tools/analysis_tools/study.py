@@ -1,4 +1,4 @@
-"""Run the rungs of a ladder with several seeds and compare them: study.py --data hituav.
+"""Run the variants of an ablation with several seeds and compare them: study.py --data hituav.
 
 Call it again to go on, also after it was killed; finished runs are never repeated.
 """
@@ -30,7 +30,7 @@ from abc_mmdet.study.run_queue import (
     run_command,
     slot_environment,
 )
-from abc_mmdet.study.variants import BASELINE, Run, Rung, read_ladder, use_variables
+from abc_mmdet.study.variants import BASELINE, Run, Variant, read_ablation, use_variables
 
 GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
 SOME_FAILED, MORE_TO_DO = 1, 3
@@ -38,15 +38,19 @@ SOME_FAILED, MORE_TO_DO = 1, 3
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Run the rungs of a ladder with several seeds and compare them.',
+        description='Run the variants of an ablation with several seeds and compare them.',
         epilog=f'Exit code: 0 all done, {SOME_FAILED} all done but some runs failed, 2 mistake, '
         f'{MORE_TO_DO} there is more to do: call it again.',
     )
-    parser.add_argument('--ladder', type=Path, default=CONFIGS / 'ladder_coco', metavar='DIR')
+    parser.add_argument('--ablation', type=Path, default=CONFIGS / 'ablation_coco', metavar='DIR')
     parser.add_argument('--size', default=default_size(), help='default here: %(default)s')
     parser.add_argument('--data', help='one of its data sets; default: its first')
     parser.add_argument(
-        '--rungs', nargs='+', default=[], metavar='NAME', help='these and the baseline; default all'
+        '--variants',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='these and the baseline; default all',
     )
     parser.add_argument('--seeds', nargs='+', type=whole_number, default=[0, 1, 2], metavar='N')
     parser.add_argument(
@@ -72,11 +76,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--report-only', action='store_true', help='run nothing')
     parser.add_argument('--list', action='store_true', help='show what is done, run nothing')
     parser.add_argument(
-        '--against', metavar='NAME', help='print the differences to this rung, run nothing'
+        '--against', metavar='NAME', help='print the differences to this variant, run nothing'
     )
     parser.add_argument('--retry-failed', action='store_true')
     parser.add_argument(
-        '--redo', nargs='+', default=[], metavar='NAME', help='throw results of these rungs away'
+        '--redo', nargs='+', default=[], metavar='NAME', help='throw results of these variants away'
     )
     args = parser.parse_args()
     if args.jobs < 1:
@@ -95,24 +99,24 @@ def state(files: RunFiles, run: Run) -> str:
     return 'begun' if files.is_begun(run) else 'to do'
 
 
-def differences(rungs: list[Rung], results: dict[Run, dict], against: str) -> str:
-    if not any(run.rung.name == against for run in results):
-        raise UserError(f'--against {against}: no run of such a rung is done.')
-    return accuracy_table(compare(rungs, results, against), against)
+def differences(variants: list[Variant], results: dict[Run, dict], against: str) -> str:
+    if not any(run.variant.name == against for run in results):
+        raise UserError(f'--against {against}: no run of such a variant is done.')
+    return accuracy_table(compare(variants, results, against), against)
 
 
 def run_all(
-    ladder: str, runs: list[Run], files: RunFiles, args: argparse.Namespace, began: float
+    ablation: str, runs: list[Run], files: RunFiles, args: argparse.Namespace, began: float
 ) -> QueueResult:
-    baseline = next(run.rung.path for run in runs if run.rung.name == BASELINE)
+    baseline = next(run.variant.path for run in runs if run.variant.name == BASELINE)
 
     def command(run: Run, slot: int) -> tuple[list[str], dict[str, str]]:
         facts = dict(
-            rung=run.rung.name,
-            title=run.rung.title,
+            variant=run.variant.name,
+            title=run.variant.title,
             seed=run.seed,
-            ladder=ladder,
-            config=run.rung.config_hash,
+            ablation=ablation,
+            config=run.variant.config_hash,
         )
         options = {
             '--baseline': baseline,
@@ -122,7 +126,7 @@ def run_all(
         }
         flat = [part for option in options.items() for part in option]
         return (
-            run_command(json.dumps(facts), run.rung.path, *map(str, flat)),
+            run_command(json.dumps(facts), run.variant.path, *map(str, flat)),
             slot_environment(slot, args.jobs),
         )
 
@@ -145,19 +149,21 @@ def run_all(
 def main() -> int:
     began = time.monotonic()
     args = parse_args()
-    # Reading a ladder reads dozens of configs, and MMEngine tells of each variable in each of them
+    # Reading an ablation reads dozens of configs, and MMEngine tells of each variable of each
     MMLogger.get_current_instance().setLevel('WARNING')
-    ladder = use_variables(args.ladder, args.size, args.data)
-    more = [args.against] if args.against and args.rungs else []
-    rungs = read_ladder(args.ladder, [*args.rungs, *more])
-    files = RunFiles(args.results / ladder, args.work_dir / ladder)
-    # All rungs with one seed before the next seed, so that there is always something to compare
-    runs = [Run(rung, seed) for seed in args.seeds for rung in rungs]
+    ablation = use_variables(args.ablation, args.size, args.data)
+    more = [args.against] if args.against and args.variants else []
+    variants = read_ablation(args.ablation, [*args.variants, *more])
+    files = RunFiles(args.results / ablation, args.work_dir / ablation)
+    # All variants with one seed before the next seed, so that there is always something to compare
+    runs = [Run(variant, seed) for seed in args.seeds for variant in variants]
     for name in args.redo:
-        if name not in {rung.name for rung in rungs}:
-            raise UserError(f'--redo {name}: there is no such rung, or --rungs leaves it out.')
+        if name not in {variant.name for variant in variants}:
+            raise UserError(
+                f'--redo {name}: there is no such variant, or --variants leaves it out.'
+            )
     for run in runs:
-        if run.rung.name in args.redo:
+        if run.variant.name in args.redo:
             files.forget(run)
         if args.retry_failed:
             files.forget_failure(run)
@@ -166,12 +172,12 @@ def main() -> int:
             print(f'{run.name:<32} {state(files, run)}')
         return 0
     if args.against:
-        print(differences(rungs, files.stored(runs), args.against))
+        print(differences(variants, files.stored(runs), args.against))
         return 0
     result = QueueResult()
     if not args.report_only:
-        result = run_all(ladder, runs, files, args, began)
-    write_report(ladder, rungs, runs, files, args.document, args.readme)
+        result = run_all(ablation, runs, files, args, began)
+    write_report(ablation, variants, runs, files, args.document, args.readme)
     failed = [run for run in runs if files.failure(run) is not None]
     print(f'{len(result.finished)} runs done, {len(result.left)} left, {len(failed)} failed')
     print(f'report: {args.document}, {files.results}')

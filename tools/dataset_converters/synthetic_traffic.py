@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         help=f'pixels, default {Recipe.width}x{Recipe.height}',
     )
     parser.add_argument(
-        '--seed', type=whole_number, default=Recipe.seed, help='equal seeds: equal pictures'
+        '--seed', type=whole_number, default=Recipe.seed, help='equal seeds: equal images'
     )
     parser.add_argument(
         '--overwrite', action='store_true', help='replace a synthetic data set of other arguments'

@@ -88,7 +88,7 @@ def main() -> int:
     config = load_experiment(args.config, args.cfg_options)
     check_outputs({'OUT': args.out}, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
-    pictures = [source.path for source in find_sources([args.images])] if args.images else []
+    images = [source.path for source in find_sources([args.images])] if args.images else []
     exported = export_onnx(
         config,
         args.checkpoint,
@@ -97,7 +97,7 @@ def main() -> int:
         size=args.size,
         fixed_size=args.fixed_size,
         opset=args.opset,
-        pictures=pictures[:2],
+        images=images[:2],
     )
     report(exported)
     if not exported.is_good:

@@ -1,4 +1,4 @@
-"""Leave this package behind: to_mmdet.py CONFIG CHECKPOINT OUT_DIR, for stock MMDetection."""
+"""Leave this package behind: to_mmdet.py CONFIG CHECKPOINT OUT_DIR, for plain MMDetection."""
 
 import argparse
 
@@ -6,7 +6,7 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_checkpoint, file_mistakes, load_experiment, user_messages
 from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.deployment.mmdet_export import write_stock_experiment
+from abc_mmdet.deployment.mmdet_export import write_mmdet_experiment
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     config = load_experiment(args.config, args.cfg_options)
     check_checkpoint(args.checkpoint, 'checkpoint')
     with file_mistakes():
-        written = write_stock_experiment(config, args.checkpoint, args.out_dir)
+        written = write_mmdet_experiment(config, args.checkpoint, args.out_dir)
     print('\n'.join(written.changes))
     print(f'{written.checkpoint}: {written.num_tensors} tensors, {written.num_left_out} left out')
     print(f'{written.config}: gives the same outputs')

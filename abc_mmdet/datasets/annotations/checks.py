@@ -16,7 +16,7 @@ NUM_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One kind of defect in one place.
 
     Args:
@@ -39,20 +39,20 @@ class Finding:
 
 def several(
     kind: str, level: str, where: str, message: str, which: Iterable[str]
-) -> Iterable[Finding]:
+) -> Iterable[Issue]:
     """A finding about everything in ``which``; none if there is nothing in it."""
     found = list(which)
     if found:
-        yield Finding(kind, level, where, message, len(found), found[:NUM_EXAMPLES])
+        yield Issue(kind, level, where, message, len(found), found[:NUM_EXAMPLES])
 
 
-def finding_lines(finding: Finding) -> Iterator[str]:
+def issue_lines(issue: Issue) -> Iterator[str]:
     """A finding with its examples."""
-    number = f'{finding.count} ' if finding.examples else ''
-    yield f'  - {finding.where}: {number}{finding.message}'
-    yield from (f'      {example}' for example in finding.examples)
-    more = finding.count - len(finding.examples)
-    if finding.examples and more:
+    number = f'{issue.count} ' if issue.examples else ''
+    yield f'  - {issue.where}: {number}{issue.message}'
+    yield from (f'      {example}' for example in issue.examples)
+    more = issue.count - len(issue.examples)
+    if issue.examples and more:
         yield f'      and {more} more'
 
 
@@ -74,7 +74,7 @@ def read_whole(path: str, folder: str | None = None) -> CocoFile:
         raise UserError(f'{path} has no images.')
     found = list(check_entries(file))
     if found:
-        lines = [line for finding in found for line in finding_lines(finding)]
+        lines = [line for issue in found for line in issue_lines(issue)]
         raise UserError('\n'.join([f'{path} is not ready for use.', *lines]))
     if folder is not None:
         for image in file.images:
@@ -82,7 +82,7 @@ def read_whole(path: str, folder: str | None = None) -> CocoFile:
     return file
 
 
-def check_entries(file: CocoFile) -> Iterator[Finding]:
+def check_entries(file: CocoFile) -> Iterator[Issue]:
     """What MMDetection stumbles over, or takes for something else without a word."""
     yield from several(
         'malformed_entries',
@@ -103,7 +103,7 @@ def check_entries(file: CocoFile) -> Iterator[Finding]:
 
 def given_twice(
     file: CocoFile, what: str, entries: str, field: str, consequence: str
-) -> Iterable[Finding]:
+) -> Iterable[Issue]:
     """Values of a field that several entries have."""
     counts = Counter(entry[field] for entry in getattr(file, entries))
     return several(

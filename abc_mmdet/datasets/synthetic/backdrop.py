@@ -1,4 +1,4 @@
-"""The part of the picture that does not move: sky, buildings, ground, markings and texture."""
+"""The part of the image that does not move: sky, buildings, ground, markings and texture."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Camera:
 
     Args:
         position: of the lens, metres.
-        target: a point in the middle of the picture, metres.
+        target: a point in the middle of the image, metres.
         focal: focal length, pixels.
         size: width and height of the frame, pixels.
     """

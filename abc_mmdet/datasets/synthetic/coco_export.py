@@ -22,7 +22,7 @@ from .traffic_scene import TrafficScene
 
 GENERATOR = 'abc_mmdet synthetic traffic'
 VERSION = '1.0'
-"""Changes whenever equal arguments no longer give equal pictures."""
+"""Changes whenever equal arguments no longer give equal images."""
 
 MIN_VISIBLE = 0.3
 """A participant of which others and haze leave less gets no box."""
@@ -147,9 +147,9 @@ def write_split(folder: Path, split: str, recipe: Recipe) -> None:
         name = f'{number:06d}.jpg'
         sprites = scene.sprites_at(t)
         grain = noise.standard_normal((recipe.height, recipe.width, 1), np.float32)
-        picture = scene.draw(sprites) + _NOISE * grain
-        picture = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-        ok, data = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+        image = scene.draw(sprites) + _NOISE * grain
+        image = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+        ok, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 92])
         assert ok
         (folder / split / name).write_bytes(data.tobytes())
         images.append(dict(id=number, file_name=name, width=recipe.width, height=recipe.height))

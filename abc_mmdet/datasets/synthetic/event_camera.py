@@ -43,7 +43,7 @@ class EventSensor:
 
 
 class EventCamera:
-    """Turns a row of brightness pictures into events.
+    """Turns a row of brightness images into events.
 
     Args:
         sensor: its properties.
@@ -63,22 +63,22 @@ class EventCamera:
         self._last_us = np.full(pixels, -sensor.refractory_us, np.int64)
         self._now_us = 0
 
-    def see(self, picture: np.ndarray, t_us: int) -> np.ndarray:
-        """Events since the last picture, in order of time; none for the first one.
+    def see(self, image: np.ndarray, t_us: int) -> np.ndarray:
+        """Events since the last image, in order of time; none for the first one.
 
         Args:
-            picture: uint8 ``(H, W, 3)``, blue, green, red, or ``(H, W)``.
+            image: uint8 ``(H, W, 3)``, blue, green, red, or ``(H, W)``.
             t_us: when it is seen, µs; later than the one before.
 
         Returns:
-            Structured array of :data:`EVENT`, from the time of the last picture to ``t_us``.
+            Structured array of :data:`EVENT`, from the time of the last image to ``t_us``.
 
         Raises:
-            ValueError: a picture that is no later.
+            ValueError: an image that is no later.
         """
-        if picture.ndim == 3:
-            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        brightness = np.log(picture.ravel().astype(np.float32) + np.float32(self.sensor.dark))
+        if image.ndim == 3:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        brightness = np.log(image.ravel().astype(np.float32) + np.float32(self.sensor.dark))
         if self._before is None:
             self._before, self._now_us = brightness, t_us
             # somewhere between the last event and the next
@@ -86,7 +86,7 @@ class EventCamera:
             self._level = brightness + phase * self._threshold
             return np.empty(0, EVENT)
         if t_us <= self._now_us:
-            raise ValueError(f'a picture at {t_us} µs after one at {self._now_us} µs')
+            raise ValueError(f'an image at {t_us} µs after one at {self._now_us} µs')
         pixel, time, polarity = self._changes(brightness, t_us)
         noise_pixel, noise_time = self._noise(t_us)
         pixel = np.concatenate([pixel, noise_pixel])
@@ -138,7 +138,7 @@ class EventCamera:
         return pixel, self.rng.integers(self._now_us, t_us, len(pixel))
 
 
-def film(
+def video(
     scene: TrafficScene,
     begin: float,
     seconds: float,

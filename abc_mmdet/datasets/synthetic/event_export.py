@@ -21,7 +21,7 @@ from abc_mmdet.datasets.hdf5_writing import failed_writes
 from abc_mmdet.errors import UserError
 
 from .annotator import BOX, Annotator
-from .event_camera import EventSensor, film
+from .event_camera import EventSensor, video
 from .prepared_folder import prepare_folder
 from .traffic_scene import TrafficScene
 
@@ -30,9 +30,9 @@ VERSION = '1.0'
 """Changes whenever equal arguments no longer give equal recordings."""
 
 FRAME_RATE = 90
-"""Rendered pictures per second."""
+"""Rendered images per second."""
 
-_LABEL_EVERY = 3  # pictures: labels at 30 Hz, as eTraM's
+_LABEL_EVERY = 3  # images: labels at 30 Hz, as eTraM's
 _SPLITS = ('train', 'val')
 _RECIPE = 'recipe.json'
 
@@ -181,7 +181,7 @@ def write_recording(
         }
         count = 0
         for frame, (t_us, events, sprites) in enumerate(
-            film(scene, begin, seconds, FRAME_RATE, sensor, rng)
+            video(scene, begin, seconds, FRAME_RATE, sensor, rng)
         ):
             for name, column in columns.items():
                 column.resize(count + len(events), axis=0)

@@ -1,7 +1,7 @@
 """A street with traffic, seen by a camera on a mast, as a function of continuous time.
 
 It is there so that everything in this project can run without a download: the demo trains on it,
-tests exercise tools and data sets with it, and an event-camera simulator can ask for a picture at
+tests exercise tools and data sets with it, and an event-camera simulator can ask for an image at
 any instant. Shapes, sizes, perspective, occlusion and traffic lights are those of a street; looks
 are simple. It is not a benchmark: a figure reached on it says nothing about real traffic.
 """

@@ -26,7 +26,7 @@ BACKEND = 'whole_file'
 
 
 @register_backend(BACKEND)
-class WholeFileBackend(LocalBackend):
+class AtomicFileBackend(LocalBackend):
     """MMEngine's storage on the local disk, where files appear under their names when whole."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -38,7 +38,7 @@ class WholeFileBackend(LocalBackend):
 
 
 @HOOKS.register_module()
-class WholeCheckpointHook(CheckpointHook):
+class AtomicCheckpointHook(CheckpointHook):
     """:class:`CheckpointHook` that leaves a whole checkpoint behind whenever the run dies.
 
     - A checkpoint is written beside its place, flushed to the disk and renamed; so is

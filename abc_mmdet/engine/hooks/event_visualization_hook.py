@@ -1,4 +1,4 @@
-"""Pictures of detections on event representations, during validation and test."""
+"""Images of detections on event representations, during validation and test."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mmdet.structures import DetDataSample
 
 @HOOKS.register_module()
 class EventVisualizationHook(DetVisualizationHook):
-    """:class:`DetVisualizationHook` for clips: there is no image file, the events are the picture.
+    """:class:`DetVisualizationHook` for clips: there is no image file, the events are the image.
 
-    Pictures have the size of the sensor, in which boxes are evaluated. Options as in
+    Images have the size of the sensor, in which boxes are evaluated. Options as in
     :class:`DetVisualizationHook`; it also takes the place of that one in ``default_hooks``, so
     that ``tools/test.py --show-dir`` works as for images.
     """
@@ -61,7 +61,7 @@ class EventVisualizationHook(DetVisualizationHook):
         for step, sample in zip(steps, outputs, strict=True):
             self._visualizer.add_datasample(
                 sample.img_path if self.show else name,
-                sensor_picture(events[sample.img_id].cpu().numpy(), sample.ori_shape),
+                sensor_image(events[sample.img_id].cpu().numpy(), sample.ori_shape),
                 data_sample=in_sensor_pixels(sample),
                 show=self.show,
                 wait_time=self.wait_time,
@@ -71,10 +71,10 @@ class EventVisualizationHook(DetVisualizationHook):
             )
 
 
-def sensor_picture(representation: np.ndarray, ori_shape: tuple[int, int]) -> np.ndarray:
-    """RGB picture of a representation in the size of the sensor, ``(height, width)``."""
-    picture = draw_events(representation)[..., ::-1]
-    return cv2.resize(picture, ori_shape[::-1], interpolation=cv2.INTER_NEAREST)
+def sensor_image(representation: np.ndarray, ori_shape: tuple[int, int]) -> np.ndarray:
+    """RGB image of a representation in the size of the sensor, ``(height, width)``."""
+    image = draw_events(representation)[..., ::-1]
+    return cv2.resize(image, ori_shape[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def in_sensor_pixels(sample: DetDataSample) -> DetDataSample:

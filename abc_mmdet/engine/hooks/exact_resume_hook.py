@@ -98,7 +98,7 @@ class ExactResumeHook(Hook):
             torch.manual_seed(torch.initial_seed())  # that of the CPU, for all devices
 
     def before_checkpoint(self, runner: Runner) -> None:
-        """Of :class:`WholeCheckpointHook`, in all processes."""
+        """Of :class:`AtomicCheckpointHook`, in all processes."""
         own = apply_to(running_states(runner), lambda x: isinstance(x, Tensor), _to_cpu)
         self._gathered = all_gather_object(own) if get_world_size() > 1 else [own]
 

@@ -1,4 +1,4 @@
-"""Pictures of detections under the names that their images have, folders included."""
+"""Images of detections under the names that their images have, folders included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmdet.structures import DetDataSample
 class ImageVisualizationHook(DetVisualizationHook):
     """:class:`DetVisualizationHook` that keeps the folders of the images apart.
 
-    That one writes all pictures of a test into one folder, by the last part of their names: of
+    That one writes all images of a test into one folder, by the last part of their names: of
     ``camera_1/0001.jpg`` and ``camera_2/0001.jpg`` only one is left. Here they lie below the
     folder as their images do below the one they have in common. Options as in
     :class:`DetVisualizationHook`, whose place it takes in ``tools/train.py`` and ``tools/test.py``.

@@ -188,7 +188,7 @@ class ABCHead(BaseModule):
 def _build_head(config: ConfigType, names: Sequence[str], field: str) -> BaseModule:
     """Build a head for the classes ``names``; its ``num_classes`` is their number or left out.
 
-    COCO's number is that of a stock config a head was inherited from, and is taken for left out.
+    COCO's number is that of a shipped config a head was inherited from, and is taken for left out.
     """
     num_classes = config.get('num_classes', len(names))
     if num_classes == COCO_CLASSES:

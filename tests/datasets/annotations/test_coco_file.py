@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.custom_dataset import CocoFile, check_annotation_files, check_up, write_experiment
+from abc_mmdet.custom_dataset import (
+    CocoFile,
+    check_annotation_files,
+    check_dataset,
+    write_experiment,
+)
 from abc_mmdet.datasets.annotations.coco_file import image_path, leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import evaluate, load_test_set
@@ -189,7 +194,7 @@ def test_training_and_testing(traffic: Path) -> None:
 
 def test_doctor_and_new_config(traffic: Path, tmp_path: Path) -> None:
     config = load_experiment(CONFIG, dict(data_root=str(traffic)))
-    found = {f.kind: f for f in check_up(config).findings}
+    found = {f.kind: f for f in check_dataset(config).issues}
     assert found['outside_folder'].examples == ['../secret.png']
     assert 'missing_files' not in found and 'unreadable_files' not in found
     train, val = (str(traffic / 'annotations' / f'{split}.json') for split in ('train', 'val'))
@@ -198,7 +203,7 @@ def test_doctor_and_new_config(traffic: Path, tmp_path: Path) -> None:
         write_experiment(*args, val_images=str(traffic / 'val'))
     assert not (tmp_path / 'mine.py').exists()
     inside(traffic)
-    assert 'outside_folder' not in {f.kind for f in check_up(config).findings}
+    assert 'outside_folder' not in {f.kind for f in check_dataset(config).issues}
 
 
 def test_report(traffic: Path) -> None:

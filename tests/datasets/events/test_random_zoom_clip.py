@@ -27,8 +27,8 @@ def make(seed: int, streamed: bool, steps: int = 2) -> dict:
     return dict(events=events, frames=frames, seed=seed, streamed=streamed)
 
 
-def bounds(picture: np.ndarray) -> np.ndarray:
-    ys, xs = np.nonzero(picture)
+def bounds(image: np.ndarray) -> np.ndarray:
+    ys, xs = np.nonzero(image)
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
 
 

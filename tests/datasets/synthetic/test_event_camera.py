@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from abc_mmdet.datasets.synthetic import TrafficScene
-from abc_mmdet.datasets.synthetic.event_camera import EVENT, EventCamera, EventSensor, film
+from abc_mmdet.datasets.synthetic.event_camera import EVENT, EventCamera, EventSensor, video
 
 IDEAL = EventSensor(mismatch=0.0, noise_hz=0.0, hot_share=0.0, refractory_us=0)
 NEAR = 1e-3  # thresholds; nearer to one than this, float32 and float64 may decide differently
@@ -25,17 +25,17 @@ def camera_of(sensor: EventSensor, size: tuple[int, int], seed: int = 0) -> Even
 
 
 def one_pixel_after_another(
-    pictures: np.ndarray, times: list[int], levels: np.ndarray, sensor: EventSensor
+    images: np.ndarray, times: list[int], levels: np.ndarray, sensor: EventSensor
 ) -> list[list[tuple[float, int, int, int]]]:
-    """Time, y, x and polarity of the events that each picture but the first adds."""
-    num, height, width = pictures.shape
+    """Time, y, x and polarity of the events that each image but the first adds."""
+    num, height, width = images.shape
     found: list[list] = [[] for _ in range(num - 1)]
     for y in range(height):
         for x in range(width):
             level, last = float(levels[y, x]), -math.inf
             for i in range(1, num):
-                old = math.log(int(pictures[i - 1, y, x]) + sensor.dark)
-                new = math.log(int(pictures[i, y, x]) + sensor.dark)
+                old = math.log(int(images[i - 1, y, x]) + sensor.dark)
+                new = math.log(int(images[i, y, x]) + sensor.dark)
                 away = abs(new - level) / sensor.threshold
                 assume(abs(away - round(away)) > NEAR or round(away) == 0)
                 while abs(new - level) >= sensor.threshold:
@@ -56,7 +56,7 @@ def one_pixel_after_another(
 def test_events_are_those_of_a_plain_loop(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
     num = data.draw(st.integers(2, 5))
-    pictures = data.draw(arrays(np.uint8, (num, height, width)))
+    images = data.draw(arrays(np.uint8, (num, height, width)))
     gaps = data.draw(st.lists(st.integers(50, 20_000), min_size=num, max_size=num))
     times = np.cumsum(gaps).tolist()
     sensor = ideal(
@@ -65,13 +65,13 @@ def test_events_are_those_of_a_plain_loop(data: st.DataObject) -> None:
         refractory_us=data.draw(st.sampled_from([0, 300, 5000])),
     )
     camera = camera_of(sensor, (width, height), data.draw(st.integers(0, 2**31)))
-    assert len(camera.see(pictures[0], times[0])) == 0
+    assert len(camera.see(images[0], times[0])) == 0
     levels = camera._level.reshape(height, width).copy()
-    start = np.log(pictures[0] + sensor.dark)
+    start = np.log(images[0] + sensor.dark)
     assert (np.abs(levels - start) <= 0.5 * sensor.threshold + 1e-5).all()
-    expected = one_pixel_after_another(pictures, times, levels, sensor)
-    for picture, time, wanted in zip(pictures[1:], times[1:], expected, strict=True):
-        events = camera.see(picture, time)
+    expected = one_pixel_after_another(images, times, levels, sensor)
+    for image, time, wanted in zip(images[1:], times[1:], expected, strict=True):
+        events = camera.see(image, time)
         assert events.dtype == EVENT
         # times differ by rounding, so that only the order within a pixel is the same
         ours = sorted((int(e['y']), int(e['x']), int(e['t']), int(e['p'])) for e in events)
@@ -83,9 +83,9 @@ def test_events_are_those_of_a_plain_loop(data: st.DataObject) -> None:
 
 def test_brighter_is_positive_and_times_follow_the_logarithm() -> None:
     camera = camera_of(ideal(threshold=0.1, dark=1.0), (2, 1))
-    picture = np.array([[20, 200]], np.uint8)
-    camera.see(picture, 1000)
-    events = camera.see(picture[:, ::-1], 11_000)
+    image = np.array([[20, 200]], np.uint8)
+    camera.see(image, 1000)
+    events = camera.see(image[:, ::-1], 11_000)
     for x, polarity in ((0, 1), (1, 0)):
         own = events[events['x'] == x]
         assert (own['p'] == polarity).all()
@@ -93,7 +93,7 @@ def test_brighter_is_positive_and_times_follow_the_logarithm() -> None:
         # the logarithm changes evenly
         assert np.ptp(np.diff(own['t'])) <= 2
         assert np.diff(own['t'])[0] == pytest.approx(10_000 * 0.1 / math.log(201 / 21), abs=2)
-    assert len(camera.see(picture[:, ::-1], 21_000)) == 0, 'nothing has changed'
+    assert len(camera.see(image[:, ::-1], 21_000)) == 0, 'nothing has changed'
 
 
 def test_colour_counts_as_brightness() -> None:
@@ -101,10 +101,10 @@ def test_colour_counts_as_brightness() -> None:
     green, blue = grey.copy(), grey.copy()
     green[..., 1], blue[..., 0] = 255, 255
     counts = []
-    for picture in (green, blue):
+    for image in (green, blue):
         camera = camera_of(ideal(threshold=0.1), (4, 4))
         camera.see(grey, 0)
-        counts.append(len(camera.see(picture, 10_000)))
+        counts.append(len(camera.see(image, 10_000)))
     assert counts[0] > 2 * counts[1] > 0
 
 
@@ -126,9 +126,9 @@ def test_a_resting_pixel_is_silent() -> None:
 def test_noise_comes_at_its_rate_from_everywhere() -> None:
     sensor = ideal(noise_hz=3.0)
     camera = camera_of(sensor, (40, 30))
-    picture = np.full((30, 40), 100, np.uint8)
-    camera.see(picture, 0)
-    events = np.concatenate([camera.see(picture, 20_000 * i) for i in range(1, 101)])
+    image = np.full((30, 40), 100, np.uint8)
+    camera.see(image, 0)
+    events = np.concatenate([camera.see(image, 20_000 * i) for i in range(1, 101)])
     expected = 3.0 * 2.0 * 1200
     assert abs(len(events) - expected) < 5 * math.sqrt(expected)
     assert abs(events['p'].mean() - 0.5) < 5 * 0.5 / math.sqrt(expected)
@@ -141,9 +141,9 @@ def test_noise_comes_at_its_rate_from_everywhere() -> None:
 def test_hot_pixels() -> None:
     sensor = ideal(hot_share=0.02, hot_hz=500.0)
     camera = camera_of(sensor, (50, 40))
-    picture = np.full((40, 50), 100, np.uint8)
-    camera.see(picture, 0)
-    events = camera.see(picture, 1_000_000)
+    image = np.full((40, 50), 100, np.uint8)
+    camera.see(image, 0)
+    events = camera.see(image, 1_000_000)
     counts = np.bincount(events['y'].astype(int) * 50 + events['x'], minlength=2000)
     hot = counts[counts > 0]
     assert 15 <= len(hot) <= 70
@@ -162,7 +162,7 @@ def test_thresholds_differ_among_pixels() -> None:
     assert spread[0] < 0.02 and 0.1 < spread[1] < 0.4
 
 
-def test_a_picture_that_is_no_later_is_refused() -> None:
+def test_a_image_that_is_no_later_is_refused() -> None:
     camera = camera_of(IDEAL, (4, 4))
     camera.see(np.zeros((4, 4), np.uint8), 500)
     with pytest.raises(ValueError, match='500'):
@@ -172,11 +172,11 @@ def test_a_picture_that_is_no_later_is_refused() -> None:
 def take(seed: int) -> list[tuple[int, np.ndarray]]:
     scene = TrafficScene(3, (96, 64))
     sensor = EventSensor(noise_hz=2.0, hot_share=1e-3)
-    frames = film(scene, 5.0, 0.1, 100, sensor, np.random.default_rng(seed))
+    frames = video(scene, 5.0, 0.1, 100, sensor, np.random.default_rng(seed))
     return [(t, events) for t, events, _ in frames]
 
 
-def test_a_film_is_in_order_and_depends_on_the_seed_alone() -> None:
+def test_a_video_is_in_order_and_depends_on_the_seed_alone() -> None:
     frames = take(1)
     assert [t for t, _ in frames] == [10_000 * i for i in range(11)]
     assert len(frames[0][1]) == 0
@@ -191,7 +191,7 @@ def test_a_film_is_in_order_and_depends_on_the_seed_alone() -> None:
 
 def test_moving_objects_cause_events_where_they_are() -> None:
     scene = TrafficScene(3, (320, 192))
-    frames = list(film(scene, 5.0, 0.2, 60, IDEAL, np.random.default_rng(0)))
+    frames = list(video(scene, 5.0, 0.2, 60, IDEAL, np.random.default_rng(0)))
     near = np.zeros((192, 320), bool)
     for _, _, sprites in frames:
         for sprite in sprites:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from abc_mmdet.checkpoints.loading import is_whole
-from abc_mmdet.engine import WholeCheckpointHook
+from abc_mmdet.engine import AtomicCheckpointHook
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils import atomic_write
 
@@ -97,7 +97,7 @@ def make(folder: Path, metric: Scores, until: int, resume: bool = False, **optio
         val_evaluator=Evaluator(metric),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
         default_hooks=dict(
-            checkpoint=dict(type='WholeCheckpointHook', interval=1, **options),
+            checkpoint=dict(type='AtomicCheckpointHook', interval=1, **options),
             exact_resume=dict(type='ExactResumeHook'),
         ),
         randomness=dict(seed=0),
@@ -130,7 +130,7 @@ def test_nothing_goes_before_what_replaces_it(tmp_path: Path, monkeypatch) -> No
 
 
 def test_several_best_ones(tmp_path: Path) -> None:
-    hook = WholeCheckpointHook(save_best=['a_mAP', 'b_mAP'])
+    hook = AtomicCheckpointHook(save_best=['a_mAP', 'b_mAP'])
     hook.best_ckpt_path_dict = dict(a_mAP='a', b_mAP=None)
     assert hook._best_paths() == dict(a_mAP='a', b_mAP=None)
     hook._set_best_paths(dict(a_mAP='c'))
@@ -176,10 +176,10 @@ def test_best_by_what_there_is_not(tmp_path: Path) -> None:
 
 
 def test_storage_that_is_named_is_used() -> None:
-    assert WholeCheckpointHook().backend_args == dict(backend='whole_file')
-    assert WholeCheckpointHook(out_dir='s3://bucket').backend_args is None
+    assert AtomicCheckpointHook().backend_args == dict(backend='whole_file')
+    assert AtomicCheckpointHook(out_dir='s3://bucket').backend_args is None
     named = dict(backend='local')
-    assert WholeCheckpointHook(backend_args=named).backend_args == named
+    assert AtomicCheckpointHook(backend_args=named).backend_args == named
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Pictures that the hook leaves: how many, under which names, and what is on them."""
+"""Images that the hook leaves: how many, under which names, and what is on them."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from abc_mmdet.engine import EventVisualizationHook
-from abc_mmdet.engine.hooks.event_visualization_hook import in_sensor_pixels, sensor_picture
+from abc_mmdet.engine.hooks.event_visualization_hook import in_sensor_pixels, sensor_image
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample, TrackDataSample
 
@@ -68,11 +68,11 @@ def saved(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: cv2.imread(str(path)) for path in sorted(folder.rglob('*.png'))}
 
 
-def is_drawn(picture: np.ndarray, box: tuple[int, int, int, int], colour: int) -> bool:
+def is_drawn(image: np.ndarray, box: tuple[int, int, int, int], colour: int) -> bool:
     """Whether the outline is there; ``colour`` is the strongest of its channels, BGR."""
     x1, y1, x2, y2 = box
     others = [c for c in (0, 1, 2) if c != colour]
-    strong = (picture[..., colour].astype(int) - picture[..., others].max(-1)) > 60
+    strong = (image[..., colour].astype(int) - image[..., others].max(-1)) > 60
     around = cv2.dilate(strong.astype(np.uint8), np.ones((3, 3))) > 0
     return bool(
         around[y1, x1:x2].all() and around[y2 - 1, x1:x2].all()
@@ -80,24 +80,24 @@ def is_drawn(picture: np.ndarray, box: tuple[int, int, int, int], colour: int) -
     )  # fmt: skip
 
 
-def test_one_picture_per_labelled_step_in_the_folder(tmp_path: Path, visualizer) -> None:
-    hook = EventVisualizationHook(draw=True, test_out_dir='pictures')
+def test_one_image_per_labelled_step_in_the_folder(tmp_path: Path, visualizer) -> None:
+    hook = EventVisualizationHook(draw=True, test_out_dir='images')
     samples = [sample_of(1, 'street_1'), sample_of(3, 'street_3')]
     for batch in range(2):
         hook.after_test_iter(runner_in(tmp_path), batch, batch_of(*samples), samples)
-    pictures = saved(tmp_path / 'now/pictures')
-    assert sorted(pictures) == ['street_1', 'street_3']
-    for step, picture in zip((1, 3), pictures.values(), strict=True):
-        assert picture.shape == (80, 240, 3), 'ground truth beside detections'
-        truth, found = picture[:, :120], picture[:, 120:]
+    images = saved(tmp_path / 'now/images')
+    assert sorted(images) == ['street_1', 'street_3']
+    for step, image in zip((1, 3), images.values(), strict=True):
+        assert image.shape == (80, 240, 3), 'ground truth beside detections'
+        truth, found = image[:, :120], image[:, 120:]
         assert is_drawn(truth, TRUTH, colour=2) and not is_drawn(truth, FOUND, colour=0)
         assert is_drawn(found, FOUND, colour=0) and not is_drawn(found, TRUTH, colour=2)
-        rows = np.flatnonzero((picture[:, :5] < 250).all((1, 2)))
+        rows = np.flatnonzero((image[:, :5] < 250).all((1, 2)))
         # A row higher with Matplotlib 3.6
         assert rows.tolist() in ([2 * step - 1, 2 * step], [2 * step, 2 * step + 1]), 'its events'
 
 
-def test_without_a_folder_no_picture_replaces_another(tmp_path: Path, visualizer) -> None:
+def test_without_a_folder_no_image_replaces_another(tmp_path: Path, visualizer) -> None:
     hook = EventVisualizationHook(draw=True)
     samples = [sample_of(1, 'a'), sample_of(3, 'b')]
     for batch in range(3):
@@ -106,11 +106,11 @@ def test_without_a_folder_no_picture_replaces_another(tmp_path: Path, visualizer
 
 
 def test_detections_below_the_threshold_are_left_out(tmp_path: Path, visualizer) -> None:
-    hook = EventVisualizationHook(draw=True, test_out_dir='pictures', score_thr=0.95)
+    hook = EventVisualizationHook(draw=True, test_out_dir='images', score_thr=0.95)
     samples = [sample_of(1, 'a')]
     hook.after_test_iter(runner_in(tmp_path), 0, batch_of(*samples), samples)
-    picture = saved(tmp_path)['a']
-    assert not is_drawn(picture[:, 120:], FOUND, colour=0)
+    image = saved(tmp_path)['a']
+    assert not is_drawn(image[:, 120:], FOUND, colour=0)
 
 
 def test_validation_draws_the_first_sample_now_and_then(tmp_path: Path, visualizer) -> None:
@@ -138,7 +138,7 @@ def test_everything_is_in_pixels_of_the_sensor() -> None:
     assert sample.gt_instances.bboxes.tolist() == [[v / 2 for v in TRUTH]], 'a copy'
     events = np.zeros((2, 40, 60), np.uint8)
     events[1, 3, 4] = 9
-    picture = sensor_picture(events, SENSOR).astype(int)
-    assert picture.shape == (80, 120, 3)
-    assert (picture[6:8, 8:10, 0] > picture[6:8, 8:10, 2] + 100).all(), 'RGB: brighter is red'
-    assert (picture < 255).any(axis=-1).sum() == 4
+    image = sensor_image(events, SENSOR).astype(int)
+    assert image.shape == (80, 120, 3)
+    assert (image[6:8, 8:10, 0] > image[6:8, 8:10, 2] + 100).all(), 'RGB: brighter is red'
+    assert (image < 255).any(axis=-1).sum() == 4

@@ -1,4 +1,4 @@
-"""Pictures of a test lie in the folders that their images lie in."""
+"""Images of a test lie in the folders that their images lie in."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ class Testing:
 def test_folders_are_kept(data: Path) -> None:
     config = load_experiment(str(ROOT / 'configs/small/abc_synthetic.py'))
     use_own_drawing(config)
-    config.default_hooks.visualization.update(draw=True, test_out_dir='pictures')
+    config.default_hooks.visualization.update(draw=True, test_out_dir='images')
     runner = Testing(data / 'work', dataset(data))
     visualizer = VISUALIZERS.build(dict(config.visualizer, name=str(data)))
     visualizer.dataset_meta = dict(classes=('car',), palette=[(0, 0, 0)])
@@ -64,12 +64,12 @@ def test_folders_are_kept(data: Path) -> None:
     for number, name in enumerate(NAMES):
         sample = DetDataSample(metainfo=dict(img_path=str(data / 'images' / name)))
         hook.after_test_iter(runner, number, {}, [sample])
-    folder = data / 'work/now/pictures'
+    folder = data / 'work/now/images'
     written = {p.relative_to(folder).as_posix() for p in folder.rglob('*.*')}
     assert written == set(NAMES)
     for number, name in enumerate(NAMES):
-        picture = cv2.imread(str(folder / name))
-        assert abs(int(picture.mean()) - 60 * number) < 2, 'each is that of its image'
+        image = cv2.imread(str(folder / name))
+        assert abs(int(image.mean()) - 60 * number) < 2, 'each is that of its image'
 
 
 def test_the_folder_in_common(data: Path) -> None:

@@ -94,7 +94,7 @@ def run(
         optim_wrapper={'optimizer': dict(type='SGD', lr=0.01), **wrapper},
         param_scheduler=schedule,
         default_hooks=dict(
-            checkpoint=dict(type='WholeCheckpointHook', interval=1, by_epoch=by_epoch)
+            checkpoint=dict(type='AtomicCheckpointHook', interval=1, by_epoch=by_epoch)
         ),
         custom_hooks=[rates, dict(type='ResumedScheduleHook')],
         randomness=dict(seed=0),

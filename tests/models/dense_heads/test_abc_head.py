@@ -358,7 +358,7 @@ def test_wrong_configs_are_refused(changes: dict, message: str) -> None:
         abc_head(**changes)
 
 
-def test_number_of_a_stock_config_gives_way_to_the_classes() -> None:
+def test_number_of_a_plain_config_gives_way_to_the_classes() -> None:
     """``main_head=_base_.model.bbox_head`` carries COCO's."""
     assert abc_head(main_head=dict(YOLOX, num_classes=80)).num_classes == 4
 

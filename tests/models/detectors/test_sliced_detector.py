@@ -239,12 +239,12 @@ def test_training_is_that_of_the_detector(detector) -> None:
 def test_what_is_asked_of_a_detector(detector) -> None:
     model = around(detector, slice_size=(64, 64))
     assert model.with_neck and model.bbox_head is model.detector.bbox_head
-    pictures = torch.rand(1, 3, 64, 96)
+    images = torch.rand(1, 3, 64, 96)
     with pytest.raises(AttributeError, match='no_such_thing'):
         _ = model.no_such_thing
     model = around(detector, slice_size=(96, 64))
     with torch.no_grad():
-        for mine, its in zip(model(pictures), detector(pictures), strict=True):
+        for mine, its in zip(model(images), detector(images), strict=True):
             assert all(map(torch.equal, mine, its))
 
 

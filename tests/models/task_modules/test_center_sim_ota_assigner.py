@@ -122,8 +122,8 @@ def test_assignment_is_that_of_the_rule(wrap: type) -> None:
             (abs(centres[g] - cells[p, :2]) >= 1.5 * cells[p, 2]).any()
             for p, (g, _) in expected.items()
         )
-        stock = FastSimOTAAssigner(center_radius=2.5).assign(predictions, truth)
-        other += not torch.equal(stock.gt_inds, result.gt_inds)
+        plain = FastSimOTAAssigner(center_radius=2.5).assign(predictions, truth)
+        other += not torch.equal(plain.gt_inds, result.gt_inds)
     assert min(shared, borrowed, other) > 3, 'the scenes have the hard cases'
 
 

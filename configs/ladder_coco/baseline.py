@@ -1,4 +1,0 @@
-# YOLOX on strides 8, 16, 32, fine-tuned from COCO: what every other variant is compared with.
-_base_ = './_base_/experiment.py'
-
-rung = dict(order=0, title='baseline')
