@@ -30,7 +30,7 @@ from abc_mmdet.apis import (
 from abc_mmdet.apis.console import ShortRunner, add_verbose_option, result_line, short_console
 from abc_mmdet.apis.console_hook import has_table
 from abc_mmdet.apis.options import ConfigOptions, real_number
-from abc_mmdet.apis.output_files import check_outputs, dumped_config
+from abc_mmdet.apis.output_files import check_outputs, dumped_config, make_folders
 from abc_mmdet.apis.standard_config import common, type_name, use_own_drawing
 from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoints.loading import add_trust_option
@@ -179,6 +179,7 @@ def main() -> None:
     outputs = {'--out': results, 'the record of --out': record}
     check_outputs(outputs, [args.config, args.checkpoint], config)
     check_checkpoint(args.checkpoint, 'checkpoint')
+    make_folders(outputs)
     check_data(config, 'test_dataloader')
     issues = check_annotation_files(config, 'test_dataloader')
     make_work_dir(config.work_dir)

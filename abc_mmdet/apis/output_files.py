@@ -67,6 +67,29 @@ def check_outputs(
         raise UserError(f'{option} {path} {problem}: it would be replaced. Name another place.')
 
 
+def make_folders(outputs: Mapping[str, AnyPath | None]) -> None:
+    """Make the folders of files that a tool writes at its end, before its work begins.
+
+    Args:
+        outputs: as of :func:`check_outputs`.
+
+    Raises:
+        UserError: a folder cannot be made, or nothing can be written there.
+    """
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        folder = Path(path).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            is_writable = os.access(folder, os.W_OK | os.X_OK)
+            reason = f'{folder} cannot be written to'
+        except OSError as error:
+            is_writable, reason = False, f'{folder} cannot be made ({error.strerror or error})'
+        if not is_writable:
+            raise UserError(f'{option} {path}: {reason}. Name another place.')
+
+
 def dumped_config(config: Config) -> Path:
     """Where MMEngine's runner writes the whole config, in its work_dir."""
     return Path(config.work_dir) / Path(config.filename).name

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
-from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.apis.output_files import check_outputs, make_folders
 from abc_mmdet.errors import UserError
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -158,3 +159,23 @@ def test_long_names_and_large_numbers_end_in_a_message(
 ) -> None:
     assert tool(command) == 2
     assert 'error: ' in capfd.readouterr().err
+
+
+def test_folders_of_results_are_made_before_the_work(files: Path) -> None:
+    make_folders({'--out': 'new/folder/a.json', '--json': None})
+    assert Path('new/folder').is_dir() and not Path('new/folder/a.json').exists()
+    with pytest.raises(UserError, match=r'--out a\.json/b/c\.json: a\.json/b cannot be made'):
+        make_folders({'--out': 'a.json/b/c.json'})
+
+
+def test_results_that_cannot_be_written_are_refused_before_the_test(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    checkpoint = files / 'good.pth'
+    torch.save(dict(state_dict=dict(weight=torch.ones(1))), checkpoint)
+    tool = str(TOOLS / 'test.py')
+    monkeypatch.setattr(sys, 'argv', [tool, 'config.py', 'good.pth', '--out', 'a.json/b.bbox.json'])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(tool, run_name='__main__')
+    assert stop.value.code == 2
+    assert 'a.json cannot be made' in capsys.readouterr().err
