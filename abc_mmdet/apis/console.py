@@ -123,10 +123,11 @@ def short_console(verbose: bool = False) -> Iterator[None]:
 class ShortRunner(Runner):
     """MMEngine's runner, whose console has what a person reads and whose log file has everything.
 
-    Example:
-        >>> with short_console():
-        ...     runner = ShortRunner.from_cfg(config)
-        ...     runner.train()
+    Example::
+
+        with short_console():
+            runner = ShortRunner.from_cfg(config)
+            runner.train()
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:

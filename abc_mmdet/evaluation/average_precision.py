@@ -89,7 +89,8 @@ def coco_metrics(
     Example:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
         >>> found = [dict(box, score=0.9)]
-        >>> coco_metrics([1], [7], [dict(box, area=100)], found, [0.5, 0.75], [100]).ap()
+        >>> metrics = coco_metrics([1], [7], [dict(box, area=100)], found, [0.5, 0.75], [100])
+        >>> round(metrics.ap(), 6)
         1.0
     """
     max_dets = tuple(sorted(max_dets))

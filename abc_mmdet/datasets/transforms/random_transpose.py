@@ -26,8 +26,10 @@ class RandomTranspose(BaseTransform):
 
     Example:
         >>> import numpy as np
+        >>> from mmdet.structures.bbox import HorizontalBoxes
         >>> image = np.arange(6, dtype=np.uint8).reshape(2, 3)
-        >>> results = dict(img=image, img_shape=(2, 3), gt_bboxes=np.array([[0., 0., 3., 1.]]))
+        >>> boxes = HorizontalBoxes([[0.0, 0.0, 3.0, 1.0]])
+        >>> results = dict(img=image, img_shape=(2, 3), gt_bboxes=boxes)
         >>> transposed = RandomTranspose(prob=1.0)(results)
         >>> transposed['img_shape'], transposed['gt_bboxes'].tensor.tolist()
         ((3, 2), [[0.0, 0.0, 1.0, 3.0]])
