@@ -1,25 +1,35 @@
 from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
 from .dense_heads import ABCHead, AuxSmallObjectHead, ClassScoreYOLOXHead
-from .detectors import SlicedDetector, StreamingDetector
+from .detectors import DistilledYOLOX, SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
 from .necks import ABCPAFPN
-from .task_modules import FastSimOTAAssigner, NWDOverlaps2D
+from .task_modules import (
+    CenterSimOTAAssigner,
+    FastSimOTAAssigner,
+    MinPositivesSimOTAAssigner,
+    NWDOverlaps2D,
+    SizedSimOTAAssigner,
+)
 
 __all__ = [
     'ABCPAFPN',
     'ABCHead',
     'ABCMultiTaskLoss',
     'AuxSmallObjectHead',
+    'CenterSimOTAAssigner',
     'ClassScoreYOLOXHead',
+    'DistilledYOLOX',
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
     'GradientArbiter',
     'MaxViTRNN',
+    'MinPositivesSimOTAAssigner',
     'NWDBlendLoss',
     'NWDOverlaps2D',
     'SizeAwareIoULoss',
+    'SizedSimOTAAssigner',
     'SlicedDetector',
     'StreamingDetector',
 ]
