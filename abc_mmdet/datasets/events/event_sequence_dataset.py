@@ -29,8 +29,6 @@ class EventSequenceDataset(BaseDataset):
     needed) and ``ori_shape`` in pixels of the sensor, to which detections are scaled back.
 
     Args:
-        data_root: folder with ``train``, ``val`` and ``test``.
-        data_prefix: ``dict(recordings='train/')``: the folder of this split.
         catalogue: whose class ids the labels have: ``etram``, ``1mpx`` or ``gen1``.
         metainfo: ``dict(classes=...)``; boxes of classes that are not in it are left out. Labels
             are matched by name. Default: all classes of the catalogue.
@@ -39,7 +37,8 @@ class EventSequenceDataset(BaseDataset):
         clip_length: steps of a clip.
         every_step: treat steps without labels as frames without objects. For looking at
             detections; figures measured with it mean nothing.
-        **kwargs: of MMEngine's ``BaseDataset``.
+        **kwargs: of MMEngine's ``BaseDataset``: ``data_root``, the folder with ``train``, ``val``
+            and ``test``; ``data_prefix=dict(recordings='train/')``, that of this split; and others.
 
     Raises:
         UserError: unknown catalogue or class, no recordings, or files that cannot be read.

@@ -13,9 +13,7 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     """Moves clips to the device and notes the size of the network's input.
 
     Counts of events are the input as they are; the backbone pads to the size it needs.
-
-    Args:
-        non_blocking: copy to a GPU without waiting.
+    ``non_blocking=True`` copies to a GPU without waiting, as in MMEngine's class.
 
     Raises:
         UserError: clips of one batch have different sizes.

@@ -20,8 +20,8 @@ class ClassScoreYOLOXHead(YOLOXHead):
     figures are those of this order, so a comparison with them needs it too; for anything else
     :class:`YOLOXHead` is right. Training and weights are the same.
 
-    Args: those of :class:`YOLOXHead`. ``test_cfg.score_thr`` and the suppression apply to
-        objectness times class score.
+    It takes the arguments of :class:`YOLOXHead`. ``test_cfg.score_thr`` and the suppression apply
+    to objectness times class score.
 
     Example::
 

@@ -32,7 +32,8 @@ class ABCPAFPN(YOLOXPAFPN):
             only.
         num_csp_blocks: bottlenecks of each CSP layer.
         use_depthwise: depthwise separable convolutions.
-        upsample_cfg, conv_cfg, norm_cfg, act_cfg, init_cfg: as in :class:`YOLOXPAFPN`.
+        conv_cfg, norm_cfg, act_cfg: as in :class:`YOLOXPAFPN`.
+        **kwargs: as in :class:`YOLOXPAFPN`: ``upsample_cfg``, ``init_cfg``.
 
     Raises:
         UserError: ``num_aux_levels`` is negative or leaves fewer than two levels.
