@@ -28,7 +28,7 @@ UNFINISHED := $(VENV)/.unfinished
 PIP_INSTALL := $(PY) -m pip install $(if $(CI),-qq) --disable-pip-version-check
 
 .PHONY: help setup demo demo-events test test-all test-core test-lowest test-upstream fuzz soak \
-	lint format doctor clean
+	lint format docs doctor clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,8 +40,9 @@ help:
 	@echo 'make test-upstream  run it with the upstream MMDetection, MMEngine and MMCV'
 	@echo 'make soak      train for long and see whether memory, files and processes stay'
 	@echo 'make fuzz      damaged files and odd options by the thousand; CASES=20000 for more'
-	@echo 'make lint      ruff, mypy and import-linter, changing nothing'
+	@echo 'make lint      ruff, mypy, import-linter and the documentation, changing nothing'
 	@echo 'make format    let ruff put right what it can'
+	@echo 'make docs      build the documentation into site/'
 	@echo 'make doctor    say what works here and what is missing'
 	@echo 'make setup     make $(VENV) only (implied by all of the above)'
 	@echo 'make clean     delete caches and build products; keeps $(VENV), data and work_dirs'
@@ -124,11 +125,19 @@ CASES ?= 20000
 fuzz: setup
 	FUZZ_CASES=$(CASES) $(PY) -m pytest $(SIDE_BY_SIDE) tests/fuzz $(ARGS)
 
+# A warning is an error (mkdocs.yml), but not with --quiet, which does not count them. The variable
+# silences the theme's notice about MkDocs 2.
+SITE := NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build
+docs: setup
+	$(SITE)
+	@echo 'The documentation is in site/index.html'
+
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(SITE)
 
 format: setup
 	$(PY) -m ruff check --fix .
@@ -138,5 +147,5 @@ doctor: setup
 	$(PY) -m abc_mmdet.doctor
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find abc_mmdet benchmarks configs tests tools -name __pycache__ -prune -exec rm -rf {} +
