@@ -209,7 +209,10 @@ class Environment:
     def install(self, wheel):
         pip = [sys.executable, '-m', 'pip', '--python', self.bin / 'python', 'install']
         options = ['--no-deps', '--no-index', '--no-compile', '-qq', '--disable-pip-version-check']
-        subprocess.run([*map(str, pip), *options, str(wheel)], check=True)
+        # Away from the checkout, whose abc_mmdet.egg-info would count as an installation
+        environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+        command = [*map(str, pip), *options, str(wheel)]
+        subprocess.run(command, check=True, cwd=self.folder, env=environment)
 
     def add_packages_of_the_tests(self):
         """With all else that the package needs, but for the checkout."""

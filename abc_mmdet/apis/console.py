@@ -1,4 +1,4 @@
-"""The last line of a training or a test: what a person looks for first."""
+"""The console of training and test: what a person reads, and the result as the last line."""
 
 from __future__ import annotations
 

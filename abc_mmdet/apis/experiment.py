@@ -1,4 +1,4 @@
-"""Reads an experiment: a config file and what the command line changes in it."""
+"""Reads an experiment, and looks at its files before anything slow begins."""
 
 import inspect
 import sys

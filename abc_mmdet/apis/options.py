@@ -1,4 +1,4 @@
-"""Numbers on the command line, within bounds."""
+"""Options that several tools have: numbers, sizes, slices, and changes of the config."""
 
 from __future__ import annotations
 

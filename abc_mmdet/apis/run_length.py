@@ -1,4 +1,4 @@
-"""Intervals of validations and checkpoints that leave no short one before the end of a run."""
+"""A training of another length: schedules, intervals and averaged weights follow it."""
 
 from __future__ import annotations
 

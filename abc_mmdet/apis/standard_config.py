@@ -1,4 +1,4 @@
-"""Where the parts of an experiment are in its config."""
+"""Where the parts of an experiment are in its config, and what every run has beside them."""
 
 from __future__ import annotations
 

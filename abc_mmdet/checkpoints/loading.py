@@ -1,4 +1,4 @@
-"""The zip archive that ``torch.save`` writes, seen from outside: its list of entries."""
+"""Reads checkpoints safely: weights and what is known to be harmless; nothing in them is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes and categories that are numbered in another way than COCO's."""
+"""Checks of one annotation file: entries, geometry, duplicates, how its numbers are meant."""
 
 from __future__ import annotations
 

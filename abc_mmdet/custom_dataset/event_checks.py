@@ -1,4 +1,4 @@
-"""Labelled frames of recordings in whose time there are no events."""
+"""Checks of event recordings: files, times, and frames without events."""
 
 from __future__ import annotations
 

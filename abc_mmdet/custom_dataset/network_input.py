@@ -1,4 +1,4 @@
-"""On which strides a model looks for objects."""
+"""How large an image arrives at the network, and on which strides a model looks at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes of network, and what training and input go with them."""
+"""Networks to choose from, and how each is trained: weights, learning rate, length."""
 
 from __future__ import annotations
 

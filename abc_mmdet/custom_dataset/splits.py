@@ -1,4 +1,4 @@
-"""A data set of an experiment, of whatever kind, as the checks see it."""
+"""Data sets of an experiment as the checks see them: of any kind, and images with a COCO file."""
 
 from __future__ import annotations
 

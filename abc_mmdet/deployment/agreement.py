@@ -1,4 +1,4 @@
-"""Inputs on which an exported detector is compared with PyTorch."""
+"""Whether a graph in ONNX Runtime says what the detector says in PyTorch, on inputs to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a head says about every place of the pyramid, as boxes and scores."""
+"""What a head says about every place of the pyramid, and which of it may become detections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of an experiment without this package, for plain MMDetection to detect alike."""
+"""Config and checkpoint of an experiment for MMDetection without this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that ONNX needs, which not everybody has."""
+"""An exported detector on images: runtime, what the file says about itself, detections."""
 
 from __future__ import annotations
 

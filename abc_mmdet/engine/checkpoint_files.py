@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from."""
+"""Which checkpoint a run goes on from, and which of them has finite weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the samples of a batch are called, for messages."""
+"""Batches and samples that depend on their place in the run, and on nothing that came before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found in one image."""
+"""Detections of one image, and of many as COCO JSON and as CSV."""
 
 from __future__ import annotations
 

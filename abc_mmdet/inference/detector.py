@@ -1,4 +1,4 @@
-"""What detectors of images have in common, whatever runs the network."""
+"""A trained detector for daily use, whatever runs its network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images from files and arrays, as MMDetection's loader gives them in training."""
+"""Images from files and arrays, and the test pipeline of an experiment for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data that an experiment is tested on, and how it is evaluated."""
+"""The data that an experiment is tested on, how it is evaluated, and its detections."""
 
 from __future__ import annotations
 

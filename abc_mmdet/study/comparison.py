@@ -1,4 +1,4 @@
-"""Variants side by side: means over seeds, and differences to the baseline with intervals."""
+"""Variants side by side: means over seeds, differences with intervals, as tables in Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images of an ablation: accuracy against cost, losses and conflicts over the training."""
+"""Writes what a study found: a section of a document, a summary as JSON, and plots."""
 
 from __future__ import annotations
 

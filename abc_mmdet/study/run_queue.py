@@ -1,4 +1,4 @@
-"""What a machine offers to the runs of a study."""
+"""Runs as processes, as many at a time as the machine has room for, until all are done."""
 
 from __future__ import annotations
 

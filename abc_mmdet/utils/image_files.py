@@ -1,4 +1,4 @@
-"""How large an image may be, and opening one no further than to see how large it is.
+"""Image files: which there are, and how large one may be.
 
 A file of a few kilobytes can say that it holds an image of many gigabytes, and its decoder fills
 the memory with it. The bound is OpenCV's, because training reads with OpenCV: what one tool calls

@@ -1,4 +1,4 @@
-"""Keeps MMDetection from talking while it is imported."""
+"""What is said while the package is imported: nothing of MMDetection, one word at Ctrl-C."""
 
 import logging
 import multiprocessing
@@ -11,8 +11,6 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-import mmengine.logging
-
 
 @contextmanager
 def no_debug_prints() -> Iterator[None]:
@@ -22,6 +20,8 @@ def no_debug_prints() -> Iterator[None]:
     MMDetection says so that two of its data sets need a package that few have ("Could not import
     OneDL"), in every process that imports it.
     """
+    import mmengine.logging  # which is not there where the doctor has to say so
+
     print_log = mmengine.logging.print_log
 
     def print_unless_debug(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:

@@ -1,4 +1,4 @@
-"""The first of the processes of a run, before they are connected: it speaks for all."""
+"""The processes of a run: which one speaks, how they find each other and how they end."""
 
 from __future__ import annotations
 

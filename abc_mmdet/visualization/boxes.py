@@ -1,4 +1,4 @@
-"""Where labels stand in a crowded image."""
+"""Boxes with labels on an image, and where the labels stand where it is crowded."""
 
 from __future__ import annotations
 

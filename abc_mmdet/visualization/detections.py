@@ -1,4 +1,4 @@
-"""Detections on the image they were found in."""
+"""Detections on the image they were found in; MMDetection's visualizer that draws them so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event representations as images."""
+"""Event representations as images, alone and with the labels of a step."""
 
 from __future__ import annotations
 

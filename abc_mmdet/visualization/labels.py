@@ -1,4 +1,4 @@
-"""A colour for every class."""
+"""Labels on images: a colour for every class, and a font that has the letters of its name."""
 
 from __future__ import annotations
 

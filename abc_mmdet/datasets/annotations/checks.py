@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""Issues that checks of annotation files find, and the checks that training always makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An annotation file in COCO format, with all its mistakes."""
+"""An annotation file in COCO format, with all its mistakes, and where its file names lead."""
 
 from __future__ import annotations
 

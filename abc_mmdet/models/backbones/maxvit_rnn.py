@@ -1,4 +1,4 @@
-"""One stage of RVT's backbone: downsampling, attention, memory."""
+"""RVT's backbone: a MaxViT whose stages remember (Gehrig and Scaramuzza, CVPR 2023)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an image is cut, and which boxes no cut has gone through."""
+"""Where an image is cut, and the way of a slice through a network and of its detections back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of detections that overlap the best one stays as it is."""
+"""How a group of detections becomes one: suppression (NMS), merging (NMM) or fusion (WBF)."""
 
 import numba
 import numpy as np
