@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.models import NWDBlendLoss
+from mmdet.registry import MODELS
 
 from .warm_python import python
 
@@ -67,8 +69,8 @@ def test_config_of_the_readme_loads(tmp_path: Path) -> None:
     path = tmp_path / 'mine.py'
     path.write_text(code.replace("'./", f"'{ROOT}/configs/"))
     config = load_experiment(str(path))
-    assert config.model.bbox_head.multi_task_loss.aux_weight == 0.25
-    assert config.model.neck.num_aux_levels == 1
+    head = MODELS.build(config.model.bbox_head)
+    assert isinstance(head.loss_bbox, NWDBlendLoss) and head.loss_bbox.loss_weight == 5.0
 
 
 def test_files_of_the_readme_exist() -> None:
