@@ -31,7 +31,7 @@ def ranks(folder: Path) -> list[dict]:
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = str(free.getsockname()[1])
-    paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests/engine')])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests/engine/hooks')])
     programs = [
         subprocess.Popen(
             [python(), program.__file__, folder],

@@ -53,7 +53,7 @@ EXPERIMENTS = {'four_levels': {}, 'train_only': TRAIN_ONLY, 'finer': FINER}
 KEYS = ('bboxes', 'scores', 'labels')
 
 # Runs where abc_mmdet cannot be imported. Ops come from the file, as mmcv may have none compiled.
-STOCK = """
+WITHOUT_ABC = """
 import importlib.util, json, pickle, sys
 sys.modules['abc_mmdet'] = None
 spec = importlib.util.spec_from_file_location('ops', sys.argv[1])
@@ -131,9 +131,9 @@ def converted(data: Path, tmp_path_factory) -> dict[str, tuple]:
         results[name] = folder, [each.numpy().to_dict() for each in found], metrics(config, model)
 
     folders = [str(folder) for folder, *_ in results.values()]
-    ops = str(ROOT / 'abc_mmdet' / 'mmcv_ops.py')
+    ops = str(ROOT / 'abc_mmdet' / 'utils' / 'mmcv_ops.py')
     result = subprocess.run(
-        [sys.executable, '-c', STOCK, ops, json.dumps(images), *folders],
+        [sys.executable, '-c', WITHOUT_ABC, ops, json.dumps(images), *folders],
         **dict(cwd=data, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': ''}),
     )
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
