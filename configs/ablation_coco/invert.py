@@ -1,7 +1,7 @@
 # Half of the images as their negative: warm things dark.
 _base_ = './baseline.py'
 
-variant = dict(order=41, title='half of the images inverted')
+variant = dict(order=47, title='half of the images inverted')
 train_pipeline = _base_.train_dataloader.dataset.pipeline
 train_dataloader = dict(
     dataset=dict(
