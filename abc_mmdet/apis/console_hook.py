@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook, LoggerHook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.models.wrapped import unwrapped
 
 MOST_CLASSES = 12
 """Classes that are named; of more the number is enough."""
@@ -110,10 +110,13 @@ def facts(runner: Runner) -> Iterator[tuple[str, str]]:
     else:
         yield 'test', _data(runner.test_dataloader)
         loader = runner.test_dataloader
-    network = _network(runner.model)
+    network = unwrapped(runner.model)
     yield from _classes(getattr(loader.dataset, 'metainfo', {}).get('classes'), network)
     numbers = sum(parameter.numel() for parameter in network.parameters())
-    yield 'model', f'{_name(network)}, {numbers / 1e6:.2f} M parameters, {_device(runner)}'
+    yield (
+        'model',
+        f'{_name(network)}, {numbers / 1e6:.2f} M parameters, on {device_name(runner.model)}',
+    )
     yield 'weights', _weights(runner, is_training)
     if is_training:
         loop = runner.train_loop
@@ -133,7 +136,7 @@ def _data(loader: Any) -> str:
     files = [Path(f) for part in parts if (f := getattr(part, 'ann_file', None))]
     of = f' of {", ".join(map(str, files[:3]))}{", ..." if len(files) > 3 else ""}' if files else ''
     unit = 'images' if all(hasattr(part, 'cat2label') for part in parts) else 'samples'
-    batch = getattr(loader, 'batch_size', None) or getattr(loader.batch_sampler, 'batch_size', None)
+    batch = batch_size(loader)
     processes = get_world_size()
     size = f', batch {batch}' if batch else ''
     size += f' in each of {processes} processes' if batch and processes > 1 else ''
@@ -144,12 +147,6 @@ def _interval(runner: Runner) -> str:
     loop = runner.train_loop
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
     return f'{loop.val_interval} {"epochs" if by_epoch else "iterations"}'
-
-
-def _network(model: Any) -> torch.nn.Module:
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
 
 
 def _classes(classes: Sequence[str] | None, network: Any) -> Iterator[tuple[str, str]]:
@@ -171,10 +168,16 @@ def _name(network: Any) -> str:
     return type(network).__name__ + (f' with {type(head).__name__}' if head is not None else '')
 
 
-def _device(runner: Runner) -> str:
-    device = next(runner.model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
-    return f'on {name}'
+def device_name(model: torch.nn.Module) -> str:
+    """What a model runs on: ``CPU``, or the name of the GPU."""
+    device = next(model.parameters()).device
+    is_gpu = device.type == 'cuda'
+    return torch.cuda.get_device_name(device) if is_gpu else str(device.type).upper()
+
+
+def batch_size(loader: Any) -> int | None:
+    """Samples at a time, where the loader or its batch sampler says so."""
+    return getattr(loader, 'batch_size', None) or getattr(loader.batch_sampler, 'batch_size', None)
 
 
 def _weights(runner: Runner, is_training: bool) -> str:
@@ -183,6 +186,6 @@ def _weights(runner: Runner, is_training: bool) -> str:
         return f'resumed from {file or "the newest checkpoint of the work dir, if there is one"}'
     if file:
         return str(file)
-    start = getattr(_network(runner.model), 'init_cfg', None)
+    start = getattr(unwrapped(runner.model), 'init_cfg', None)
     pretrained = start.get('checkpoint') if isinstance(start, dict) else None
     return str(pretrained) if pretrained else 'from scratch' if is_training else 'random'

@@ -13,8 +13,8 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.utils.image_files import IMAGES, VIDEOS
 
 from .experiment import data_paths
+from .standard_config import LOADERS
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _CONFIGS = ('.py', '.json', '.yaml', '.yml')
 _DATA = (*IMAGES, *VIDEOS, '.h5', '.hdf5', '.npy', '.dat', '.raw')
 

@@ -12,6 +12,8 @@ from abc_mmdet.errors import UserError
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
 
 def type_name(options: dict) -> str:
     """Name of the class that something is built from, whether it is given by name or as a class."""

@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
+from abc_mmdet.models.wrapped import unwrapped
 from abc_mmdet.utils.atomic_write import atomic_write
+
+from .console_hook import batch_size, device_name
 
 RESULTS = '.bbox.json'
 SUFFIX = '.test.json'
@@ -57,10 +59,7 @@ class InputSizes:
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.counts: Counter[tuple[int, int]] = Counter()
-        network: Any = model
-        while is_model_wrapper(network) or isinstance(network, BaseTTAModel):
-            network = network.module
-        preprocessor = getattr(network, 'data_preprocessor', None)
+        preprocessor = getattr(unwrapped(model), 'data_preprocessor', None)
         if isinstance(preprocessor, torch.nn.Module):
             preprocessor.register_forward_hook(self._count)
 
@@ -79,20 +78,16 @@ class InputSizes:
 def write_record(runner: Runner, sizes: InputSizes, path: Path) -> None:
     """Write the record of a test that has ended."""
     loader = runner.test_dataloader
-    batch_size = getattr(loader, 'batch_size', None)
-    batch_size = batch_size or getattr(loader.batch_sampler, 'batch_size', None)
-    images = len(loader.dataset)
-    device = next(runner.model.parameters()).device
-    is_gpu = device.type == 'cuda'
+    images, size = len(loader.dataset), batch_size(loader)
     record = TestRecord(
         config=str(runner.cfg.filename),
         checkpoint=str(runner._load_from),
         date=datetime.datetime.now().astimezone().isoformat(timespec='minutes'),
-        device=torch.cuda.get_device_name(device) if is_gpu else str(device.type).upper(),
+        device=device_name(runner.model),
         images=images,
-        batch_size=batch_size,
+        batch_size=size,
         input_size=sizes.most_frequent,
-        milliseconds=_milliseconds(runner, images / get_world_size(), batch_size),
+        milliseconds=_milliseconds(runner, images / get_world_size(), size),
     )
     text = json.dumps(asdict(record), indent=1)
     atomic_write(path, f'{text}\n'.encode())

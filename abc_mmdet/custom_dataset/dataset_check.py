@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from abc_mmdet.apis.experiment import check_data
+from abc_mmdet.apis.standard_config import LOADERS
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.annotations.checks import NOTE, PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.events import EventSequenceDataset
@@ -32,8 +33,6 @@ KINDS: dict[type[BaseDataset], type[CocoSplit] | type[EventSplit]] = {
     EventSequenceDataset: EventSplit,
 }
 """Data sets that are known, and how they are checked."""
-
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @dataclass

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mmengine.runner import Runner
+
 from abc_mmdet.errors import UserError
+from abc_mmdet.evaluation.metric_names import possible_names
 
 AUTO = 'auto'
 _MAIN = ('bbox_mAP', 'segm_mAP', 'mAP')
@@ -46,9 +49,16 @@ def best_key(wanted: str, keys: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def no_such_key(wanted: str, keys: Iterable[str]) -> UserError:
-    """The error for a name that no figure has."""
+def known_keys(runner: Runner) -> list[str] | None:
+    """Keys that the validation can have; None if there is none, or they are not known."""
+    if runner.val_loop is None:
+        return None
+    classes = getattr(runner.val_dataloader.dataset, 'metainfo', {}).get('classes') or ()
+    return possible_names(runner.val_evaluator.metrics, classes)
+
+
+def no_such_key(field: str, wanted: str, keys: Iterable[str]) -> UserError:
+    """The error for a name, given in a field of the config, that no figure has."""
     return UserError(
-        f'default_hooks.checkpoint.save_best={wanted!r}: the validation has no figure of this '
-        f'name. It has {", ".join(keys)}.'
+        f'{field}={wanted!r}: the validation has no figure of this name. It has {", ".join(keys)}.'
     )

@@ -12,10 +12,9 @@ from typing import Any
 from mmengine.hooks import EarlyStoppingHook
 from mmengine.runner import Runner
 
-from abc_mmdet.engine.hooks.atomic_checkpoint_hook import known_keys
 from abc_mmdet.errors import UserError
 
-from .best_key import best_key
+from .best_key import best_key, known_keys, no_such_key
 
 _HIGHER_IS_BETTER = ('mAP', 'AR', 'precision', 'recall')
 
@@ -62,10 +61,7 @@ def name_monitor(owner: Any, keys: Sequence[str], kind: str) -> None:
     """
     key = best_key(owner.monitor, keys)
     if key is None:
-        raise UserError(
-            f'{kind}.monitor={owner.monitor!r}: the validation has no figure of this name. It has '
-            f'{", ".join(keys)}.'
-        )
+        raise no_such_key(f'{kind}.monitor', owner.monitor, keys)
     owner.monitor = key
     if owner.rule == 'less' and any(part in key for part in _HIGHER_IS_BETTER):
         raise UserError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from abc_mmdet.evaluation.error_kinds import box_ious
+from abc_mmdet.evaluation.matching import AREAS
 
 from .crop import Crop, crop
 from .evaluated import Evaluated
@@ -15,7 +16,7 @@ from .evaluated import Evaluated
 PER_IMAGE = 2
 """Examples shown of one image, so that one image does not fill the gallery."""
 
-SMALL = 32 * 32
+SMALL = AREAS['s'][1]
 """Area in square pixels below which COCO calls an object small."""
 
 
@@ -65,9 +66,7 @@ def worst_false_negatives(result: Evaluated, count: int) -> list[Example]:
         by_class[int(labels[t])].append(t)
     for group in by_class.values():
         group.sort(key=lambda t: (best_score.get(t, 0.0), -test.annotations[t]['area'], t))
-    in_order = sorted(by_class, key=lambda label: (label not in test.small, label))
-    turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
-    chosen = _few_per_image((t for t in turns if t is not None), test.annotations, count)
+    chosen = _few_per_image(_in_turn(by_class, test.small), test.annotations, count)
     examples = []
     for t in chosen:
         if t in errors.taken_for:
@@ -113,15 +112,20 @@ def smallest_hits(result: Evaluated, count: int) -> list[Example]:
             by_class[int(test.labels[t])].append(t)
     for group in by_class.values():
         group.sort(key=lambda t: (test.annotations[t]['area'], t))
-    in_order = sorted(by_class, key=lambda label: (label not in test.small, label))
-    turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
     examples = []
-    for t in _few_per_image((t for t in turns if t is not None), test.annotations, count):
+    for t in _few_per_image(_in_turn(by_class, test.small), test.annotations, count):
         d = found[t]
         iou = float(box_ious([result.detections[d]], [test.annotations[t]])[0, 0])
         verdict = f'{result.matches.scores[d]:.2f}, IoU {iou:.2f}'
         examples.append(_example(result, test.annotations[t], int(test.labels[t]), verdict))
     return examples
+
+
+def _in_turn(by_class: Mapping[int, list[int]], small: Sequence[int]) -> Iterator[int]:
+    """The first of every class, then the second, ...; small classes before the others."""
+    in_order = sorted(by_class, key=lambda label: (label not in small, label))
+    turns = chain.from_iterable(zip_longest(*(by_class[label] for label in in_order)))
+    return (place for place in turns if place is not None)
 
 
 def _few_per_image(places: Iterable[int], boxes: list[dict], count: int) -> list[int]:

@@ -15,10 +15,9 @@ from mmengine.fileio.backends import register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from abc_mmdet.engine.best_key import best_key, no_such_key
+from abc_mmdet.engine.best_key import best_key, known_keys, no_such_key
 from abc_mmdet.engine.checkpoint_files import POINTER
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.metric_names import possible_names
 from abc_mmdet.utils.atomic_write import remove_partial_files, replace_file
 from mmdet.registry import HOOKS
 
@@ -150,7 +149,7 @@ class AtomicCheckpointHook(CheckpointHook):
         for name in self.key_indicators:
             key = best_key(name, keys)
             if key is None:
-                raise no_such_key(name, keys)
+                raise no_such_key('default_hooks.checkpoint.save_best', name, keys)
             found.append(key)
         if found == list(self.key_indicators):
             return
@@ -193,14 +192,6 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'cannot write {path}: {error.strerror or error}.\n{earlier}. Make room, then go '
                 'on with --resume.'
             ) from error
-
-
-def known_keys(runner: Runner) -> list[str] | None:
-    """Keys that the validation can have; None if there is none, or they are not known."""
-    if runner.val_loop is None:
-        return None
-    classes = getattr(runner.val_dataloader.dataset, 'metainfo', {}).get('classes') or ()
-    return possible_names(runner.val_evaluator.metrics, classes)
 
 
 def validation_is_due(runner: Runner) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
-from torch import nn
 
 from abc_mmdet.checkpoints.content import classes_of, meta_of
 from abc_mmdet.checkpoints.fit import Target, fitting_state
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.registry import HOOKS
 
 FOR_RESUMING = ('meta', 'optimizer', 'message_hub')
@@ -42,7 +41,7 @@ class CheckpointFitHook(Hook):
         file = str(runner._load_from or 'the newest checkpoint')
         loader = runner.train_dataloader if resumed else runner.test_dataloader
         classes = getattr(loader.dataset, 'metainfo', {}).get('classes')
-        target = Target(_network(runner.model), str(runner.cfg.filename), classes, resumed)
+        target = Target(unwrapped(runner.model), str(runner.cfg.filename), classes, resumed)
         state = fitting_state(checkpoint, target, file)
         meta = meta_of(checkpoint, file)
         if resumed:
@@ -54,12 +53,6 @@ class CheckpointFitHook(Hook):
         if not resumed:
             checkpoint.clear()
         checkpoint.update(meta=meta, state_dict=state)
-
-
-def _network(model: Any) -> nn.Module:
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
 
 
 def _check_resumable(checkpoint: dict[str, Any], file: str) -> None:

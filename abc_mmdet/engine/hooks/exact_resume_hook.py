@@ -9,7 +9,6 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmengine.utils import apply_to
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from abc_mmdet.engine.placed_samples import PlacedBatches, placed_loader, seed_all
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.models.data_preprocessors import BatchSyncRandomResize
 from mmdet.registry import HOOKS
 
@@ -145,7 +145,7 @@ class BatchStream:
 
 def running_states(runner: Runner) -> dict[str, Any]:
     """What modules carry from one iteration to the next, by their names."""
-    model = _plain(runner)
+    model = unwrapped(runner.model)
     states = {name: module.running_state() for name, module in _carriers(model)}
     states.update({n: list(m._input_size) for n, m in _resizes(model) if m._input_size})
     if _is_accumulating(runner.optim_wrapper):
@@ -156,7 +156,7 @@ def running_states(runner: Runner) -> dict[str, Any]:
 
 def set_running_states(runner: Runner, states: dict[str, Any]) -> None:
     """The way back of :func:`running_states`."""
-    model = _plain(runner)
+    model = unwrapped(runner.model)
     for name, module in _carriers(model):
         if name in states:
             module.set_running_state(states[name])
@@ -166,10 +166,6 @@ def set_running_states(runner: Runner, states: dict[str, Any]) -> None:
     for name, parameter in model.named_parameters():
         if name in states.get(_GRADIENTS, {}):
             parameter.grad = states[_GRADIENTS][name].to(parameter)
-
-
-def _plain(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def _carriers(model: nn.Module) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce, broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from abc_mmdet.engine.checkpoint_files import newest_finite_checkpoint, numbered_checkpoints
 from abc_mmdet.engine.placed_samples import sample_names
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.registry import HOOKS
 
 SKIPPED = 'skipped_batches'  # in the message hub, so that a resumed run goes on counting
@@ -71,7 +71,7 @@ class FiniteLossHook(Hook):
             for number, path in numbered_checkpoints(_folder(runner))
             if number > done
         }
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         self._model: nn.Module = model
         self._losses: dict[str, Any] = {}
         self._names: list[list[str]] = []  # of the batches since the last step

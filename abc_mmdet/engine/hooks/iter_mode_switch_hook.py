@@ -7,11 +7,11 @@ from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from abc_mmdet.engine.placed_samples import PlacedSamples
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.datasets import MultiImageMixDataset
 from mmdet.registry import HOOKS
 
@@ -75,5 +75,5 @@ class IterModeSwitchHook(Hook):
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         if self.use_l1:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = unwrapped(runner.model)
             model.bbox_head.use_l1 = runner.iter >= runner.max_iters - self.num_last_iters

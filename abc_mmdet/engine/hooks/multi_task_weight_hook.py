@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from numbers import Real
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.losses import ABCMultiTaskLoss
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.registry import HOOKS
 
 WEIGHTS = ('main_weight', 'aux_weight')
@@ -84,7 +84,7 @@ class MultiTaskWeightHook(Hook):
 
 def _multi_task_losses(runner: Runner) -> list[nn.Module]:
     """Of the detector, or of student and teacher of a semi-supervised one."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     losses: list[nn.Module] = [m for m in model.modules() if isinstance(m, ABCMultiTaskLoss)]
     if not losses:
         raise UserError(

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.losses import NWDBlendLoss
 from abc_mmdet.models.small_classes import select_instances
 from abc_mmdet.models.wasserstein import nwd_constants
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.models.dense_heads import GFLHead, TOODHead
 from mmdet.registry import HOOKS
 from mmdet.structures.bbox import get_box_tensor
@@ -52,7 +52,7 @@ class NWDConstantHook(Hook):
         self.num_samples = num_samples
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         wanted = [(n, c) for n, c in nwd_constants(model) if not c.is_fixed]
         if not wanted:
             return

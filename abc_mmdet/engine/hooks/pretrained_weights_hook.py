@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
@@ -15,6 +14,7 @@ from abc_mmdet.checkpoints.pretrained import HeadLayout, check_fits, transfer
 from abc_mmdet.checkpoints.yolox_names import tensors_of
 from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.dense_heads.abc_head import head_strides
+from abc_mmdet.models.wrapped import unwrapped
 from mmdet.datasets import CocoDataset
 from mmdet.registry import HOOKS
 
@@ -62,7 +62,7 @@ class PretrainedWeightsHook(Hook):
         file = str(runner._load_from)
         weights_of(checkpoint, f'load_from: {file}')
         tensors = tensors_of(checkpoint)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         meta = meta_of(checkpoint, file)
         result = transfer(
             tensors,
