@@ -24,6 +24,8 @@ LEAST_OF_BACKBONE = 0.5
 
 _CLASS_LAYER = re.compile(r'^bbox_head@\d+\.multi_level_conv_cls\.(weight|bias)$')
 
+_FIRST_OF_BLOCK = re.compile(r'^neck@\d+\.top_down_blocks\.(main|short)_conv\.conv\.weight$')
+
 
 @dataclass
 class Transfer:
@@ -111,7 +113,8 @@ def transfer(
     stays the head of stride 8 where a level of stride 4 comes before it. Class layers are matched
     row by row, by the name of the class (:func:`match_classes`); a class without a counterpart
     takes the mean of all rows, and a bias for a score of :data:`PRIOR`. Everything else is matched
-    by name. What has no counterpart, or one of another shape, stays as it is.
+    by name, and the first layer of a network for gray images takes the sum over the colours. What
+    has no counterpart, or one of another shape, stays as it is.
 
     Args:
         pretrained: tensors with MMDetection's names (:func:`tensors_of`).
@@ -143,6 +146,10 @@ def transfer(
         if value is not None and result.classes and _CLASS_LAYER.match(meaning):
             classes = (head and head.classes) or ()
             value = _rows_by_name(value, rows, [result.classes.get(name) for name in classes])
+        if value is not None and meaning.startswith('backbone.stem.'):
+            value = _without_colours(value, own[name].shape)
+        if value is not None and _FIRST_OF_BLOCK.search(meaning):
+            value = _without_context(value, own[name].shape)
         fits = value is not None and value.shape == own[name].shape
         found[name] = value if fits else None
     # An auxiliary head is built alike or not at all: its last layers mean nothing without the first
@@ -202,6 +209,24 @@ def _rows_by_name(layer: Tensor, rows: Sequence[str], sources: Sequence[str | No
         mean = torch.full_like(mean, bias_init_with_prob(PRIOR))
     chosen = [mean if name is None else layer[rows.index(name)] for name in sources]
     return torch.stack(chosen) if chosen else layer
+
+
+def _without_colours(weight: Tensor, shape: Sequence[int]) -> Tensor:
+    """The first layer for images whose channels are equal, if that is what has this shape.
+
+    ``Focus`` stacks the channels of one place beside each other, then those of the next.
+    """
+    if weight.ndim != 4 or weight.shape[1] != 3 * shape[1]:
+        return weight
+    return weight.unflatten(1, (-1, 3)).sum(2)
+
+
+def _without_context(weight: Tensor, shape: Sequence[int]) -> Tensor:
+    """The first layers of a block that gets no map from the level above, if they have this shape.
+
+    The neck puts the map from above before the level's own.
+    """
+    return weight[:, shape[1] :] if weight.shape[1] == 2 * shape[1] else weight
 
 
 def _modules(names: Sequence[str], most: int = 4) -> str:

@@ -32,6 +32,7 @@ _MEGVII = (
 _MEGVII_CSP = re.compile(
     r'^(backbone\.stage(?:[123]\.1|4\.2)|neck\.\w+_blocks\.\d)\.(conv[123]|m)\.'
 )
+_TOP_DOWN = ('reduce_layers', 'top_down_blocks')
 _CSP = dict(conv1='main_conv', conv2='short_conv', conv3='final_conv', m='blocks')
 _STAGE = re.compile(r'^backbone\.stage(\d)\.')
 _LEVEL = re.compile(r'^bbox_head\.multi_level_\w+\.(\d+)\.')
@@ -70,8 +71,8 @@ def _from_megvii(name: str) -> str:
 def strides_of(names: Iterable[str], coarsest: int = 32) -> list[int]:
     """Strides of the levels of a detector, from the names of its tensors alone.
 
-    The coarsest level is that of the last stage of a ``CSPDarknet``; the head says how many there
-    are.
+    The coarsest map is that of the last stage of a ``CSPDarknet``; the neck says how many come
+    before it, and the head how many levels are made of them.
 
     Args:
         names: of the tensors, MMDetection's.
@@ -79,9 +80,10 @@ def strides_of(names: Iterable[str], coarsest: int = 32) -> list[int]:
     """
     names = [plain_name(name) for name in names]
     stages = [int(match[1]) for name in names if (match := _STAGE.match(name))]
-    levels = [int(match[1]) + 1 for name in names if (match := _LEVEL.match(name))]
+    levels = max((int(match[1]) + 1 for name in names if (match := _LEVEL.match(name))), default=0)
     last = 2 ** (max(stages) + 1) if stages else coarsest
-    return [last >> i for i in reversed(range(max(levels, default=0)))]
+    finest = last >> (_count('reduce_layers', names) or max(levels - 1, 0))
+    return [finest << i for i in range(levels)]
 
 
 def meanings(
@@ -98,10 +100,21 @@ def meanings(
         aux_strides: of the levels of an auxiliary head.
 
     Example:
-        >>> meanings(['neck.reduce_layers.0.conv.weight'], (8, 16, 32))
-        {'neck.reduce_layers.0.conv.weight': 'neck@32.reduce_layers.conv.weight'}
+        >>> meanings(['neck.out_convs.1.conv.weight'], (8, 16, 32))
+        {'neck.out_convs.1.conv.weight': 'neck@16.out_convs.conv.weight'}
     """
-    return {name: _meaning(name, strides, aux_strides) for name in names}
+    names = list(names)
+    top_down = {block: _count(block, names) for block in _TOP_DOWN}
+    return {name: _meaning(name, strides, aux_strides, top_down) for name in names}
+
+
+def _count(block: str, names: Iterable[str]) -> int:
+    """How many layers of this kind a neck has."""
+    matches = (_LEVELED.match(plain_name(name)) for name in names)
+    return max(
+        (int(match['index']) + 1 for match in matches if match and match['block'] == block),
+        default=0,
+    )
 
 
 def plain_name(name: str) -> str:
@@ -109,7 +122,9 @@ def plain_name(name: str) -> str:
     return next(iter(to_plain({name: None})), name)
 
 
-def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int]) -> str:
+def _meaning(
+    name: str, strides: Sequence[int], aux_strides: Sequence[int], top_down: Mapping[str, int]
+) -> str:
     plain = plain_name(name)
     if plain.startswith(AUX_HEAD):
         strides = aux_strides
@@ -120,12 +135,14 @@ def _meaning(name: str, strides: Sequence[int], aux_strides: Sequence[int]) -> s
     index = int(match['index'])
     # reduce_layers and top_down_blocks go down from the coarsest level, the others up
     place = {
-        'reduce_layers': len(strides) - 1 - index,
-        'top_down_blocks': len(strides) - 2 - index,
+        'reduce_layers': top_down['reduce_layers'] - index,
+        'top_down_blocks': top_down['top_down_blocks'] - 1 - index,
         'downsamples': index + 1,
         'bottom_up_blocks': index + 1,
     }.get(match['block'], index)
-    if not 0 <= place < len(strides):
+    if not strides or place < 0:
         return name
+    # a TrimmedPAFPN begins above the levels that it has
+    stride = strides[place] if place < len(strides) else strides[-1] << (place - len(strides) + 1)
     part, _, layer = match['part'].partition('.')
-    return f'{part}@{strides[place]}.{layer}.{match["rest"]}'
+    return f'{part}@{stride}.{layer}.{match["rest"]}'

@@ -83,6 +83,11 @@ def test_strides_from_the_names() -> None:
     assert strides_of(['backbone.layer1.weight']) == []
 
 
+def neck(levels: int) -> list[str]:
+    blocks = 'reduce_layers', 'top_down_blocks', 'downsamples', 'bottom_up_blocks'
+    return [f'neck.{block}.{i}.conv.weight' for block in blocks for i in range(levels - 1)]
+
+
 def test_levels_by_stride() -> None:
     three, four = (8, 16, 32), (4, 8, 16, 32)
     for name, same in {
@@ -97,7 +102,7 @@ def test_levels_by_stride() -> None:
         'bbox_head.multi_level_conv_obj.0.bias': 'bbox_head.multi_level_conv_obj.1.bias',
         'backbone.stem.conv.weight': 'backbone.stem.conv.weight',
     }.items():
-        assert meanings([name], three)[name] == meanings([same], four)[same]
+        assert meanings([name, *neck(3)], three)[name] == meanings([same, *neck(4)], four)[same]
 
 
 def test_a_level_means_the_same_in_the_auxiliary_head() -> None:

@@ -1,3 +1,4 @@
+from .gray_csp_darknet import GrayCSPDarknet
 from .maxvit_rnn import MaxViTRNN
 
-__all__ = ['MaxViTRNN']
+__all__ = ['GrayCSPDarknet', 'MaxViTRNN']
