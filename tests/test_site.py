@@ -24,7 +24,7 @@ def docstring(package: griffe.Object, path: str) -> str:
 
 
 def test_a_public_name_in_a_docstring_is_a_link(package: griffe.Object) -> None:
-    text = docstring(package, 'models.losses.nwd_blend_loss.NWDBlendLoss')
+    text = docstring(package, 'models.losses.box_losses.NWDBlendLoss')
     assert '[`SizeAwareIoULoss`][abc_mmdet.models.SizeAwareIoULoss]' in text
     assert '[`NWDConstantHook`][abc_mmdet.engine.NWDConstantHook]' in text
 

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.checkpoints.fit import Target, load_fitting
 from abc_mmdet.checkpoints.loading import read, weights_only
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.events.frame_times import even_windows
+from abc_mmdet.datasets.events.labels import even_windows
 from abc_mmdet.datasets.events.recording import Recording
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from abc_mmdet.datasets.annotations.coco_file import BoxTable
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.events.boxes import FIELDS
+from abc_mmdet.datasets.events.labels import FIELDS
 from abc_mmdet.datasets.events.rvt_layout import REPRESENTATIONS, RVTSequence
 from abc_mmdet.errors import UserError
 

@@ -9,9 +9,8 @@ from .events import (
     RecordingSampler,
     StreamBatchSampler,
 )
-from .load_image_once import LoadImageOnce
 from .samplers import SameSizeBatchSampler, SmallObjectSampler
-from .transforms import RandomTranspose, SmallObjectCopyPaste, SmallObjectSlice
+from .transforms import LoadImageOnce, RandomTranspose, SmallObjectCopyPaste, SmallObjectSlice
 
 __all__ = [
     'EventSequenceDataset',

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from abc_mmdet.datasets.hdf5_writing import NO_ROOM
+from abc_mmdet.datasets.hdf5 import NO_ROOM
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.image_files import WRITABLE
 from abc_mmdet.visualization import ImageSink

@@ -45,6 +45,11 @@ class GradientArbiter(nn.Module):
 
     Raises:
         UserError: a mode or ``per`` that does not exist.
+
+    Example:
+        >>> arbiter = GradientArbiter([4, 8, 16, 32], [4, 8], mode='gate', per='level')
+        >>> arbiter.shared_strides
+        [4, 8]
     """
 
     def __init__(
@@ -102,7 +107,7 @@ class GradientArbiter(nn.Module):
         """What the backward passes since the last call met; empty where there was none.
 
         The gradients are those that came from the heads, before the arbiter changed anything and
-        with the weights of the tasks in them. Nothing is waited for: figures stay on the device.
+        with the weights of the tasks in them. Nothing is waited for: values stay on the device.
         In a distributed run, where all processes have to ask, they are those of the whole batch.
 
         Returns:
@@ -117,14 +122,14 @@ class GradientArbiter(nn.Module):
         if self.per != 'level':  # else the sums are those of all processes already
             measured = _sum_over_processes(measured)
         inner, main_square, aux_square, conflicts, meetings = measured.unbind(dim=1)
-        figures = {
+        metrics = {
             'cosine': inner / (main_square.sqrt() * aux_square.sqrt()),
             'norm_ratio': (aux_square / main_square).sqrt(),
             f'{self.per}_rate': conflicts / meetings,
         }
         return {
             f'conflict/s{stride}_{name}': value
-            for name, values in figures.items()
+            for name, values in metrics.items()
             for stride, value in zip(
                 self.shared_strides, values.nan_to_num(0.0, 0.0, 0.0).unbind(), strict=True
             )

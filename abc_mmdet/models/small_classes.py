@@ -36,6 +36,10 @@ class SmallClasses:
     Raises:
         UserError: an id instead of a name, an unknown name, a name given twice, neither a name
             nor a size, or a size that is not positive.
+
+    Example:
+        >>> SmallClasses(('pedestrian', 'car', 'bicycle'), ['bicycle', 'pedestrian']).ids
+        (2, 0)
     """
 
     def __init__(

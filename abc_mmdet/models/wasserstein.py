@@ -23,6 +23,10 @@ class NWDConstant:
 
     Raises:
         UserError: a value that is not positive.
+
+    Example:
+        >>> NWDConstant(12.5).known()
+        12.5
     """
 
     def __init__(self, value: float | None) -> None:

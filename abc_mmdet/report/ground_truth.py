@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 
 from abc_mmdet.datasets.annotations import image_path, read_whole
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.events.clip import Clip
+from abc_mmdet.datasets.events.event_sequence_dataset import Clip
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.visualization import draw_events

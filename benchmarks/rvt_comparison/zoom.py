@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from abc_mmdet.datasets.events.random_zoom_clip import RandomZoomClip
+from abc_mmdet.datasets.events.clip_transforms import RandomZoomClip
 
 from .row import Row
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from abc_mmdet.datasets.events.frame_times import FrameTimes
+from abc_mmdet.datasets.events.labels import FrameTimes
 from abc_mmdet.datasets.events.rvt_layout import write_sequence
 
 LABEL = np.dtype([('t', '<i8'), *[(n, '<f4') for n in 'xywh'], ('class_id', '<u4')])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from abc_mmdet.datasets.events.frame_times import FrameTimes
+from abc_mmdet.datasets.events.labels import FrameTimes
 from abc_mmdet.datasets.events.rvt_layout import write_sequence
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.engine.training_log import logged_scalars

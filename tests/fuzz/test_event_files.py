@@ -16,9 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.events.boxes import BoxFilter, read_boxes
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
-from abc_mmdet.datasets.events.frame_times import even_windows, frame_times
+from abc_mmdet.datasets.events.labels import BoxFilter, even_windows, frame_times, read_boxes
 from abc_mmdet.datasets.events.recording import Recording
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError

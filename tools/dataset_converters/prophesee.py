@@ -22,7 +22,6 @@ from tqdm import tqdm
 from abc_mmdet.apis import frame_size, user_messages
 from abc_mmdet.apis.options import whole_number
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.datasets.events.boxes import BOX_FILTERS
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.datasets.events.conversion import (
     EVENT_ENDINGS,
@@ -36,8 +35,9 @@ from abc_mmdet.datasets.events.conversion import (
     remove_partial_conversions,
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
+from abc_mmdet.datasets.events.labels import BOX_FILTERS
 from abc_mmdet.datasets.events.stacked_histogram import DOWNSAMPLE, StackedHistogram
-from abc_mmdet.datasets.hdf5_writing import NO_ROOM
+from abc_mmdet.datasets.hdf5 import NO_ROOM
 from abc_mmdet.errors import UserError
 
 SPLITS = ('train', 'val', 'test')

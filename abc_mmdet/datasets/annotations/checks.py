@@ -27,6 +27,11 @@ class Issue:
         message: what it is and what to do.
         count: how many.
         examples: the first few, as a person would look them up.
+
+    Example:
+        >>> issue = Issue('zero_area', PROBLEM, 'train.json', 'boxes are empty', 1, ['box 7'])
+        >>> list(issue_lines(issue))
+        ['  - train.json: 1 boxes are empty', '      box 7']
     """
 
     kind: str
@@ -40,14 +45,14 @@ class Issue:
 def several(
     kind: str, level: str, where: str, message: str, which: Iterable[str]
 ) -> Iterable[Issue]:
-    """A finding about everything in ``which``; none if there is nothing in it."""
-    found = list(which)
-    if found:
-        yield Issue(kind, level, where, message, len(found), found[:NUM_EXAMPLES])
+    """An issue about everything in ``which``; none if there is nothing in it."""
+    examples = list(which)
+    if examples:
+        yield Issue(kind, level, where, message, len(examples), examples[:NUM_EXAMPLES])
 
 
 def issue_lines(issue: Issue) -> Iterator[str]:
-    """A finding with its examples."""
+    """An issue with its examples."""
     number = f'{issue.count} ' if issue.examples else ''
     yield f'  - {issue.where}: {number}{issue.message}'
     yield from (f'      {example}' for example in issue.examples)
@@ -72,9 +77,9 @@ def read_whole(path: str, folder: str | None = None) -> CocoFile:
     file = CocoFile.read(path)
     if not file.images and not file.malformed:
         raise UserError(f'{path} has no images.')
-    found = list(check_entries(file))
-    if found:
-        lines = [line for issue in found for line in issue_lines(issue)]
+    issues = list(check_entries(file))
+    if issues:
+        lines = [line for issue in issues for line in issue_lines(issue)]
         raise UserError('\n'.join([f'{path} is not ready for use.', *lines]))
     if folder is not None:
         for image in file.images:

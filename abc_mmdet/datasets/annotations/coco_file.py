@@ -68,6 +68,12 @@ class CocoFile:
         images, annotations, categories: entries that have every field MMDetection reads, in the
             order of the file.
         malformed: what is wrong with the other entries.
+
+    Example:
+        >>> with open('train.json', 'w') as file:
+        ...     _ = file.write('{"images": [], "annotations": [], "categories": []}')
+        >>> CocoFile.read('train.json').names
+        []
     """
 
     path: str
@@ -147,6 +153,13 @@ class BoxTable:
         area: as the file says.
         image_size: ``(N, 2)`` width and height as the file says; 0 without an image.
         ignored: crowds, and what is marked as ignored.
+
+    Example:
+        >>> image = dict(id=1, file_name='a.png', width=64, height=48)
+        >>> box = dict(id=1, image_id=1, category_id=3, bbox=[4, 4, 10, 5], area=50)
+        >>> file = CocoFile('train.json', [image], [box], [dict(id=3, name='bird')], [])
+        >>> BoxTable.of(file).xyxy.tolist()
+        [[4.0, 4.0, 14.0, 9.0]]
     """
 
     xyxy: np.ndarray

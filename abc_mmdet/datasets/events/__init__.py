@@ -1,8 +1,7 @@
 """Event cameras: recordings, their representations, and streams of clips to train on."""
 
-from .clip_transforms import LoadEventClip, PackClipInputs, RandomFlipClip
+from .clip_transforms import LoadEventClip, PackClipInputs, RandomFlipClip, RandomZoomClip
 from .event_sequence_dataset import EventSequenceDataset
-from .random_zoom_clip import RandomZoomClip
 from .stream_sampler import RecordingSampler, StreamBatchSampler
 
 __all__ = [

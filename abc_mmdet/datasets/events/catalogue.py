@@ -14,6 +14,10 @@ class EventCatalogueEntry:
         classes: name of every ``class_id``, in order.
         size: width and height of the sensor, pixels.
         kept: how many of the classes, from the first on, RVT (Gehrig and Scaramuzza, 2023) keeps.
+
+    Example:
+        >>> CATALOGUE['gen1'].classes
+        ('car', 'pedestrian')
     """
 
     name: str

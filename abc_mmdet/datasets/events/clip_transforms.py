@@ -1,4 +1,4 @@
-"""From a clip on disk to what :class:`StreamingDetector` takes."""
+"""Clips of event recordings in pipelines: loaded, mirrored, zoomed, packed."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ class LoadEventClip(BaseTransform):
 
     Adds ``events``, uint8 ``(T, C, H, W)``, and to every frame ``gt_bboxes`` ``(N, 4)``, xyxy in
     pixels of the representation.
+
+    Example:
+        >>> pipeline = [dict(type='LoadEventClip'), dict(type='PackClipInputs')]
+        >>> type(TRANSFORMS.build(pipeline[0])).__name__
+        'LoadEventClip'
     """
 
     def transform(self, results: dict) -> dict:
@@ -54,6 +59,11 @@ class RandomFlipClip(BaseTransform):
 
     Args:
         prob: how often.
+
+    Example:
+        >>> clip = dict(events=np.arange(3).reshape(1, 1, 1, 3), frames=[], seed=0)
+        >>> RandomFlipClip(prob=1).transform(clip)['events'].ravel().tolist()
+        [2, 1, 0]
     """
 
     def __init__(self, prob: float = 0.5) -> None:
@@ -80,6 +90,12 @@ class PackClipInputs(BaseTransform):
     Its ``video_data_samples`` are the labelled steps alone, each a ``DetDataSample`` whose ``step``
     says which step of the clip it is. Its meta information names the clip: ``recording``,
     ``start``, ``stop``, ``seed``, ``streamed``.
+
+    Example:
+        >>> place = dict(recording=0, start=0, stop=2, seed=0, streamed=True)
+        >>> clip = dict(events=np.zeros((2, 20, 4, 6), np.uint8), frames=[], **place)
+        >>> PackClipInputs().transform(clip)['inputs'].shape
+        torch.Size([2, 20, 4, 6])
     """
 
     def transform(self, results: dict) -> dict:
@@ -119,3 +135,97 @@ class PackClipInputs(BaseTransform):
             bboxes=torch.from_numpy(frame['gt_bboxes']), labels=torch.from_numpy(frame['labels'])
         )
         return sample
+
+
+_PER_BOX = ('bboxes', 'gt_bboxes', 'labels', 'still')
+
+
+@TRANSFORMS.register_module()
+class RandomZoomClip(BaseTransform):
+    """Magnifies a part of a clip, or shrinks the whole of it into a part of the frame.
+
+    As RVT does (Gehrig and Scaramuzza, 2023): clips on their own are mostly magnified, to a part
+    that has the whole of one object of their last labelled step in it; streams, which do not know
+    what is to come, are only shrunk, all clips of one pass alike. Counts are resampled by nearest
+    neighbour.
+
+    Args:
+        prob: how often clips on their own change.
+        stream_prob: how often streams change.
+        zoom_in: range of the factor by which a part is magnified; less for an object that would
+            not fit in.
+        zoom_out: range of the factor by which the whole is shrunk.
+        zoom_in_share: how many of the changed clips are magnified.
+
+    Example:
+        >>> clip = dict(events=np.ones((1, 1, 40, 40)), frames=[], seed=0, streamed=True)
+        >>> shrink = RandomZoomClip(stream_prob=1, zoom_out=(2.0, 2.0))
+        >>> int(shrink.transform(clip)['events'].sum())  # of 1600 pixels
+        400
+    """
+
+    def __init__(
+        self,
+        prob: float = 0.8,
+        stream_prob: float = 0.5,
+        zoom_in: tuple[float, float] = (1.0, 1.5),
+        zoom_out: tuple[float, float] = (1.0, 1.2),
+        zoom_in_share: float = 0.8,
+    ) -> None:
+        self.prob, self.stream_prob = prob, stream_prob
+        self.zoom_in, self.zoom_out = zoom_in, zoom_out
+        self.zoom_in_share = zoom_in_share
+
+    def transform(self, results: dict) -> dict:
+        # a stream of its own, so that it does not depend on what RandomFlipClip drew
+        rng = np.random.default_rng((results['seed'], 1))
+        if rng.random() >= (self.stream_prob if results['streamed'] else self.prob):
+            return results
+        magnify = rng.random() < self.zoom_in_share
+        boxes = results['frames'][-1]['gt_bboxes'] if results['frames'] else ()
+        if results['streamed'] or not magnify:
+            self._shrink(results, rng)
+        elif len(boxes):
+            self._magnify(results, boxes[rng.integers(len(boxes))], rng)
+        return results
+
+    def _shrink(self, results: dict, rng: np.random.Generator) -> None:
+        events = results['events']
+        size = np.array(events.shape[:-3:-1])  # width, height
+        window = (size / rng.uniform(*self.zoom_out)).astype(int)
+        x, y = rng.integers(size - window + 1)
+        canvas = np.zeros_like(events)
+        canvas[..., y : y + window[1], x : x + window[0]] = resample(events, window)
+        results['events'] = canvas
+        for frame in results['frames']:
+            scale = window / size
+            frame['gt_bboxes'] = (frame['gt_bboxes'] * [*scale, *scale] + [x, y, x, y]).astype('f4')
+
+    def _magnify(self, results: dict, box: np.ndarray, rng: np.random.Generator) -> None:
+        events = results['events']
+        size = np.array(events.shape[:-3:-1])
+        first = np.floor(np.clip(box[:2], 0, size - 1)).astype(int)
+        behind = np.maximum(np.ceil(np.clip(box[2:], 0, size)).astype(int), first + 1)
+        # not so far that the object no longer fits
+        factor = min(rng.uniform(*self.zoom_in), *(size / (behind - first)))
+        window = np.maximum((size / factor).astype(int), behind - first)
+        low, high = np.maximum(behind - window, 0), np.minimum(first, size - window)
+        x, y = rng.integers(low, high + 1)
+        part = events[..., y : y + window[1], x : x + window[0]]
+        results['events'] = resample(part, size)
+        scale = np.tile(size / window, 2)
+        for frame in results['frames']:
+            moved = (frame['gt_bboxes'] - [x, y, x, y]) * scale
+            clipped = np.clip(moved, 0, np.tile(size, 2))
+            frame['gt_bboxes'] = clipped.astype('f4')
+            seen = (clipped[:, 2:] - clipped[:, :2] >= 1).all(axis=1)
+            frame.update({key: frame[key][seen] for key in _PER_BOX})
+
+
+def resample(events: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """``(..., H, W)`` resized to ``size`` (width, height): each pixel takes its nearest source."""
+    columns, rows = (
+        ((np.arange(new) + 0.5) * (old / new)).astype(int)
+        for new, old in zip(size, events.shape[:-3:-1], strict=True)
+    )
+    return events[..., rows[:, None], columns]

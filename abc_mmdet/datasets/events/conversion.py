@@ -14,9 +14,17 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
-from .boxes import BoxFilter, count_boxes, read_boxes, total
 from .catalogue import CATALOGUE
-from .frame_times import FIRST_US, FrameTimes, even_windows, frame_times
+from .labels import (
+    FIRST_US,
+    BoxFilter,
+    FrameTimes,
+    count_boxes,
+    even_windows,
+    frame_times,
+    read_boxes,
+    total,
+)
 from .recording import CAMERA_FILES, Recording
 from .rvt_layout import write_sequence
 from .stacked_histogram import StackedHistogram
@@ -38,7 +46,12 @@ _UNLABELLED = np.dtype(
 
 
 class NoLabelsLeft(UserError):
-    """A recording whose labels are all left out: nothing to convert, and no mistake."""
+    """A recording whose labels are all left out: nothing to convert, and no mistake.
+
+    Example:
+        >>> issubclass(NoLabelsLeft, UserError)
+        True
+    """
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,10 @@ class ConversionSettings:
         box_filter: which boxes are kept, see :class:`BoxFilter`.
         step_ms: distance of two windows.
         size: width and height of the sensor; None takes them from the file or the catalogue.
+
+    Example:
+        >>> ConversionSettings(dataset='gen1', box_filter='rvt').to_json()['step_ms']
+        50
     """
 
     dataset: str = 'etram'
@@ -73,6 +90,10 @@ class Source:
         split: ``train``, ``val`` or ``test``.
         events: its file.
         boxes: file of its labels; None for a recording without.
+
+    Example:
+        >>> Source('street', 'val', Path('val/street_td.h5'), boxes=None).name
+        'street'
     """
 
     name: str
@@ -141,7 +162,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     """Convert a recording; it appears under its name when it is complete.
 
     Returns:
-        What was found: ``boxes_read``, ``boxes`` that are written by class and size, ``dropped``
+        Counts: ``boxes_read``, ``boxes`` that are written by class and size, ``dropped``
         ones by reason, class and size; ``windows``, of these ``labelled`` and, of those,
         ``labelled_empty`` without any event; ``events``, of these ``events_outside`` of the sensor
         and ``events_between`` windows, ``times_corrected``.
@@ -203,7 +224,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
                 'are those of another one.'
             )
         _check_times_of_labels(source, recording, times, histogram.window_ms * 1000)
-        found = dict(
+        counts = dict(
             boxes=count_boxes(kept, dataset.classes),
             boxes_read=0 if boxes is None else len(boxes),
             dropped=dropped,
@@ -217,12 +238,12 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
             ),
             times_corrected=recording.num_late,
         )
-        (written / SETTINGS).write_text(json.dumps(dict(settings=settings.to_json(), found=found)))
+        (written / SETTINGS).write_text(json.dumps(dict(settings=settings.to_json(), found=counts)))
         if folder.exists():
             shutil.rmtree(folder)
         folder.parent.mkdir(exist_ok=True)
         os.rename(written, folder)
-    return found
+    return counts
 
 
 def _check_times_of_labels(

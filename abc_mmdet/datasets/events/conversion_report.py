@@ -9,7 +9,7 @@ from pathlib import Path
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.atomic_write import replace_file
 
-from .boxes import SIZES, add_counts, total
+from .labels import SIZES, add_counts, total
 
 REPORT = 'conversion_report.json'
 _MANY = 20
@@ -21,19 +21,19 @@ _SUMS = (
 
 
 def summarise(
-    found: Mapping[tuple[str, str], dict],
+    counts_of: Mapping[tuple[str, str], dict],
     failed: Mapping[str, str],
     skipped: Mapping[str, str] | None = None,
 ) -> dict:
     """The report: sums per split, and why recordings failed.
 
     Args:
-        found: what :func:`~.conversion.convert` returned, by split and name.
+        counts_of: what :func:`~.conversion.convert` returned, by split and name.
         failed: message by recording.
         skipped: why there was nothing to convert, by recording.
     """
     splits: dict[str, dict] = {}
-    for (split, _), of_one in sorted(found.items()):
+    for (split, _), of_one in sorted(counts_of.items()):
         of_split = splits.setdefault(
             split, dict(recordings=0, **dict.fromkeys(_SUMS, 0), boxes={}, dropped={})
         )
@@ -45,7 +45,7 @@ def summarise(
             add_counts(of_split['dropped'].setdefault(reason, {}), counts)
     empty = {
         '/'.join(key): f'{of_one["labelled_empty"]} of {of_one["labelled"]} labelled frames'
-        for key, of_one in sorted(found.items())
+        for key, of_one in sorted(counts_of.items())
         if of_one['labelled_empty'] * _MANY > of_one['labelled']
     }
     return dict(splits=splits, empty=empty, skipped=dict(skipped or {}), failed=dict(failed))
@@ -66,21 +66,21 @@ def write_report(report: dict, out_dir: Path) -> None:
 def report_text(report: dict) -> str:
     """The report for a terminal."""
     lines = []
-    for split, found in report['splits'].items():
+    for split, sums in report['splits'].items():
         lines += [
             '',
-            f'{split}: {found["recordings"]} recordings, {found["windows"]} windows, '
-            f'{found["labelled"]} of them labelled, {found["labelled_empty"]} of these without '
+            f'{split}: {sums["recordings"]} recordings, {sums["windows"]} windows, '
+            f'{sums["labelled"]} of them labelled, {sums["labelled_empty"]} of these without '
             'any event',
-            f'  events: {found["events"]:,} read, {found["events_outside"]:,} outside of the '
-            f'sensor left out, {found["events_between"]:,} in no window, '
-            f'{found["times_corrected"]:,} unsorted times put right',
-            f'  boxes: {found["boxes_read"]:,} read',
+            f'  events: {sums["events"]:,} read, {sums["events_outside"]:,} outside of the '
+            f'sensor left out, {sums["events_between"]:,} in no window, '
+            f'{sums["times_corrected"]:,} unsorted times put right',
+            f'  boxes: {sums["boxes_read"]:,} read',
         ]
-        if found['boxes_read']:
+        if sums['boxes_read']:
             lines.append(' ' * 24 + ''.join(f'{size:>11}' for size in SIZES))
-            lines += _table('kept', found['boxes'])
-        for reason, counts in found['dropped'].items():
+            lines += _table('kept', sums['boxes'])
+        for reason, counts in sums['dropped'].items():
             lines += _table(f'dropped, {reason}', counts)
     if report['empty']:
         lines += ['', 'without any event:']

@@ -1,8 +1,8 @@
-"""Event recordings in RVT's preprocessed layout as a data set of clips."""
+"""Recordings in RVT's layout as a data set of clips, and what a sampler asks it for."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -11,9 +11,48 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
 from .catalogue import CATALOGUE
-from .clip import Clip, tile
+from .labels import still_objects
 from .rvt_layout import RVTSequence, find_sequences
-from .still_objects import still_objects
+
+
+class Clip(NamedTuple):
+    """Consecutive representations of one recording.
+
+    Args:
+        recording: index of the recording in the data set.
+        start, stop: steps, ``stop`` excluded.
+        seed: what augmentation is drawn from. The clips of one pass through a recording share it,
+            so that a stream is flipped as a whole; together with the recording it names the pass.
+        streamed: whether the clip goes on where the one before it ended. A clip on its own begins
+            without memory and leaves none.
+
+    Example:
+        >>> clip = Clip(recording=0, start=5, stop=10, seed=0, streamed=True)
+        >>> clip.stop - clip.start
+        5
+    """
+
+    recording: int
+    start: int
+    stop: int
+    seed: int
+    streamed: bool
+
+
+def tile(num_steps: int, length: int, ends: set[int]) -> list[tuple[int, int]]:
+    """Cut ``num_steps`` steps into ranges of at most ``length``, and after each step in ``ends``.
+
+    >>> tile(7, 3, set())
+    [(0, 3), (3, 6), (6, 7)]
+    >>> tile(7, 3, {1, 3})
+    [(0, 2), (2, 4), (4, 7)]
+    """
+    ranges, start = [], 0
+    for step in range(num_steps):
+        if step + 1 - start == length or step in ends or step + 1 == num_steps:
+            ranges.append((start, step + 1))
+            start = step + 1
+    return ranges
 
 
 @DATASETS.register_module()
@@ -36,12 +75,19 @@ class EventSequenceDataset(BaseDataset):
         downsample: ``none``, ``nearest`` or ``sum``: which file of the representation.
         clip_length: steps of a clip.
         every_step: treat steps without labels as frames without objects. For looking at
-            detections; figures measured with it mean nothing.
+            detections; metrics measured with it mean nothing.
         **kwargs: of MMEngine's ``BaseDataset``: ``data_root``, the folder with ``train``, ``val``
             and ``test``; ``data_prefix=dict(recordings='train/')``, that of this split; and others.
 
     Raises:
         UserError: unknown catalogue or class, no recordings, or files that cannot be read.
+
+    Example:
+        >>> config = dict(
+        ...     type='EventSequenceDataset', data_root='data/etram', catalogue='etram',
+        ...     data_prefix=dict(recordings='train/'), clip_length=5,
+        ...     metainfo=dict(classes=('pedestrian', 'car')),
+        ...     pipeline=[dict(type='LoadEventClip'), dict(type='PackClipInputs')])
     """
 
     def __init__(

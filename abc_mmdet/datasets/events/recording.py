@@ -11,10 +11,10 @@ import h5py
 import hdf5plugin  # noqa: F401  registers the Blosc filter that recordings are compressed with
 import numpy as np
 
+from abc_mmdet.datasets.hdf5 import check_expansion, own_dataset
 from abc_mmdet.errors import UserError
 
-from .array_bounds import check_expansion, own_dataset
-from .frame_times import LONGEST_US
+from .labels import LONGEST_US
 
 CHUNK = 1 << 20
 """Events read at a time."""
@@ -54,6 +54,14 @@ class Recording:
     Raises:
         UserError: a file that is missing, of another kind, damaged, or has no size or one above
             :data:`LARGEST_SIDE`.
+
+    Example:
+        >>> with h5py.File('street_td.h5', 'w') as file:
+        ...     file['events/height'], file['events/width'] = 48, 64
+        ...     for name in 'xypt':
+        ...         file['events/' + name] = [0, 1]
+        >>> [len(chunk['t']) for chunk in Recording(Path('street_td.h5')).chunks()]
+        [2]
     """
 
     def __init__(
@@ -70,12 +78,12 @@ class Recording:
         if not path.is_file():
             raise UserError(f'{path}: there is no such recording.')
         if path.suffix in CAMERA_FILES:
-            found = _camera_size(path, size)
+            stated = _camera_size(path, size)
         elif path.suffix == '.h5':
-            found = _h5_size(path)
+            stated = _h5_size(path)
         else:
             raise UserError(f'{path}: recordings end in .h5, .raw or .dat.')
-        known = size or found or default_size
+        known = size or stated or default_size
         if known is None:
             raise UserError(f'{path} does not say how large its sensor is: give --size WxH.')
         if not all(1 <= side <= LARGEST_SIDE for side in known):
@@ -251,8 +259,8 @@ def _camera_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int] | 
             raise UserError(f'{path} has no header: it is damaged, empty or no recording.')
     with _damage_is_named(path):
         stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
-        found = tuple(stream.dimensions())
-    return None if found == _NO_SIZE else found
+        dimensions = tuple(stream.dimensions())
+    return None if dimensions == _NO_SIZE else dimensions
 
 
 def _camera_chunks(

@@ -21,11 +21,10 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from abc_mmdet.datasets.hdf5_writing import failed_writes
+from abc_mmdet.datasets.hdf5 import LARGEST_CHUNK, failed_writes, open_npz, own_dataset
 from abc_mmdet.errors import UserError
 
-from .array_bounds import LARGEST_CHUNK, open_npz, own_dataset
-from .frame_times import FrameTimes
+from .labels import FrameTimes
 from .stacked_histogram import representation_file
 
 REPRESENTATIONS, LABELS = 'event_representations_v2', 'labels_v2'
@@ -64,6 +63,11 @@ class RVTSequence:
 
     Raises:
         UserError: files that are missing, damaged or do not belong together.
+
+    Example::
+
+        sequence = RVTSequence('data/etram/val/street_000', downsample='sum')
+        sequence.representations(0, 5).shape  # (5, 20, 360, 640)
     """
 
     def __init__(
@@ -175,10 +179,10 @@ def write_sequence(
 
 def _load(path: Path) -> np.ndarray:
     with _damage_is_named(path):
-        found = np.load(path)
-        if not isinstance(found, np.ndarray) or found.ndim != 1 or found.dtype.kind not in 'iu':
+        values = np.load(path)
+        if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in 'iu':
             raise ValueError('it holds no list of integers')
-        return found
+        return values
 
 
 def _representations(file: h5py.File) -> h5py.Dataset:

@@ -24,6 +24,10 @@ class StackedHistogram:
 
     Raises:
         ValueError: a value out of range.
+
+    Example:
+        >>> StackedHistogram(bins=5, window_ms=20, downsample='none').name
+        'stacked_histogram_dt=20_nbins=5'
     """
 
     bins: int = 10

@@ -12,8 +12,7 @@ from torch.utils.data import Sampler
 from abc_mmdet.errors import UserError
 from mmdet.registry import DATA_SAMPLERS
 
-from .clip import Clip
-from .event_sequence_dataset import EventSequenceDataset
+from .event_sequence_dataset import Clip, EventSequenceDataset
 
 
 @DATA_SAMPLERS.register_module()
@@ -31,6 +30,9 @@ class RecordingSampler(Sampler):
 
     Raises:
         UserError: another kind of data set, or in training fewer recordings than processes.
+
+    Example:
+        >>> sampler = dict(type='RecordingSampler', shuffle=True)  # of a train_dataloader
     """
 
     def __init__(
@@ -99,6 +101,9 @@ class StreamBatchSampler:
     Raises:
         UserError: another kind of sampler, a share out of range, or random clips wanted from
             recordings without labels.
+
+    Example:
+        >>> batch_sampler = dict(type='StreamBatchSampler', random_share=0.5)
     """
 
     def __init__(

@@ -26,6 +26,9 @@ class SameSizeBatchSampler(Sampler):
         sampler: gives the images in order.
         batch_size: most images of a batch.
         drop_last: is not heeded, for every image counts.
+
+    Example:
+        >>> loader = dict(batch_size=8, batch_sampler=dict(type='SameSizeBatchSampler'))
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, drop_last: bool = False) -> None:

@@ -38,6 +38,17 @@ class SmallObjectSampler(InfiniteSampler):
 
     Raises:
         UserError: wrong class names, a negative power, or a data set without instances.
+
+    Example:
+        >>> from mmengine.dataset import BaseDataset
+        >>> small, large = [0, 0, 9, 9], [0, 0, 90, 90]
+        >>> images = [[large], [small] * 3]
+        >>> class Images(BaseDataset):
+        ...     METAINFO = dict(classes=('bird',))
+        ...     def load_data_list(self):
+        ...         return [dict(instances=[dict(bbox=b, bbox_label=0) for b in i]) for i in images]
+        >>> SmallObjectSampler(Images(), 'all', power=0.5).weights.tolist()
+        [1.0, 2.0]
     """
 
     def __init__(

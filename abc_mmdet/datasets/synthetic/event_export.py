@@ -17,7 +17,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from abc_mmdet.datasets.hdf5_writing import failed_writes
+from abc_mmdet.datasets.hdf5 import failed_writes
 from abc_mmdet.errors import UserError
 
 from .annotator import BOX, Annotator

@@ -12,8 +12,7 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes, autocast_box_type
 
-from .image_area import filled_area, touches
-from .object_patch import ObjectPatch, overlapping, patch_bounds
+from .patches import ObjectPatch, filled_area, overlapping, patch_bounds, touches
 from .small_objects import SmallObjects
 
 POSITIONS = ('row', 'uniform')
@@ -39,7 +38,7 @@ class SmallObjectCopyPaste(BaseTransform):
     also come from ``num_other_images`` others. Place it after resizing, cropping, ``Mosaic``,
     ``MixUp`` and ``RandomAffine``, and before colours are changed. What those steps and ``Pad``
     have filled up holds no image: nothing is copied there, where it would be easy to tell, nor
-    from there (:func:`~abc_mmdet.datasets.transforms.image_area.filled_area`).
+    from there (:func:`~abc_mmdet.datasets.transforms.patches.filled_area`).
 
     Args:
         small_classes: names of the classes to copy, or ``'all'``; empty: ``max_area`` decides.
@@ -67,6 +66,9 @@ class SmallObjectCopyPaste(BaseTransform):
 
     Raises:
         UserError: an option out of range, wrong class names, or annotations with masks.
+
+    Example:
+        >>> copy_paste = SmallObjectCopyPaste(num_objects=(1, 3), position='uniform')
     """
 
     def __init__(
@@ -184,8 +186,8 @@ class SmallObjectCopyPaste(BaseTransform):
         good = (neighbours == 1) & (sides.min(1, initial=np.inf) >= 1)
         good &= (bounds[:, :2] >= 0).all(1) & (bounds[:, 2:] <= [width, height]).all(1)
         ignored = source.get('gt_ignore_flags', np.zeros(len(boxes)))
-        found = (good & self.small.among(boxes, labels, ignored)).nonzero()[0]
-        return found[~touches(bounds[found], filled)]
+        candidates = (good & self.small.among(boxes, labels, ignored)).nonzero()[0]
+        return candidates[~touches(bounds[candidates], filled)]
 
     def _cut(self, source: dict, index: int) -> ObjectPatch:
         box = source['gt_bboxes'].numpy()[index].astype(np.float64)

@@ -37,6 +37,9 @@ class SmallObjectSlice(RandomCrop):
 
     Raises:
         UserError: an option out of range or wrong class names.
+
+    Example:
+        >>> slices = SmallObjectSlice(size=(640, 640), small_prob=0.5)
     """
 
     def __init__(

@@ -17,6 +17,12 @@ class EventDataPreprocessor(BaseDataPreprocessor):
 
     Raises:
         UserError: clips of one batch have different sizes.
+
+    Example:
+        >>> import torch
+        >>> clips = EventDataPreprocessor()(dict(inputs=[torch.zeros(5, 20, 36, 64)]))
+        >>> clips['inputs'][0].shape
+        torch.Size([5, 20, 36, 64])
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:

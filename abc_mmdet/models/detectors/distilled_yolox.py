@@ -46,6 +46,11 @@ class DistilledYOLOX(YOLOX):
 
     Raises:
         UserError: files that are missing, or a teacher of other strides or channels.
+
+    Example:
+        >>> model = dict(
+        ...     type='DistilledYOLOX', scale=2,
+        ...     teacher=dict(config='finetuned.py', checkpoint='finetuned.pth'))
     """
 
     def __init__(

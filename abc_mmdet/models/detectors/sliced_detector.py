@@ -38,7 +38,9 @@ class SlicedDetector(BaseDetector):
 
     In a config the detector is named, and its own fields stay where they are, beside those of the
     slicing. So the tools of MMDetection that look for ``model.backbone`` (``init_detector`` is
-    one) find it, and a config with a ``_base_`` only adds to it::
+    one) find it, and a config with a ``_base_`` only adds to it.
+
+    Example::
 
         _base_ = './my_detector.py'
         model = dict(type='SlicedDetector', detector='YOLOX', slice_size=(640, 640))
@@ -175,14 +177,14 @@ class SlicedDetector(BaseDetector):
         for i, sample in enumerate(batch_data_samples):
             views += self.views(i, sample.img_shape)
         scales = [_scale_factor(s) if rescale else (1.0, 1.0) for s in batch_data_samples]
-        found = self._look(batch_inputs, views, scales)
+        predictions = self._look(batch_inputs, views, scales)
         results = []
         for i, scale in enumerate(scales):
             own = [k for k, view in enumerate(views) if view.image == i]
             results.append(
-                found[own[0]]
+                predictions[own[0]]
                 if len(own) == 1
-                else self._merged([found[k] for k in own], [views[k] for k in own], scale)
+                else self._merged([predictions[k] for k in own], [views[k] for k in own], scale)
             )
         return self.add_pred_to_datasample(batch_data_samples, results)
 
@@ -204,13 +206,13 @@ class SlicedDetector(BaseDetector):
         self, batch_inputs: Tensor, views: list[View], scales: Sequence[tuple[float, float]]
     ) -> list[InstanceData]:
         """Detections in each view, in the frame of the image's results."""
-        found: dict[int, InstanceData] = {}
+        predictions: dict[int, InstanceData] = {}
         for chunk, inputs, shape in self._batches(batch_inputs, views):
             samples = [views[k].sample(scales[views[k].image], shape) for k in chunk]
             results = self.detector.predict(inputs, samples, rescale=True)
             for k, sample in zip(chunk, results, strict=True):
-                found[k] = views[k].in_image(sample.pred_instances, scales[views[k].image])
-        return [found[k] for k in range(len(views))]
+                predictions[k] = views[k].in_image(sample.pred_instances, scales[views[k].image])
+        return [predictions[k] for k in range(len(views))]
 
     def _batches(
         self, batch_inputs: Tensor, views: list[View]
@@ -237,16 +239,18 @@ class SlicedDetector(BaseDetector):
         return min(height, batch_inputs.shape[-2]), min(width, batch_inputs.shape[-1])
 
     def _merged(
-        self, found: list[InstanceData], views: list[View], scale: tuple[float, float]
+        self, predictions: list[InstanceData], views: list[View], scale: tuple[float, float]
     ) -> InstanceData:
         """One list of detections from those of all views of an image."""
-        instances = InstanceData.cat(found)
+        instances = InstanceData.cat(predictions)
         if 'masks' in instances:
             raise UserError('SlicedDetector merges boxes; this detector also gives masks.')
         boxes = instances.bboxes
         per_pixel = boxes.new_tensor(scale)
         parts = boxes.new_tensor([view.part for view in views]) / per_pixel.repeat(2)
-        own = torch.arange(len(views)).repeat_interleave(torch.tensor([len(f) for f in found]))
+        own = torch.arange(len(views)).repeat_interleave(
+            torch.tensor([len(p) for p in predictions])
+        )
         size, margin = parts[:, 2:].amax(0), self.border_margin / per_pixel
         # The shrunk image shows everything, but nothing as well as a slice
         sharp = torch.tensor([view.scale == (1.0, 1.0) for view in views], device=boxes.device)

@@ -68,6 +68,10 @@ class View(NamedTuple):
         part: ``x1, y1, x2, y2`` in pixels of the batch.
         size: width and height that the part is resized to.
         room: width and height that it is padded to, so that views can be stacked.
+
+    Example:
+        >>> View(image=0, part=(0, 0, 320, 240), size=(640, 480), room=(640, 640)).scale
+        (2.0, 2.0)
     """
 
     image: int
@@ -109,9 +113,9 @@ class View(NamedTuple):
             )
         )
 
-    def in_image(self, found: InstanceData, scale: tuple[float, float]) -> InstanceData:
+    def in_image(self, predictions: InstanceData, scale: tuple[float, float]) -> InstanceData:
         """Detections with their boxes in the frame of the image."""
         x, y = self.part[0] / scale[0], self.part[1] / scale[1]
         if x or y:
-            found.bboxes = found.bboxes + found.bboxes.new_tensor([x, y, x, y])
-        return found
+            predictions.bboxes = predictions.bboxes + predictions.bboxes.new_tensor([x, y, x, y])
+        return predictions

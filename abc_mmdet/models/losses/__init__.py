@@ -1,5 +1,4 @@
 from .abc_multi_task_loss import ABCMultiTaskLoss
-from .nwd_blend_loss import NWDBlendLoss
-from .size_aware_iou_loss import SizeAwareIoULoss
+from .box_losses import NWDBlendLoss, SizeAwareIoULoss
 
 __all__ = ['ABCMultiTaskLoss', 'NWDBlendLoss', 'SizeAwareIoULoss']

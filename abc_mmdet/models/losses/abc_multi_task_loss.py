@@ -41,6 +41,9 @@ class ABCMultiTaskLoss(nn.Module):
 
     Raises:
         UserError: a weight is negative.
+
+    Example:
+        >>> loss = ABCMultiTaskLoss(aux_weight=0.25)
     """
 
     def __init__(

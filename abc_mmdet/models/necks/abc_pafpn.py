@@ -1,4 +1,4 @@
-"""YOLOX's PAFPN, with finest levels that only the auxiliary task sees."""
+"""PAFPN with levels for training only, and a gate on the finest one."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,51 @@ from mmdet.models.layers import CSPLayer
 from mmdet.models.necks import YOLOXPAFPN
 from mmdet.registry import MODELS
 
-from .gated_csp_layer import GatedCSPLayer
+
+class GatedCSPLayer(CSPLayer):
+    """A top-down block of :class:`YOLOXPAFPN` that decides how much of its lateral to let in.
+
+    The finest level of a backbone has seen little of the image: it answers to every edge and to
+    sensor noise. The coarser level knows where an object may be. So each channel of the lateral is
+    multiplied, place by place, by ``2 * sigmoid`` of a small convolution of both. The
+    convolution's last layer starts at zero, the gate therefore at exactly 1: a new gate changes
+    nothing, and weights trained without one can be loaded.
+
+    The idea of denoising the finest level is DN-FPN's (Liu et al., 2024, "DNTR"), which trains it
+    with a contrastive loss; here the detection losses alone train the gate.
+
+    Args:
+        in_channels: channels of the upsampled coarser level and the lateral together, half each.
+        out_channels: channels of the result.
+        **kwargs: as in :class:`CSPLayer`; ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` are those of
+            the gate as well.
+
+    Example:
+        >>> layer = GatedCSPLayer(16, 8, num_blocks=1)
+        >>> layer(torch.rand(1, 16, 5, 5)).shape
+        torch.Size([1, 8, 5, 5])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, **kwargs: object) -> None:
+        super().__init__(in_channels, out_channels, **kwargs)
+        channels = in_channels // 2
+        hidden = max(1, channels // 4)
+        options = {k: v for k, v in kwargs.items() if k in ('conv_cfg', 'norm_cfg', 'act_cfg')}
+        self.gate = nn.Sequential(
+            ConvModule(in_channels, hidden, 1, **options),
+            nn.Conv2d(hidden, channels, 3, padding=1),
+        )
+        self.open_gate()
+
+    def open_gate(self) -> None:
+        """Set the gate to 1 everywhere."""
+        for parameter in self.gate[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, in_channels, H, W)``, upsampled level first, to ``(B, out_channels, H, W)``."""
+        top, lateral = x.chunk(2, dim=1)
+        return super().forward(torch.cat([top, 2 * self.gate(x).sigmoid() * lateral], dim=1))
 
 
 @MODELS.register_module()
@@ -37,6 +81,12 @@ class ABCPAFPN(YOLOXPAFPN):
 
     Raises:
         UserError: ``num_aux_levels`` is negative or leaves fewer than two levels.
+
+    Example:
+        >>> neck = ABCPAFPN([8, 16, 32], out_channels=16, num_aux_levels=1).train()
+        >>> levels = neck([torch.rand(2, 8 << i, 16 >> i, 16 >> i) for i in range(3)])
+        >>> [tuple(level.shape) for level in levels]
+        [(2, 16, 16, 16), (2, 16, 8, 8), (2, 16, 4, 4)]
     """
 
     def __init__(

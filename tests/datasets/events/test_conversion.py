@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 import pytest
 
-from abc_mmdet.datasets.events.boxes import total
 from abc_mmdet.datasets.events.conversion import (
     ConversionSettings,
     NoLabelsLeft,
@@ -20,6 +19,7 @@ from abc_mmdet.datasets.events.conversion import (
     remove_partial_conversions,
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
+from abc_mmdet.datasets.events.labels import total
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from abc_mmdet.datasets.events.frame_times import FrameTimes
+from abc_mmdet.datasets.events.labels import FrameTimes
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence, find_sequences, write_sequence
 from abc_mmdet.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.datasets.events.frame_times import even_windows, frame_times
+from abc_mmdet.datasets.events.labels import even_windows, frame_times
 from abc_mmdet.errors import UserError
 
 

@@ -19,6 +19,10 @@ class LoadImageOnce(LoadImageFromFile):
     Args:
         limit_mb: images beyond this many megabytes are decoded every time.
         **kwargs: as in :class:`LoadImageFromFile`.
+
+    Example:
+        >>> TRANSFORMS.build(dict(type='LoadImageOnce', limit_mb=512)).limit_mb
+        512
     """
 
     def __init__(self, limit_mb: float = 4096, **kwargs: object) -> None:

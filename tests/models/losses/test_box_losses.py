@@ -1,3 +1,5 @@
+"""Box losses that tell small boxes apart."""
+
 import pytest
 import torch
 
@@ -6,6 +8,20 @@ from abc_mmdet.models.losses import NWDBlendLoss, SizeAwareIoULoss
 from abc_mmdet.models.wasserstein import aligned_nwd
 from mmdet.models.losses import GIoULoss, IoULoss
 from mmdet.registry import MODELS
+
+
+@pytest.mark.parametrize(
+    ('around', 'field'), [('SizeAwareIoULoss', 'iou_loss'), ('NWDBlendLoss', 'box_loss')]
+)
+def test_losses_with_four_numbers_a_box_are_refused(around: str, field: str) -> None:
+    for kind in ('BoundedIoULoss', 'L1Loss', 'SmoothL1Loss', 'MSELoss'):
+        with pytest.raises(UserError, match=f'{around} {field}={kind} does not give one'):
+            MODELS.build({'type': around, field: dict(type=kind)})
+    for kind in ('IoULoss', 'GIoULoss', 'DIoULoss', 'CIoULoss', 'EIoULoss'):
+        MODELS.build({'type': around, field: dict(type=kind)})
+    blend = dict(type='NWDBlendLoss', box_loss=dict(type='GIoULoss'))
+    MODELS.build(dict(type='SizeAwareIoULoss', iou_loss=blend))
+
 
 YOLOX = dict(mode='square', eps=1e-16, reduction='sum', loss_weight=5.0)
 

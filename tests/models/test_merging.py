@@ -1,4 +1,4 @@
-"""Each merge against a slow one that is written from its description."""
+"""Merges of detections, against plain loops."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,27 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models import merging
 from abc_mmdet.models.merging import MERGES, MergeDetections
+
+
+def test_pairs_are_the_same_in_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    corners = 50 * torch.rand(80, 2)
+    boxes = torch.cat([corners, corners + 5 + 20 * torch.rand(80, 2)], dim=1)
+    labels = torch.randint(0, 2, (80,))
+    expected = {
+        (i, j)
+        for i in range(80)
+        for j in range(i + 1, 80)
+        if labels[i] == labels[j] and merging.overlap(boxes[i], boxes[j], 'iou') >= 0.3
+    }
+    assert len(expected) > 20
+    for most in (1 << 20, 7, 1):
+        monkeypatch.setattr(merging, 'MOST_PAIRS', most)
+        pairs = merging.matching_pairs(boxes, labels, 0.3, 'iou').T.tolist()
+        assert len(pairs) == len(expected)
+        assert set(map(tuple, pairs)) == expected
+
 
 # Corners on a coarse grid: equal boxes, touching ones and overlaps at the threshold are common
 BOX = st.tuples(*[st.integers(0, 12)] * 2, *[st.integers(1, 8)] * 2)

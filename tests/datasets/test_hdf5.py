@@ -7,12 +7,14 @@ import h5py
 import numpy as np
 import pytest
 
-from abc_mmdet.datasets.events import array_bounds
-from abc_mmdet.datasets.events.array_bounds import LARGEST_CHUNK
-from abc_mmdet.datasets.events.boxes import read_boxes
+from abc_mmdet.datasets import hdf5
+from abc_mmdet.datasets.events.labels import read_boxes
 from abc_mmdet.datasets.events.recording import Recording
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence
+from abc_mmdet.datasets.hdf5 import LARGEST_CHUNK
 from abc_mmdet.errors import UserError
+
+from .events.conftest import write_recording  # noqa: F401  a fixture
 
 COLUMNS = dict(x=np.arange(5, dtype='u2'), y=np.arange(5, dtype='u2'))
 COLUMNS.update(p=np.ones(5, 'u1'), t=np.arange(5) * 1000)
@@ -143,7 +145,7 @@ def test_more_than_a_day(tmp_path: Path) -> None:
             read_boxes(tmp_path / 'a_bbox.npy', ('a',))
 
 
-def test_representations(write_recording, tmp_path: Path) -> None:
+def test_representations(write_recording, tmp_path: Path) -> None:  # noqa: F811
     events = 'event_representations_v2/stacked_histogram_dt=50_nbins=10'
     for name, shape, message in (
         ('huge', (4, 20, 100_000, 100_000), 'a representation of 200,000,000,000 bytes'),
@@ -157,10 +159,12 @@ def test_representations(write_recording, tmp_path: Path) -> None:
 
 
 def test_labels_that_unpack_to_too_much(
-    write_recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    write_recording,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_recording(tmp_path, 4, [1, 3])
     assert len(RVTSequence(tmp_path).labels(0)) == 1
-    monkeypatch.setattr(array_bounds, 'ALWAYS_FINE', 100)
+    monkeypatch.setattr(hdf5, 'ALWAYS_FINE', 100)
     with pytest.raises(UserError, match=r'labels\.npz.*bytes when it is unpacked'):
         RVTSequence(tmp_path).labels(0)

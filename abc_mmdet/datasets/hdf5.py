@@ -1,4 +1,4 @@
-"""Arrays in files that somebody else may have made.
+"""HDF5 files: reading those that somebody else may have made, writing on a disk that may be full.
 
 A file of a few kilobytes can declare terabytes, chunks that fill the memory, and data that lies in
 any other file of the machine. Recordings need none of it.
@@ -6,7 +6,11 @@ any other file of the machine. Recordings need none of it.
 
 from __future__ import annotations
 
+import errno
+import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +40,24 @@ def own_dataset(group: h5py.Group, name: str, kinds: str = 'iu') -> h5py.Dataset
     Raises:
         ValueError: anything else.
     """
-    found: Any = group
+    item: Any = group
     for part in name.split('/'):
-        if not isinstance(found, h5py.Group):
+        if not isinstance(item, h5py.Group):
             raise ValueError(f'{name}: what should be a group is a data set')
-        link = found.get(part, getlink=True)
+        link = item.get(part, getlink=True)
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
             raise ValueError(f'{name} is a link to {getattr(link, "filename", "")}:{link.path}')
-        found = found[part]
-    if not isinstance(found, h5py.Dataset):
+        item = item[part]
+    if not isinstance(item, h5py.Dataset):
         raise ValueError(f'{name} is no data set')
-    if found.external or found.is_virtual:
+    if item.external or item.is_virtual:
         raise ValueError(f'{name} lies in other files')
-    if found.shape is None or found.dtype.kind not in kinds or found.dtype.itemsize > 8:
-        raise ValueError(f'{name} holds {found.dtype}, not the numbers expected')
-    _check_chunks(found, name)
-    return found
+    if item.shape is None or item.dtype.kind not in kinds or item.dtype.itemsize > 8:
+        raise ValueError(f'{name} holds {item.dtype}, not the numbers expected')
+    _check_chunks(item, name)
+    return item
 
 
 def _check_chunks(data: h5py.Dataset, name: str) -> None:
@@ -82,3 +86,25 @@ def check_expansion(data: h5py.Dataset, name: str) -> None:
     declared, stored = data.size * data.dtype.itemsize, data.id.get_storage_size()
     if declared > max(ALWAYS_FINE, LARGEST_EXPANSION * stored):
         raise ValueError(f'{name} declares {declared:,} bytes, and the file holds {stored:,} of it')
+
+
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+"""Errors after which nothing more can be written."""
+
+_REASON = re.compile(r"errno = (\d+), error message = '(.+?)'")
+
+
+@contextmanager
+def failed_writes() -> Iterator[None]:
+    """While a file is written: what h5py makes of a failure becomes the ``OSError`` that it is.
+
+    On a full disk h5py also fails to close the file, and makes a RuntimeError of that. The process
+    does not survive it for long: HDF5 crashes when it ends. So write in a process of its own.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        reason = _REASON.search(str(error))
+        if reason is None:
+            raise
+        raise OSError(int(reason[1]), reason[2]) from error
