@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it tidies up on its way out
-    recipe = EventRecipe(args.train, args.val, args.seconds, *args.size, args.seed)
+    recipe = EventRecipe(args.train, args.val, *args.size, args.seed, args.seconds)
     if prepare(args.out_dir, recipe, max(1, args.workers), args.overwrite):
         print(f'{args.out_dir} written')
 

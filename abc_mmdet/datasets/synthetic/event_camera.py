@@ -31,6 +31,10 @@ class EventSensor:
         hot_share: share of pixels that send without end.
         hot_hz: how often they do.
         dark: brightness (0 to 255) that is added to all, so that the dark is not infinitely dark.
+
+    Example:
+        >>> EventSensor(noise_hz=0).threshold
+        0.25
     """
 
     threshold: float = 0.25
@@ -49,6 +53,13 @@ class EventCamera:
         sensor: its properties.
         size: width and height, pixels.
         rng: source of everything random.
+
+    Example:
+        >>> camera = EventCamera(EventSensor(mismatch=0), (2, 1), np.random.default_rng(0))
+        >>> len(camera.see(np.array([[50, 50]], np.uint8), t_us=0))
+        0
+        >>> set(camera.see(np.array([[50, 250]], np.uint8), t_us=1000)['x'].tolist())
+        {1}
     """
 
     def __init__(self, sensor: EventSensor, size: tuple[int, int], rng: np.random.Generator):

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,67 +20,98 @@ import numpy as np
 from abc_mmdet.datasets.hdf5 import failed_writes
 from abc_mmdet.errors import UserError
 
-from .annotator import BOX, Annotator
+from .coco_export import MIN_SIDE, MIN_VISIBLE
 from .event_camera import EventSensor, video
-from .prepared_folder import prepare_folder
-from .traffic_scene import TrafficScene
+from .folder import SPLITS, BaseRecipe, prepare_folder
+from .traffic_scene import SceneObject, TrafficScene
 
 GENERATOR = 'abc_mmdet synthetic events'
-VERSION = '1.0'
+VERSION = '2.0'
 """Changes whenever equal arguments no longer give equal recordings."""
 
 FRAME_RATE = 90
 """Rendered images per second."""
 
 _LABEL_EVERY = 3  # images: labels at 30 Hz, as eTraM's
-_SPLITS = ('train', 'val')
+_FULL_WIDTH = 1280  # limits in pixels hold for a sensor of this width
 _RECIPE = 'recipe.json'
+
+BOX = np.dtype(
+    [
+        *[('t', '<i8'), ('x', '<f4'), ('y', '<f4'), ('w', '<f4'), ('h', '<f4')],
+        *[('class_id', '<u4'), ('track_id', '<u4'), ('class_confidence', '<f4')],
+    ]
+)
+"""A label: time in µs, top-left corner and size in pixels of the sensor."""
 
 
 @dataclass(frozen=True)
-class EventRecipe:
-    """All that decides what a set of recordings contains.
+class EventRecipe(BaseRecipe):
+    """All that decides what a set of recordings contains: :class:`BaseRecipe` and ``seconds``.
 
     Args:
-        train, val: number of recordings; each shows another street.
-        seconds: length of each.
-        width, height: of the sensor, pixels; smaller ones see the same in less detail.
-        seed: of everything random.
+        seconds: length of each recording.
 
-    Raises:
-        UserError: for values that make no recordings.
+    Example:
+        >>> EventRecipe(train=1, val=1).recordings
+        [('train', 0), ('val', 0)]
     """
 
     train: int = 34
     val: int = 6
-    seconds: float = 2.0
     width: int = 1280
     height: int = 720
     seed: int = 0
+    seconds: float = 2.0
 
     def __post_init__(self) -> None:
-        for name in _SPLITS:
-            if getattr(self, name) < 1:
-                raise UserError(f'--{name} {getattr(self, name)}: at least one is needed.')
+        super().__post_init__()
         if not 0.5 <= self.seconds <= 600:
             raise UserError(f'--seconds {self.seconds}: recordings last 0.5 to 600 seconds.')
-        for side in (self.width, self.height):
-            if not 64 <= side <= 4096:
-                raise UserError(
-                    f'--size {self.width}x{self.height}: both sides must be 64 to 4096 pixels.'
-                )
-        if self.seed < 0:
-            raise UserError(f'--seed {self.seed}: it must not be negative.')
-
-    @property
-    def info(self) -> dict:
-        """What stands in ``recipe.json``."""
-        return dict(description=GENERATOR, version=VERSION, arguments=asdict(self))
 
     @property
     def recordings(self) -> list[tuple[str, int]]:
         """Split and number of every recording."""
-        return [(split, i) for split in _SPLITS for i in range(getattr(self, split))]
+        return [(split, i) for split in SPLITS for i in range(getattr(self, split))]
+
+
+class Annotator:
+    """Labels what has been seen to move: of the rest the events tell nothing.
+
+    Whoever has moved keeps the label while standing. Small and hidden objects get none.
+
+    Args:
+        width: of the sensor, pixels.
+
+    Example:
+        >>> annotator = Annotator(width=1280)
+        >>> annotator.label(0, [SceneObject(1, 0, (0, 0, 9, 9), visible=1.0)])
+        []
+        >>> len(annotator.label(50_000, [SceneObject(1, 0, (5, 0, 14, 9), visible=1.0)]))
+        1
+    """
+
+    def __init__(self, width: int) -> None:
+        scale = width / _FULL_WIDTH
+        self._min_side = MIN_SIDE * scale
+        self._moved = 2.0 * scale  # pixels that an edge has to move to be seen moving
+        self._first: dict[int, np.ndarray] = {}
+        self._noticed: set[int] = set()
+
+    def label(self, t_us: int, objects: Sequence[SceneObject]) -> list[tuple]:
+        """Rows of :data:`BOX` for the objects in view."""
+        rows = []
+        for item in objects:
+            box = np.array(item.box)
+            first = self._first.setdefault(item.track_id, box)
+            if np.abs(box - first).max() >= self._moved:
+                self._noticed.add(item.track_id)
+            x1, y1, x2, y2 = item.box
+            if item.track_id not in self._noticed or item.visible < MIN_VISIBLE:
+                continue
+            if min(x2 - x1, y2 - y1) >= self._min_side:
+                rows.append((t_us, x1, y1, x2 - x1, y2 - y1, item.class_id, item.track_id, 1.0))
+        return rows
 
 
 def prepare(
@@ -97,7 +128,7 @@ def prepare(
     """
     return prepare_folder(
         out_dir,
-        recipe.info,
+        recipe.info(GENERATOR, VERSION),
         _read_info,
         lambda folder: is_complete(folder, recipe),
         lambda folder: _write(folder, recipe, workers, progress),
@@ -109,7 +140,7 @@ def prepare(
 def _write(
     folder: Path, recipe: EventRecipe, workers: int, progress: Callable[[str], None]
 ) -> None:
-    for split in _SPLITS:
+    for split in SPLITS:
         (folder / split).mkdir()
     workers = min(workers, len(recipe.recordings))
     # Never in this process, which would not survive HDF5 on a full disk, nor forked from it, which
@@ -118,7 +149,7 @@ def _write(
         written = pool.imap(partial(_write_numbered, folder, recipe), recipe.recordings)
         for recording, (events, boxes) in zip(recipe.recordings, written, strict=True):
             progress(f'{_name(*recording)}: {events / 1e6:.1f} M events, {boxes} boxes')
-    (folder / _RECIPE).write_text(json.dumps(recipe.info))
+    (folder / _RECIPE).write_text(json.dumps(recipe.info(GENERATOR, VERSION)))
 
 
 def _quiet_worker() -> None:
@@ -135,7 +166,7 @@ def _write_numbered(
     folder: Path, recipe: EventRecipe, recording: tuple[str, int]
 ) -> tuple[int, int]:
     split, number = recording
-    seed = (recipe.seed, 7, _SPLITS.index(split), number)
+    seed = (recipe.seed, 7, SPLITS.index(split), number)
     scene = TrafficScene(seed, (recipe.width, recipe.height))
     begin = liveliest_moment(scene, recipe.seconds)
     return write_recording(folder / _name(split, number), scene, begin, recipe.seconds, seed)
@@ -221,7 +252,9 @@ def is_complete(out_dir: Path, recipe: EventRecipe) -> bool:
     """Whether the folder holds exactly these recordings."""
     names = [out_dir / _name(*recording) for recording in recipe.recordings]
     files = [f'{name}{ending}' for name in names for ending in ('_td.h5', '_bbox.npy')]
-    return _read_info(out_dir) == recipe.info and all(map(os.path.isfile, files))
+    return _read_info(out_dir) == recipe.info(GENERATOR, VERSION) and all(
+        map(os.path.isfile, files)
+    )
 
 
 def _read_info(out_dir: Path) -> dict:

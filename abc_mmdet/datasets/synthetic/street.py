@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from .participants import Participant, make_participant
+from .rendering import Body
+from .road_users import body_of
 
-NEAR_END, FAR_END = -6.0, 56.0
+NEAR_END, FAR_END = 0.0, 56.0
 """The stretch of street that exists, y in metres; the camera stands at y = 0 and looks along it."""
 
 _SHARE = {
@@ -32,6 +34,10 @@ class Strip:
     """Part of the street's cross-section, from x = ``left`` to ``right`` in metres.
 
     ``heading`` is 1 along y (away from the camera), -1 against it.
+
+    Example:
+        >>> Strip('road', 1.0, 4.0, heading=1).centre
+        2.5
     """
 
     kind: str
@@ -52,6 +58,10 @@ class Flow:
         speed: cruising speed, m/s.
         cruise, standing, ramp: duration of each part, s; ``ramp`` is spent twice.
         phase: where in the cycle time 0 lies, s.
+
+    Example:
+        >>> Flow(speed=10, cruise=4, standing=3, ramp=2, phase=0).distance(4)
+        40.0
     """
 
     speed: float
@@ -72,28 +82,45 @@ class Flow:
         return float(cycles * travelled[-1] + travelled[part] + since)
 
 
-@dataclass(frozen=True)
-class Traveller:
-    """A participant on a lane, ``offset`` metres into its loop."""
+class Traveller(NamedTuple):
+    """A road user on a lane, the middle ``offset`` metres into its loop.
 
-    participant: Participant
+    Example:
+        >>> car = body_of('car', np.random.default_rng(0))
+        >>> Traveller('car', car, half_length=2.2, offset=10.0, number=0).name
+        'car'
+    """
+
+    name: str
+    body: Body
+    half_length: float
     offset: float
     number: int
 
 
-@dataclass(frozen=True)
-class TravellerState:
-    """Where a traveller is: y along the street, rounds done and metres travelled."""
+class TravellerState(NamedTuple):
+    """Where a traveller is: y along the street, and rounds done; see :meth:`Lane.states`.
+
+    Example:
+        >>> TravellerState._fields
+        ('traveller', 'y', 'lap')
+    """
 
     traveller: Traveller
     y: float
     lap: int
-    moved: float
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A strip with its traffic."""
+    """A strip with its traffic.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> lane, *_ = sample_lanes(sample_strips(rng), ['pedestrian'], rng)
+        >>> len(lane.states(t=2.5)) == len(lane.travellers)
+        True
+    """
 
     strip: Strip
     flow: Flow
@@ -107,7 +134,7 @@ class Lane:
         for traveller in self.travellers:
             lap, along = divmod(traveller.offset + moved, self.loop)
             y = NEAR_END + along if self.strip.heading > 0 else FAR_END - along
-            states.append(TravellerState(traveller, y, int(lap), moved))
+            states.append(TravellerState(traveller, y, int(lap)))
         return states
 
 
@@ -146,11 +173,12 @@ def sample_lanes(
         travellers = []
         end = rng.uniform(0, _GAP[strip.kind][1])
         while end < FAR_END - NEAR_END:
-            participant = make_participant(str(rng.choice(names, p=weights / weights.sum())), rng)
-            offset = end + participant.half_length
-            travellers.append(Traveller(participant, offset, number))
+            name = str(rng.choice(names, p=weights / weights.sum()))
+            body = body_of(name, rng)
+            half = float(np.abs(body.points[:, 1]).max())
+            travellers.append(Traveller(name, body, half, end + half, number))
             number += 1
-            end = offset + participant.half_length + rng.uniform(*_GAP[strip.kind])
+            end += 2 * half + rng.uniform(*_GAP[strip.kind])
         flow = Flow(
             speed=rng.uniform(*_SPEED[strip.kind]), cruise=rng.uniform(5, 10),
             standing=rng.uniform(2, 5), ramp=rng.uniform(1, 2), phase=rng.uniform(0, 15),

@@ -1,28 +1,26 @@
-"""A street with traffic, seen by a camera on a mast, as a function of continuous time.
-
-It is there so that everything in this project can run without a download: the demo trains on it,
-tests exercise tools and data sets with it, and an event-camera simulator can ask for an image at
-any instant. Shapes, sizes, perspective, occlusion and traffic lights are those of a street; looks
-are simple. It is not a benchmark: a figure reached on it says nothing about real traffic.
-"""
+"""A street with traffic, seen by a camera on a mast, as a function of continuous time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 
-from .backdrop import Backdrop
-from .camera import Camera, clip_to_rectangle
-from .lighting import Lighting
-from .painting import blend, paint, silhouette
-from .participants import CLASSES
-from .solids import Body, Patch
-from .street import FAR_END, Strip, TravellerState, sample_lanes, sample_strips
+from .rendering import Block, Body, Camera, Light, Patch, clip_to_image, fill, paint
+from .road_users import CLASSES
+from .street import FAR_END, NEAR_END, Strip, sample_lanes, sample_strips
 
-_FADE = 6.0  # metres before the far end over which participants dissolve in the haze
+Box = tuple[float, float, float, float]
+
+_GROUND = {
+    'verge': (75, 120, 95), 'walk': (165, 168, 172), 'bike': (105, 105, 150),
+    'road': (105, 104, 103), 'track': (120, 122, 125),
+}  # fmt: skip
+_MARK = (215, 220, 220)
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,18 @@ class Sprite:
 
     Args:
         track_id: the same number for the same participant while it passes once.
-        class_id: index into :data:`~.participants.CLASSES`.
+        class_id: index into :data:`~.road_users.CLASSES`.
         patches: its outlines in painting order.
-        shadow: outline on the ground, (N, 2) pixels; no points when the sun is weak.
-        opacity: less than 1 in the haze at the far end of the street.
+
+    Example:
+        >>> sprites = TrafficScene(seed=1, size=(96, 64)).sprites_at(0)
+        >>> all(isinstance(sprite, Sprite) for sprite in sprites)
+        True
     """
 
     track_id: int
     class_id: int
     patches: tuple[Patch, ...]
-    shadow: np.ndarray
-    opacity: float
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,19 @@ class SceneObject:
 
     Args:
         track_id: the same number for the same participant while it passes once.
-        class_id: index into :data:`~.participants.CLASSES`.
-        box: x1, y1, x2, y2 of what lies inside the frame, hidden parts included, in pixels from
-            the top-left corner of the frame.
-        visible: share of what lies inside the frame that is not behind others or in the haze.
+        class_id: index into :data:`~.road_users.CLASSES`.
+        box: x1, y1, x2, y2 of what lies inside the image, hidden parts included, in pixels from
+            the top-left corner of the image.
+        visible: share of what lies inside the image that is not behind others.
+
+    Example:
+        >>> SceneObject(track_id=7, class_id=1, box=(4, 4, 20, 12), visible=1.0).name
+        'car'
     """
 
     track_id: int
     class_id: int
-    box: tuple[float, float, float, float]
+    box: Box
     visible: float
 
     @property
@@ -67,17 +70,22 @@ class SceneObject:
 
 
 class TrafficScene:
-    """One street, one camera, one time of day, endless traffic; all drawn from ``seed``.
+    """One street, one camera, one light, endless traffic; all drawn from ``seed``.
 
     Args:
         seed: equal seeds (and arguments) give equal pixels, in any process.
-        size: width and height of the frame, pixels.
+        size: width and height of the image, pixels.
         classes: names of those who may appear; none leaves the street empty.
-        camera: instead of a random one.
-        lighting: instead of a random one.
 
     Raises:
         ValueError: for an unknown class name.
+
+    Example:
+        >>> scene = TrafficScene(seed=1, size=(320, 192))
+        >>> scene.render(t=2.5).shape
+        (192, 320, 3)
+        >>> {item.name for item in scene.objects_at(2.5)} <= set(CLASSES)
+        True
     """
 
     def __init__(
@@ -85,8 +93,6 @@ class TrafficScene:
         seed: int | Sequence[int],
         size: tuple[int, int] = (1280, 720),
         classes: Sequence[str] = CLASSES,
-        camera: Camera | None = None,
-        lighting: Lighting | None = None,
     ) -> None:
         unknown = sorted(set(classes) - set(CLASSES))
         if unknown:
@@ -94,31 +100,31 @@ class TrafficScene:
         # One stream of random numbers for each concern: a change of one leaves the others alone.
         streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
         strips = sample_strips(streams[0])
-        width = strips[-1].right - strips[0].left
-        self.camera = camera or _sample_camera(size, width, streams[1])
-        self.lighting = lighting or Lighting.sample(streams[2])
+        width, rng = strips[-1].right - strips[0].left, streams[1]
+        self.camera = Camera(
+            position=(rng.uniform(-0.45, 0.45) * width, 0.0, rng.uniform(8.0, 12.0)),
+            target=(rng.uniform(-0.2, 0.2) * width, rng.uniform(25.0, 31.0), 0.5),
+            focal=rng.uniform(1.35, 1.6) * size[0],
+            size=size,
+        )
+        self.light = Light.sample(streams[2])
         self.lanes = sample_lanes(strips, classes, streams[3])
         self._travellers = sum(len(lane.travellers) for lane in self.lanes)
-        self.backdrop = Backdrop(strips, self.camera, self.lighting, streams[4]).image
-        self._sprites: dict[tuple[int, int], tuple[float, Sprite | None]] = {}
-        self._in_shade = cv2.convertScaleAbs(self.backdrop, alpha=1 - self.lighting.shadow)
+        self.backdrop = _backdrop(strips, self.camera, self.light, streams[4])
 
     def render(self, t: float) -> np.ndarray:
-        """The frame at ``t`` seconds, uint8 (H, W, 3), blue, green, red."""
+        """The image at ``t`` seconds, uint8 (H, W, 3), blue, green, red."""
         return self.draw(self.sprites_at(t))
 
     def draw(self, sprites: Sequence[Sprite]) -> np.ndarray:
-        """The frame with these sprites, the farthest first, uint8 (H, W, 3)."""
+        """The image with these sprites, the farthest first, uint8 (H, W, 3)."""
         image = self.backdrop.copy()
         for sprite in sprites:
-            if len(sprite.shadow):
-                blend(image, self._in_shade, sprite.shadow, sprite.opacity)
-        for sprite in sprites:
-            paint(image, sprite.patches, sprite.opacity)
+            paint(image, sprite.patches)
         return image
 
     def sprites_at(self, t: float) -> list[Sprite]:
-        """Everything in the frame at ``t`` seconds, the farthest first."""
+        """Everything in the image at ``t`` seconds, the farthest first."""
         camera_x, camera_y, _ = self.camera.position
         placed = [
             (abs(lane.strip.centre - camera_x), abs(state.y - camera_y), lane.strip, state)
@@ -128,93 +134,90 @@ class TrafficScene:
         # Lanes are parallel, so this is exact: of two strips only the one that is nearer sideways
         # can hide the other, and within a strip the one that is nearer along it.
         placed.sort(key=lambda item: item[:2], reverse=True)
-        before, self._sprites = self._sprites, {}
+        sprites = []
         for _, _, strip, state in placed:
-            key = state.traveller.number, state.lap
-            y, sprite = before.get(key, (None, None))
-            if y != state.y:  # whoever stands looks as before
-                sprite = self._sprite(strip, state)
-            self._sprites[key] = state.y, sprite
-        return [sprite for _, sprite in self._sprites.values() if sprite is not None]
-
-    def _sprite(self, strip: Strip, state: TravellerState) -> Sprite | None:
-        opacity = min(1.0, (FAR_END - state.y) / _FADE)
-        if opacity <= 0:
-            return None
-        participant = state.traveller.participant
-        body = participant.body(state.moved)
-        x, y, heading = strip.centre, state.y, strip.heading
-        patches = body.patches(self.camera, self.lighting, x, y, heading)
-        if _extent(patches, self.camera.size, cut=False) is None:
-            return None
-        return Sprite(
-            track_id=state.traveller.number + state.lap * self._travellers,
-            class_id=CLASSES.index(participant.name),
-            patches=tuple(patches),
-            shadow=self._shadow(body, x, y, heading),
-            opacity=opacity,
-        )
-
-    def _shadow(self, body: Body, x: float, y: float, heading: int) -> np.ndarray:
-        if self.lighting.shadow <= 0:
-            return np.empty((0, 2))
-        points = body.world(x, y, heading)
-        sun = np.asarray(self.lighting.sun)
-        ground = points - points[:, 2:] * (sun / sun[2])
-        hull = cv2.convexHull(ground[:, :2].astype(np.float32))[:, 0]
-        corners = np.concatenate([hull, np.zeros((len(hull), 1))], axis=1)
-        return self.camera.outline(self.camera.view(corners))
+            who = state.traveller
+            patches = who.body.patches(
+                self.camera, self.light, strip.centre, state.y, strip.heading
+            )
+            if patches and _extent(patches, self.camera.size) is not None:
+                track_id = who.number + state.lap * self._travellers
+                class_id = CLASSES.index(who.name)
+                sprites.append(Sprite(track_id, class_id, tuple(patches)))
+        return sprites
 
     def objects_at(self, t: float) -> list[SceneObject]:
-        """Boxes and visibility of all in the frame at ``t`` seconds, the farthest first."""
+        """Boxes and visibility of all in the image at ``t`` seconds, the farthest first."""
         return self.describe(self.sprites_at(t))
 
     def describe(self, sprites: Sequence[Sprite]) -> list[SceneObject]:
         """Boxes and visibility of these sprites, the farthest first, when drawn together."""
-        width, height = size = self.camera.size
+        width, height = self.camera.size
         owner = np.zeros((height, width), np.uint16)
         covered = []
         for number, sprite in enumerate(sprites, start=1):
-            mask = silhouette(sprite.patches, size)
-            covered.append(int(mask.sum()))
+            mask = np.zeros((height, width), np.uint8)
+            for patch in sprite.patches:
+                fill(mask, patch.outline, 1)
             owner[mask > 0] = number
+            covered.append(int(mask.sum()))
         left_over = np.bincount(owner.ravel(), minlength=len(sprites) + 1)[1:]
         objects = []
         for sprite, total, seen in zip(sprites, covered, left_over, strict=True):
-            box = _extent(sprite.patches, size)
-            if total == 0 or box is None:
-                continue
-            visible = float(sprite.opacity * seen / total)
-            objects.append(SceneObject(sprite.track_id, sprite.class_id, box, visible))
+            box = _extent(sprite.patches, self.camera.size)
+            if total and box is not None:
+                visible = float(seen / total)
+                objects.append(SceneObject(sprite.track_id, sprite.class_id, box, visible))
         return objects
 
 
-def _extent(
-    patches: Sequence[Patch], size: tuple[int, int], cut: bool = True
-) -> tuple[float, float, float, float] | None:
-    """The box around what lies in the frame, or None; the frame's edges are 0 and ``size``.
-
-    With ``cut=False`` it is the part in the frame of the box around everything: larger, but quick.
-    """
-    if not patches:
-        return None
+def _extent(patches: Sequence[Patch], size: tuple[int, int]) -> Box | None:
+    """The box around what lies in the image, or None; the image's edges are 0 and ``size``."""
     outlines = [patch.outline + 0.5 for patch in patches]  # from pixel centres to pixel edges
     points = np.concatenate(outlines)
-    if cut and (points.min() < 0 or (points > size).any()):
-        points = np.concatenate([clip_to_rectangle(line, 0, 0, *size) for line in outlines])
+    if points.min() < 0 or (points > size).any():
+        points = np.concatenate([clip_to_image(outline, size) for outline in outlines])
         if len(points) == 0:
             return None
-    low, high = np.clip(points.min(0), 0, size), np.clip(points.max(0), 0, size)
-    if not (low < high).all():
-        return None
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    # clipping leaves corners outside by the rounding of a float
+    corners = np.clip([points.min(0), points.max(0)], 0, size)
+    (x1, y1), (x2, y2) = corners.tolist()
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
-def _sample_camera(size: tuple[int, int], street_width: float, rng: np.random.Generator) -> Camera:
-    """On a mast beside or above the street, looking down along it."""
-    return Camera(
-        position=(rng.uniform(-0.45, 0.45) * street_width, 0.0, rng.uniform(8.0, 12.0)),
-        target=(rng.uniform(-0.2, 0.2) * street_width, rng.uniform(25.0, 31.0), 0.5),
-        focal=rng.uniform(1.35, 1.6) * size[0],
-        size=size,
-    )
+def _backdrop(
+    strips: Sequence[Strip], camera: Camera, light: Light, rng: np.random.Generator
+) -> np.ndarray:
+    """What does not move: sky, ground, markings, houses and some texture, uint8 (H, W, 3)."""
+    width, height = camera.size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:] = np.multiply((230, 210, 195), light.ambient)
+
+    def flat(x0: float, x1: float, colour: Any, y0: float = NEAR_END, y1: float = FAR_END) -> None:
+        corners = np.array([(x0, y0, 0), (x1, y0, 0), (x1, y1, 0), (x0, y1, 0.0)])
+        tone = np.array(colour) * light.shade(np.array([(0, 0, 1.0)]))[0]
+        paint(image, [Patch(camera.pixels(camera.view(corners)), tuple(tone.clip(0, 255)))])
+
+    flat(-40, 40, (150, 152, 155), y1=FAR_END + 20)
+    for strip in strips:
+        flat(strip.left, strip.right, np.multiply(_GROUND[strip.kind], rng.uniform(0.88, 1.08)))
+    for here, there in pairwise(strips):
+        dashed = here.kind == there.kind == 'road' and here.heading == there.heading
+        for y in np.arange(NEAR_END, FAR_END, 6.0 if dashed else FAR_END).tolist():
+            flat(here.right - 0.08, here.right + 0.08, _MARK, y, y + 3 if dashed else FAR_END)
+    houses = []
+    for x in np.arange(-40.0, 40.0, 10.0).tolist():
+        houses.append((x, FAR_END + 18, 10.0))
+    for y in np.arange(FAR_END - 8, NEAR_END + 2, -10.0).tolist():
+        houses += [(strips[0].left - 5, y, 8.0), (strips[-1].right + 5, y, 8.0)]
+    for x, y, deep in houses:  # the far ones come first
+        grey, warm = rng.uniform(110, 190), rng.uniform(0.8, 1.2)
+        colour = (grey * (2 - warm), grey, min(grey * warm, 255.0))
+        house = Body([Block((0, deep), 10.0, (0, rng.uniform(4, 7)), colour)])
+        patches = house.patches(camera, light, x, y, 1)
+        if patches:
+            paint(image, patches)
+    texture = rng.normal(0, 3.5, (height, width))
+    coarse = rng.normal(0, 5.0, (8, 8 * width // height + 1))
+    texture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(image + texture[..., None], 0, 255).astype(np.uint8)

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import resource
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import numpy as np
 import pytest
 
 from abc_mmdet.datasets.synthetic import CLASSES, SMALL_CLASSES, TrafficScene, event_export
-from abc_mmdet.datasets.synthetic.annotator import Annotator
 from abc_mmdet.datasets.synthetic.coco_export import MIN_VISIBLE
 from abc_mmdet.datasets.synthetic.event_export import (
+    Annotator,
     EventRecipe,
     is_complete,
     liveliest_moment,
@@ -43,7 +44,7 @@ def columns_of(stem: Path) -> dict[str, np.ndarray]:
 def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, np.ndarray]:
     """Its stem, events and boxes."""
     stem = tmp_path_factory.mktemp('recording') / 'street'
-    scene = TrafficScene(11, (320, 192))
+    scene = TrafficScene(14, (320, 192))
     counts = write_recording(stem, scene, liveliest_moment(scene, 3.0), 3.0, seed=5)
     events, boxes = columns_of(stem), np.load(f'{stem}_bbox.npy')
     assert counts == (len(events['t']), len(boxes))
@@ -208,7 +209,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_complete_ones_are_kept_and_other_recipes_refused(folder: Path) -> None:
     assert is_complete(folder, TINY)
     assert not prepare(folder, TINY, progress=silent)
-    other = EventRecipe(**{**TINY.info['arguments'], 'seed': 5})
+    other = EventRecipe(**{**asdict(TINY), 'seed': 5})
     assert not is_complete(folder, other)
     with pytest.raises(UserError, match='--overwrite'):
         prepare(folder, other, progress=silent)

@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abc_mmdet.datasets.synthetic import CLASSES
-from abc_mmdet.datasets.synthetic.street import FAR_END, NEAR_END, Flow, sample_lanes, sample_strips
+from abc_mmdet.datasets.synthetic.road_users import CLASSES
+from abc_mmdet.datasets.synthetic.street import (
+    FAR_END,
+    NEAR_END,
+    Flow,
+    sample_lanes,
+    sample_strips,
+)
 
 seconds = st.floats(0.1, 20)
 
@@ -41,7 +47,7 @@ def test_nobody_runs_into_anybody() -> None:
                 spans = sorted(
                     (state.y - half, state.y + half)
                     for state in lane.states(t)
-                    for half in [state.traveller.participant.half_length]
+                    for half in [state.traveller.half_length]
                 )
                 assert all(a[1] <= b[0] + 1e-6 for a, b in pairwise(spans))
 
@@ -63,6 +69,6 @@ def test_only_the_classes_asked_for_appear() -> None:
     rng = np.random.default_rng(0)
     strips = sample_strips(rng)
     lanes = sample_lanes(strips, ('tram', 'bicycle'), rng)
-    names = {who.participant.name for lane in lanes for who in lane.travellers}
+    names = {who.name for lane in lanes for who in lane.travellers}
     assert names <= {'tram', 'bicycle'} and names
     assert sample_lanes(strips, (), rng) == ()

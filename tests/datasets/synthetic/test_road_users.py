@@ -1,17 +1,16 @@
-"""What participants look like."""
+"""What road users look like."""
 
 import numpy as np
 import pytest
 
-from abc_mmdet.datasets.synthetic.camera import Camera
-from abc_mmdet.datasets.synthetic.lighting import Lighting
-from abc_mmdet.datasets.synthetic.participants import CLASSES, make_participant
+from abc_mmdet.datasets.synthetic.rendering import Camera, Light
+from abc_mmdet.datasets.synthetic.road_users import CLASSES, body_of
 
 CAMERA = Camera(position=(0.0, 0.0, 6.0), target=(0.0, 30.0, 6.0), focal=1000.0, size=(1280, 720))
 BEHIND = Camera(position=(0.0, -900.0, 1.5), target=(0.0, 0.0, 1.5), focal=9e4, size=(1280, 720))
 BESIDE = Camera(position=(-900.0, 0.0, 1.5), target=(0.0, 0.0, 1.5), focal=9e4, size=(1280, 720))
 """So far away that 100 px are a metre whatever the depth."""
-DAY = Lighting((0.0, 0.0, 1.0), ambient=0.7, diffuse=0.3, tint=(1, 1, 1), shadow=0.0)
+DAY = Light((0.0, 0.0, 1.0), ambient=0.7, diffuse=0.3)
 
 # Metres: length, width, height, each from the smallest to the largest of the real ones.
 REAL_SIZES = {
@@ -33,7 +32,7 @@ def extent(points: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize('name', CLASSES)
 def test_it_has_its_real_size_and_stands_on_the_ground(name: str) -> None:
     for seed in range(20):
-        body = make_participant(name, np.random.default_rng(seed)).body(1.3)
+        body = body_of(name, np.random.default_rng(seed))
         back, side = (
             np.concatenate([patch.outline for patch in body.patches(camera, DAY, 0.0, 0.0, 1)])
             for camera in (BEHIND, BESIDE)
@@ -47,7 +46,7 @@ def test_it_has_its_real_size_and_stands_on_the_ground(name: str) -> None:
 
 @pytest.mark.parametrize('name', CLASSES)
 def test_twice_as_far_is_half_as_large(name: str) -> None:
-    body = make_participant(name, np.random.default_rng(1)).body(0.0)
+    body = body_of(name, np.random.default_rng(1))
     sizes = [
         extent(np.concatenate([patch.outline for patch in body.patches(CAMERA, DAY, 0.0, y, 1)]))
         for y in (200.0, 400.0)
@@ -56,29 +55,10 @@ def test_twice_as_far_is_half_as_large(name: str) -> None:
 
 
 @pytest.mark.parametrize('name', CLASSES)
-def test_equal_seeds_make_equal_participants(name: str) -> None:
+def test_equal_seeds_make_equal_road_users(name: str) -> None:
     def colours(seed: int) -> list[tuple[float, ...]]:
-        body = make_participant(name, np.random.default_rng(seed)).body(0.0)
+        body = body_of(name, np.random.default_rng(seed))
         return [patch.colour for patch in body.patches(CAMERA, DAY, 1.0, 20.0, -1)]
 
     assert colours(3) == colours(3)
     assert len({tuple(colours(seed)) for seed in range(12)}) > 3
-
-
-def test_legs_move_with_the_distance_only() -> None:
-    walk = make_participant('pedestrian', np.random.default_rng(0)).body
-    assert (walk(2.0).points == walk(2.0).points).all()
-    assert np.abs(walk(2.0).points - walk(2.3).points).max() > 0.1
-
-
-def test_a_car_shows_its_tail_lights_only_from_behind() -> None:
-    for seed in range(10):
-        body = make_participant('car', np.random.default_rng(seed)).body(0.0)
-        red = {
-            heading: sum(
-                patch.colour[2] > 3 * max(patch.colour[:2])
-                for patch in body.patches(CAMERA, DAY, 0.0, 25.0, heading)
-            )
-            for heading in (1, -1)
-        }
-        assert red[1] >= red[-1] + 2 or red[-1] > 2, 'two more, unless the car itself is red'
