@@ -26,6 +26,8 @@ from .duplicates import same_content
 
 ORIENTATION = 0x0112  # EXIF; from 5 on width and height change places
 _FEW_DEEP = 16  # of which more than the head is read in any case
+_FEW_GRAY = 16
+_JPEG = 4  # of 255
 _NUM_THREADS = min(8, os.cpu_count() or 1)
 _LARGE = 1 << 26  # pixels; so large ones are not decoded side by side
 _one_at_a_time = threading.Lock()
@@ -83,6 +85,20 @@ def look_at_images(
         found = pool.map(look, names)
         hidden = None if progress else True  # None: where the output is no terminal
         return list(tqdm(found, 'reading images', len(names), leave=False, disable=hidden))
+
+
+def are_gray(file: CocoFile, folder: str) -> bool:
+    """Whether the images have no colours, by :data:`_FEW_GRAY` of them, evenly spread."""
+    names = [image['file_name'] for image in file.images]
+    looked_at = [name for name in names[:: -(-len(names) // _FEW_GRAY)] if not leaves(folder, name)]
+    images = (cv2.imread(os.path.join(folder, name)) for name in looked_at)
+    return bool(looked_at) and all(image is not None and _is_gray(image) for image in images)
+
+
+def _is_gray(image: np.ndarray) -> bool:
+    """Whether the channels are equal but for what packing as JPEG changes."""
+    difference = image.max(2) - image.min(2)
+    return float((difference > _JPEG).mean()) < 0.001
 
 
 def _head(path: str, deep_seen: Iterator[int]) -> ImageFile:

@@ -35,6 +35,9 @@ class Network:
         iterations: the fewest and the most from scratch; half as many for fine-tuning.
         workers: of a data loader.
         validations: during a training.
+        trimmed, trimmed_gray: which share of its FLOPs remains without stride 32
+            (``_base_/models/yolox_trimmed.py``), and without colours as well; None where it has not
+            been measured what that brings.
     """
 
     title: str
@@ -51,6 +54,8 @@ class Network:
     iterations: tuple[int, int] = (3000, 100_000)
     workers: int = 4
     validations: int = 10
+    trimmed: float | None = None
+    trimmed_gray: float | None = None
 
     @property
     def levels(self) -> list[int]:
@@ -79,6 +84,8 @@ def _for_cpu(title: str, channels: int, depthwise: bool, weights: str | None) ->
         iterations=(1000, 12_000),
         workers=2,
         validations=4,
+        trimmed=0.775 if weights else None,
+        trimmed_gray=0.675 if weights else None,
     )
 
 

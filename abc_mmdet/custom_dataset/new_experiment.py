@@ -20,7 +20,7 @@ from mmdet.registry import MODELS
 
 from .annotation_checks import check_annotations
 from .duplicates import shared_parts
-from .image_checks import check_images, look_at_images
+from .image_checks import are_gray, check_images, look_at_images
 from .networks import find_weights
 from .recipe import Recipe, choose
 from .recipe_text import DataPaths, config_text
@@ -115,6 +115,7 @@ def write_experiment(
         iterations,
         weights,
         from_above,
+        are_gray(train_file, train_folder),
     )
     seen_from = os.path.abspath(out.parent)
     base = os.path.abspath(configs)

@@ -53,10 +53,12 @@ class Recipe:
         small_classes: names or ``'all'``; None without an auxiliary task.
         max_area: of the objects of the auxiliary task, pixels² of the network input.
         levels: ``finer`` (strides 4, 8, 16, no auxiliary task), ``train_only`` (8, 16, 32, and 4
-            in training), ``three`` (8, 16, 32, the auxiliary task on stride 8) or ``plain`` (no
-            auxiliary task; also what fine-tuning keeps).
+            in training), ``three`` (8, 16, 32, the auxiliary task on stride 8), ``plain`` (no
+            auxiliary task) or, for fine-tuning without large objects, ``trimmed`` (8, 16, no
+            auxiliary task).
         weights: file or address that the training starts from; None for from scratch.
         slow_backbone: whether the backbone's learning rate is a tenth of that of the rest.
+        gray: whether the images have no colours.
         from_above: whether images have no up, so that they are flipped in all directions.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
@@ -73,6 +75,7 @@ class Recipe:
     levels: str = 'plain'
     weights: str | None = None
     slow_backbone: bool = False
+    gray: bool = False
     from_above: bool = False
     nwd: bool = False
     batch: int = 1
@@ -91,6 +94,7 @@ def choose(
     iterations: int | None = None,
     weights: str | None = None,
     from_above: bool = False,
+    gray: bool = False,
 ) -> Recipe:
     """Choose everything from the annotation files.
 
@@ -102,6 +106,7 @@ def choose(
         iterations: of the training, given by the user.
         weights: to start from, as :func:`find_weights` gives them.
         from_above: the camera looks down.
+        gray: the images have no colours.
 
     Raises:
         UserError: too few iterations, no boxes, classes that do not fit each other, or unknown
@@ -109,15 +114,16 @@ def choose(
     """
     if iterations is not None and iterations < LEAST:
         raise UserError(f'--iterations {iterations}: give {LEAST} or more.')
-    recipe = Recipe(network, weights=weights, from_above=from_above)
+    recipe = Recipe(network, weights=weights, from_above=from_above, gray=gray)
     if from_above:
         recipe.why['from_above'] = 'flips in all directions, as such images have no up'
     _choose_classes(recipe, train, val)
     choose_weights(recipe)
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
-    resize = NetworkInput([dict(type='Resize', scale=recipe.img_scale, keep_ratio=True)])
-    recipe.sizes = sizes = BoxSizes.of(train, recipe.classes, resize)
+    _measure_boxes(recipe, train)
+    _trim(recipe, train)
+    sizes = recipe.sizes
     _choose_small(recipe, sizes, small_classes, small_by_size)
     _choose_levels(recipe, sizes)
     choose_training(recipe, len(train.images), iterations)
@@ -193,6 +199,34 @@ def _choose_image_size(recipe: Recipe, train: CocoFile, on_disk: BoxSizes) -> No
     recipe.why['img_scale'] = f'width, height: {reason}'
 
 
+def _measure_boxes(recipe: Recipe, train: CocoFile) -> None:
+    resize = NetworkInput([dict(type='Resize', scale=recipe.img_scale, keep_ratio=True)])
+    recipe.sizes = BoxSizes.of(train, recipe.classes, resize)
+
+
+def _trim(recipe: Recipe, train: CocoFile) -> None:
+    """Spend what stride 32 costs on a larger input, where fine-tuning has no use for it."""
+    if recipe.weights is None:
+        return
+    network = NETWORKS[recipe.network]
+    share = network.trimmed_gray if recipe.gray else network.trimmed
+    if share is None:
+        return
+    larger = math.sqrt(1 / share)
+    above = 1 - recipe.sizes.share_below(LARGE / larger)
+    if above >= FEW_LARGE:
+        return
+    recipe.levels = 'trimmed'
+    recipe.why['levels'] = (
+        f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and an input '
+        f'{larger:.2f} times as large finds more small ones at the same FLOPs (docs/results.md)'
+    )
+    recipe.why['img_scale'] += f'; times {larger:.2f}, which stride 32 would cost'
+    # no more than the FLOPs of all levels: sides are filled up to multiples of 16
+    recipe.img_scale = tuple(int(side * larger) // 16 * 16 for side in recipe.img_scale)
+    _measure_boxes(recipe, train)
+
+
 def _choose_small(
     recipe: Recipe, sizes: BoxSizes, names: Sequence[str] | None, by_size: bool
 ) -> None:
@@ -224,12 +258,14 @@ def _choose_small(
 
 
 def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
+    if recipe.levels == 'trimmed':
+        return
     share = sizes.share_below(TWO_CELLS)
     if recipe.weights is not None:
         recipe.levels = 'plain'
         recipe.why['levels'] = (
-            'strides 8, 16, 32, those of the pretrained weights: other levels and heads would '
-            'throw more of them away than they gain (docs/results.md)'
+            'strides 8, 16, 32, those of the pretrained weights: finer levels and other heads '
+            'would throw more of them away than they gain (docs/results.md)'
         )
         return
     two_cells = f'{percent(share)} of the boxes are below {TWO_CELLS:g} px, two cells of stride 8'

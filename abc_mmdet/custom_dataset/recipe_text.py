@@ -50,7 +50,11 @@ def config_text(recipe: Recipe, paths: DataPaths, configs: str, command: str) ->
 def _head(recipe: Recipe, configs: str, command: str) -> Iterator[str]:
     yield from comment(f'Written by: {command}')
     yield from comment('Every choice says why; change what you know better.')
-    model = {'plain': 'yolox_3level', 'finer': 'abc_yolox_finer'}.get(recipe.levels, 'abc_yolox')
+    model = {
+        'plain': 'yolox_3level',
+        'trimmed': 'yolox_trimmed',
+        'finer': 'abc_yolox_finer',
+    }.get(recipe.levels, 'abc_yolox')
     yield '_base_ = ['
     for name in (f'models/{model}', 'datasets/etram_frames', 'schedules/small'):
         yield f'    {f"{configs}/_base_/{name}.py"!r},'
@@ -157,14 +161,20 @@ def _model(recipe: Recipe) -> Iterator[str]:
             f'{name}: {recipe.why["nwd"]}. Its constant, the mean size of {boxes} boxes, is '
             f'measured when training begins; it will be about {sizes.mean():.1f} px'
         )
+    if recipe.gray:
+        yield from comment(
+            'The images have no colours: a first layer that reads one channel computes the same '
+            'for less'
+        )
     yield 'model = dict('
     network = NETWORKS[recipe.network]
-    finer, three = recipe.levels == 'finer', recipe.levels in ('three', 'plain')
+    finer, three = recipe.levels == 'finer', recipe.levels in ('three', 'plain', 'trimmed')
     levels = network.levels[:3] if finer else network.levels[three:]
     backbone = _changed(network, widen_factor=network.width, deepen_factor=network.depth)
-    if backbone or three:
-        indices = ['out_indices=(2, 3, 4)'] if three and recipe.levels != 'plain' else []
-        yield f'    backbone=dict({", ".join(backbone + indices)}),'
+    backbone += ['out_indices=(2, 3, 4)'] if recipe.levels == 'three' else []
+    backbone += ["type='GrayCSPDarknet'"] if recipe.gray else []
+    if backbone:
+        yield f'    backbone=dict({", ".join(backbone)}),'
     neck = [f'in_channels={levels}']
     neck += _changed(network, out_channels=network.channels, num_csp_blocks=network.csp_blocks)
     neck += ['num_aux_levels=1'] if recipe.levels == 'train_only' else []
@@ -192,7 +202,7 @@ def _head_lines(recipe: Recipe, network: Network) -> Iterator[str]:
     width = _changed(
         network, in_channels=channels, feat_channels=channels // 2 if finer else channels
     )
-    if recipe.levels == 'plain':
+    if recipe.levels in ('plain', 'trimmed'):
         yield f'    bbox_head=dict({", ".join(["num_classes=len(classes)", *width])}))'
         return
     yield '    bbox_head=dict('

@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -6,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from abc_mmdet.custom_dataset import CocoFile
 from abc_mmdet.custom_dataset.duplicates import shared_parts
-from abc_mmdet.custom_dataset.image_checks import check_images, look_at_images
+from abc_mmdet.custom_dataset.image_checks import are_gray, check_images, look_at_images
 
 from .conftest import content, draw
 
@@ -108,3 +110,19 @@ def test_images_of_training_in_validation(coco, folder: Path, tmp_path: Path) ->
     fast = look_at_images(file, str(tmp_path / 'link'), decode=False)
     (issue,) = shared_parts(look_at_images(file, str(folder), decode=False), fast, 'both')
     assert issue.count == 4
+
+
+def test_images_without_colours(tmp_path: Path, coco: Callable[..., CocoFile]) -> None:
+    entries = content(num_images=40)
+    draw(tmp_path, entries)
+    file = coco(entries)
+    assert not are_gray(file, str(tmp_path))
+    for path in tmp_path.glob('*.png'):
+        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        colours = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)  # three equal channels in the file
+        cv2.imwrite(str(path), gray if len(path.stem) % 2 else colours)
+    assert are_gray(file, str(tmp_path))
+    one = cv2.imread(str(tmp_path / 'image0.png'))
+    one[:8, :8, 0] = 255 - one[:8, :8, 0] // 2
+    cv2.imwrite(str(tmp_path / 'image0.png'), one)
+    assert not are_gray(file, str(tmp_path))

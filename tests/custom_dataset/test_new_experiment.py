@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 from mmengine.config import Config
@@ -92,10 +93,11 @@ def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypa
 
 
 @pytest.mark.parametrize('network', ['nano', 'tiny', 's', 'm'])
-def test_fine_tuning(network: str, data: Path) -> None:
+def test_fine_tuning(network: str, data: Path, monkeypatch) -> None:
     """The network is that of the weights: MMDetection's own config has the same tensors."""
     weights = data / 'mine.pth'
     weights.touch()
+    monkeypatch.setattr('abc_mmdet.custom_dataset.recipe.LARGE', 35.0)  # keeps stride 32
     written = write(data, network=network, weights=str(weights))
     config = load_experiment(str(written.path))
     assert config.load_from == str(weights)
@@ -108,6 +110,20 @@ def test_fine_tuning(network: str, data: Path) -> None:
         for model in (config.model, theirs)
     ]
     assert shapes[0] == shapes[1]
+
+
+def test_fine_tuning_on_strides_8_and_16_without_colours(data: Path) -> None:
+    weights = data / 'mine.pth'
+    weights.touch()
+    for path in (data / 'images').iterdir():
+        cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    written = write(data, network='nano', weights=str(weights))
+    assert (written.recipe.levels, written.recipe.gray) == ('trimmed', True)
+    config = load_experiment(str(written.path))
+    model = MODELS.build(config.model)
+    assert model.backbone.stem.conv.conv.in_channels == 4
+    assert [stride[0] for stride in model.bbox_head.strides] == [8, 16]
+    assert loss_of(config).isfinite()
 
 
 def test_small_by_size(data: Path, monkeypatch) -> None:

@@ -191,6 +191,23 @@ def test_fine_tuning_keeps_the_levels_of_the_weights() -> None:
     assert not unknown.slow_backbone
 
 
+def test_nano_spends_stride_32_on_a_larger_input() -> None:
+    file = data_set({'Persons': [10.0] * 50, 'spur': [60.0] * 50})
+    plain = recipe(
+        data_set({'Persons': [10.0] * 50, 'car': [200.0] * 50}), network='nano', weights='n'
+    )
+    assert (plain.levels, plain.img_scale) == ('plain', (640, 512))
+    made = recipe(file, network='nano', weights='nano.pth')
+    assert made.levels == 'trimmed' and '0 % of the boxes are above 128 px' in made.why['levels']
+    # 1 / 0.775 times the pixels at most
+    assert made.img_scale == (720, 576) and 720 * 576 / 0.775 < 640 * 512 / 0.775**2
+    assert made.sizes.size.max() == pytest.approx(60 * 720 / 640)
+    gray = recipe(file, network='nano', weights='nano.pth', gray=True)
+    assert gray.levels == 'trimmed' and gray.img_scale == (768, 608) and gray.gray
+    scratch = recipe(file, network='nano', gray=True)
+    assert scratch.levels == 'finer' and scratch.img_scale == (640, 512)
+
+
 @pytest.mark.parametrize('network', NETWORKS)
 def test_weights_of_a_network(network: str, tmp_path: Path) -> None:
     found = find_weights(network, None)

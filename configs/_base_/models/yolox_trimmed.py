@@ -1,6 +1,7 @@
 # YOLOX on strides 8 and 16, for data without large objects: the levels that remain are those of
-# YOLOX on strides 8, 16, 32 with nothing from above, and take its weights over. A fifth of the FLOPs
-# less (a quarter with depthwise convolutions): spend it on a larger input. Size s; children narrow it.
+# YOLOX on strides 8, 16, 32 with nothing from above, and take its weights over. A sixth of the
+# FLOPs less (a quarter with depthwise convolutions): spend it on a larger input. Size s; children
+# narrow it.
 _base_ = './yolox_3level.py'
 
 model = dict(
