@@ -280,14 +280,32 @@ def match_at(
         category_ids, annotations, detections: as in :func:`class_overlaps`; all of these
             categories.
     """
-    label = {category: i for i, category in enumerate(category_ids)}
     images = [record['image_id'] for record in (*annotations, *detections)]
+    table = match(images, category_ids, annotations, detections, [iou])
+    return matches_of_all(table['all'], 0, category_ids, annotations, detections)
+
+
+def matches_of_all(
+    by_class: Sequence[ClassMatches],
+    threshold: int,
+    category_ids: Sequence[Hashable],
+    annotations: Sequence[Mapping],
+    detections: Sequence[Mapping],
+) -> Matches:
+    """Put the matches of all classes together.
+
+    Args:
+        by_class: of objects of any size, and of all detections.
+        threshold: place of the IoU threshold in them.
+        category_ids, annotations, detections: that were matched.
+    """
+    label = {category: i for i, category in enumerate(category_ids)}
     ground_truth = np.full(len(detections), -1)
     ignored = np.zeros(len(detections), bool)
-    table = match(images, category_ids, annotations, detections, [iou])
-    for matches in table['all']:
-        ignored[matches.detection] = matches.ignored[0]
-        ground_truth[matches.detection] = np.where(matches.hit[0], matches.ground_truth[0], -1)
+    for matches in by_class:
+        found = np.where(matches.hit[threshold], matches.ground_truth[threshold], -1)
+        ignored[matches.detection] = matches.ignored[threshold]
+        ground_truth[matches.detection] = found
     return Matches(
         np.array([d['score'] for d in detections], float),
         np.array([label[d['category_id']] for d in detections], int),

@@ -11,11 +11,14 @@ import numpy as np
 from abc_mmdet.evaluation.average_precision import CocoMetrics, coco_metrics
 from abc_mmdet.evaluation.bootstrap import difference_interval, resampled_ap
 from abc_mmdet.evaluation.error_kinds import FOREGROUND_IOU, DetectionErrors, detection_errors
-from abc_mmdet.evaluation.matching import Matches, match, match_at
+from abc_mmdet.evaluation.matching import Matches, match_at, matches_of_all
 from abc_mmdet.evaluation.metric_names import named_metrics
 from abc_mmdet.evaluation.score_threshold import F1Curve, f1_curve
 
 from .test_set import TestSet
+
+KEPT = ('all', 's')
+"""Areas whose matches are kept: those of the intervals, and of the errors."""
 
 
 @dataclass(frozen=True)
@@ -79,35 +82,35 @@ def evaluate(
     detections: Sequence[dict],
     fixed_threshold: float | None = None,
 ) -> Evaluated:
-    """Evaluate the detections of one model; see :class:`Evaluated`."""
+    """Evaluate the detections of one model; see :class:`Evaluated`.
+
+    They are matched with the ground truth once, by the metric; everything else is of those matches.
+    """
     images, annotations = list(test_set.images), test_set.annotations
-    found = test_set.counting(detections)
+    categories, max_dets = test_set.category_ids, test_set.max_dets
+    counted = test_set.counting(detections)
     if test_set.metric is not None:
         named, by_protocol = test_set.metric.evaluate_records(
-            *test_set.everything, detections, test_set.category_ids
+            *test_set.everything, detections, categories, KEPT
         )
         metrics = by_protocol[test_set.metric.main_protocol]
     else:
-        thresholds, max_dets = test_set.thresholds, test_set.max_dets
         metrics = coco_metrics(
-            images, test_set.category_ids, annotations, found, thresholds, max_dets
+            images, categories, annotations, counted, test_set.thresholds, max_dets, keep=KEPT
         )
         named = named_metrics(metrics, test_set.classes, test_set.small, max_dets[0])
-    table = match(
-        images,
-        test_set.category_ids,
-        annotations,
-        found,
-        test_set.thresholds,
-        test_set.max_dets[-1],
-        ('all', 's'),
-    )
     # Without small classes their mean would be that of nothing
     small = test_set.small or range(len(test_set.classes))
-    resampled = resampled_ap(table, small, groups=test_set.groups)
+    table = metrics.matches
+    resampled = resampled_ap(table, small, groups=test_set.groups, max_dets=max_dets)
     if not test_set.small:
         del resampled['bbox_mAP_small_classes']
-    matches = match_at(FOREGROUND_IOU, test_set.category_ids, annotations, found)
+    boxes = categories, annotations, counted
+    at_iou = np.flatnonzero(np.isclose(metrics.thresholds, FOREGROUND_IOU))
+    if len(at_iou):
+        matches = matches_of_all(table['all'], int(at_iou[0]), *boxes)
+    else:  # the config evaluates at other thresholds
+        matches = match_at(FOREGROUND_IOU, *boxes)
     return Evaluated(
-        name, source, test_set, found, named, metrics, matches, resampled, fixed_threshold
+        name, source, test_set, counted, named, metrics, matches, resampled, fixed_threshold
     )

@@ -75,10 +75,11 @@ class TestSet:
         return {image['id'] for image in self.everything[0]}
 
     def counting(self, detections: Sequence[dict]) -> list[dict]:
-        """The detections that its protocol counts."""
-        if self.metric is None or self.unfiltered is None:
+        """The detections that its protocol counts, as it counts them; ``CocoMetric`` counts all."""
+        if self.metric is None:
             return list(detections)
-        return self.metric.prophesee.boxes(detections, list(self.images.values()))
+        records = *self.everything, detections
+        return list(self.metric.counted(*records, self.category_ids).detections)
 
     @property
     def groups(self) -> list[int] | None:
@@ -132,9 +133,8 @@ def load_test_set(config: Config) -> TestSet:
     images, annotations, unfiltered = truth.images, truth.annotations, None
     if is_ours and evaluator.main_protocol == 'prophesee':
         unfiltered = images, annotations
-        images, annotations = evaluator.prophesee.ground_truth(
-            images, annotations, truth.category_ids
-        )
+        counted = evaluator.counted(images, annotations, [], truth.category_ids)
+        images, annotations = list(counted.images), list(counted.annotations)
     if not any(not a.get('iscrowd') for a in annotations):
         raise UserError(f'{truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(

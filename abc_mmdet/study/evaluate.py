@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -15,9 +16,9 @@ from mmengine.runner import Runner
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.average_precision import CocoMetrics
 from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
-from abc_mmdet.evaluation.matching import MatchTable, match
-from abc_mmdet.evaluation.records import of_detections
+from abc_mmdet.evaluation.matching import MatchTable
 from mmdet.registry import DATASETS, METRICS
 
 TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val
@@ -29,18 +30,24 @@ class MatchedObjectMetric(SmallObjectMetric):
 
     matches: MatchTable
 
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        images, annotations, category_ids = self._ground_truth(results)
-        self.matches = match(
-            [image['id'] for image in images],
-            category_ids,
-            annotations,
-            of_detections(results, category_ids),
-            np.asarray(self.iou_thrs),
-            max(self.proposal_nums),
-            ('all', 's'),
+    def evaluate_records(
+        self,
+        images: Sequence[dict],
+        annotations: Sequence[dict],
+        detections: Sequence[dict],
+        category_ids: Sequence[int | str],
+        keep: Sequence[str] = ('all', 's'),
+    ) -> tuple[dict[str, float], dict[str, CocoMetrics]]:
+        metrics, by_protocol = super().evaluate_records(
+            images, annotations, detections, category_ids, keep
         )
-        return super().compute_metrics(results)
+        self.matches = by_protocol[self.main_protocol].matches
+        return metrics, by_protocol
+
+    @property
+    def max_dets(self) -> tuple[int, int]:
+        """Detections per image and class that ``bbox_mAP`` looks at, and the others."""
+        return min(self.proposal_nums), max(self.proposal_nums)
 
 
 def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
@@ -66,7 +73,7 @@ def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
         figures=metrics,
         train_figures={name: train_metrics.get(name, float('nan')) for name in HEADLINE},
         judged_on=dict(images=images, truth=f'{zlib.crc32(ground_truth.tobytes()):08x}'),
-        resampled=resampled_ap(metric.matches, metric.small_labels),
+        resampled=resampled_ap(metric.matches, metric.small_labels, max_dets=metric.max_dets),
     )
 
 
@@ -114,7 +121,8 @@ def _evaluate(
 
 
 def _check_agreement(metrics: dict[str, float], metric: MatchedObjectMetric, images: int) -> None:
-    ours = headline_ap(metric.matches, np.ones((1, images), int), metric.small_labels)
+    weights = np.ones((1, images), int)
+    ours = headline_ap(metric.matches, weights, metric.small_labels, metric.max_dets)
     for name in HEADLINE:
         if abs(ours[name][0] - metrics.get(name, np.nan)) > 2e-4:
             raise RuntimeError(
