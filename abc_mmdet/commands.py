@@ -18,6 +18,10 @@ class Command:
         summary: one line for the help.
         script: of the tool, below ``tools/``; '' for the doctor, and for a group.
         group: further words, one of which has to follow.
+
+    Example:
+        >>> COMMANDS['train'].script
+        'train.py'
     """
 
     summary: str

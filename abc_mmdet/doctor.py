@@ -39,6 +39,10 @@ class Issue:
 
     ``state`` is ``ok``, ``note``, ``missing`` or ``broken``; the last two keep training from
     working.
+
+    Example:
+        >>> Issue('torch', 'missing', 'not installed', fix='pip install torch').state
+        'missing'
     """
 
     name: str

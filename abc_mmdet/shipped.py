@@ -10,9 +10,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path, PurePath
 
-from abc_mmdet.utils.paths import backslash_hint
-
-from .errors import UserError
+from .errors import UserError, backslash_hint
 
 _PACKAGE = Path(__file__).resolve().parent
 # A checkout on Windows may hold text files in place of the links

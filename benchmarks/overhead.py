@@ -23,7 +23,7 @@ from mmengine.config import Config
 from torch.utils.flop_counter import FlopCounterMode
 
 import abc_mmdet  # noqa: F401
-from abc_mmdet.checkpoints.plain import to_plain
+from abc_mmdet.checkpoints.conversion import to_plain
 from abc_mmdet.models.wasserstein import nwd_constants
 from mmdet.registry import MODELS
 from mmdet.structures import TrackDataSample

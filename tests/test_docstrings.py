@@ -1,5 +1,6 @@
 """Examples in docstrings give what stands below them."""
 
+import ast
 import doctest
 import importlib
 from pathlib import Path
@@ -13,9 +14,29 @@ MODULES = [
     if '>>> ' in path.read_text()
 ]
 
+WITH_EXAMPLES = [
+    path
+    for place in ('apis', 'checkpoints', 'engine', 'report', 'study', 'utils', 'visualization', '')
+    for path in sorted((PACKAGE / place).glob('**/*.py' if place else '*.py'))
+    if path.name != 'variants.py'
+]
+
 
 def test_there_are_some() -> None:
     assert len(MODULES) > 15
+
+
+def test_every_public_class_has_one() -> None:
+    """In these packages."""
+    without = [
+        f'{path.relative_to(PACKAGE)}: {node.name}'
+        for path in WITH_EXAMPLES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith('_')
+        and '>>> ' not in (ast.get_docstring(node) or '')
+    ]
+    assert without == []
 
 
 @pytest.mark.parametrize('name', MODULES)

@@ -30,7 +30,7 @@ def test_a_public_name_in_a_docstring_is_a_link(package: griffe.Object) -> None:
 
 
 def test_a_name_with_its_module_is_the_same_link(package: griffe.Object) -> None:
-    text = docstring(package, 'apis.console_hook.ConsoleHook')
+    text = docstring(package, 'apis.progress.ConsoleHook')
     link = '[`abc_mmdet.evaluation.SmallObjectMetric`][abc_mmdet.evaluation.SmallObjectMetric]'
     assert link in text
 

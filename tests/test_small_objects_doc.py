@@ -14,7 +14,7 @@ from mmengine.logging import MessageHub
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.engine import NWDConstantHook
-from abc_mmdet.engine.hooks.class_names_hook import check_transforms
+from abc_mmdet.engine.hooks.data_check_hooks import check_transforms
 from abc_mmdet.models.task_modules import SizedSimOTAAssigner
 from mmdet.registry import DATA_SAMPLERS, DATASETS, MODELS
 

@@ -12,26 +12,24 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
 from abc_mmdet.apis import (
-    IN_TESTS,
     add_slice_arguments,
-    add_standard_hooks,
     check_checkpoint,
     check_data,
     config_mistakes,
     file_mistakes,
-    group_by_size,
     join_processes,
     load_experiment,
     make_work_dir,
+    prepare_run,
     sliced,
     slicing_of,
     user_messages,
 )
-from abc_mmdet.apis.console import ShortRunner, add_verbose_option, result_line, short_console
-from abc_mmdet.apis.console_hook import has_table
+from abc_mmdet.apis.config_parts import common, type_name
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
 from abc_mmdet.apis.options import ConfigOptions, real_number
 from abc_mmdet.apis.output_files import check_outputs, dumped_config, make_folders
-from abc_mmdet.apis.standard_config import common, type_name, use_own_drawing
+from abc_mmdet.apis.progress import has_table, result_line
 from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.custom_dataset import check_annotation_files, issue_lines
@@ -104,7 +102,6 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
         raise UserError(f'--out {args.out}: the file name must end in {COCO_RESULTS} or .pkl.')
     if args.show or args.show_dir:
         trigger_visualization_hook(config, args)
-        use_own_drawing(config)
     if args.tta:
         use_test_time_augmentation(config)
 
@@ -184,8 +181,7 @@ def main() -> None:
     issues = check_annotation_files(config, 'test_dataloader')
     make_work_dir(config.work_dir)
     join_processes(config)
-    add_standard_hooks(config, IN_TESTS)
-    group_by_size(config)
+    prepare_run(config, is_test=True)
     kind = Runner if args.verbose else ShortRunner
     with short_console(args.verbose):
         with config_mistakes(args.config):

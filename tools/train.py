@@ -12,23 +12,21 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from abc_mmdet.apis import (
-    add_standard_hooks,
     check_checkpoint,
     check_data,
     claim_work_dir,
     config_mistakes,
     file_mistakes,
-    group_by_size,
     join_processes,
-    keep_best_checkpoint,
     load_experiment,
+    prepare_run,
     user_messages,
 )
-from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console, training_result
+from abc_mmdet.apis.console import ShortRunner, add_verbose_option, short_console
 from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs, dumped_config
+from abc_mmdet.apis.progress import training_result
 from abc_mmdet.apis.run_length import check_length
-from abc_mmdet.apis.standard_config import use_own_drawing
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.custom_dataset import check_annotation_files, issue_lines
 from abc_mmdet.engine import choose_checkpoint, name_monitors, scale_schedules
@@ -112,10 +110,7 @@ def apply_options(config: Config, args: argparse.Namespace) -> None:
 def build_runner(config: Config, path: str, verbose: bool = False) -> Runner:
     """The runner with its data sets: all that a wrong config can break, before training."""
     kind = Runner if verbose else ShortRunner
-    add_standard_hooks(config)
-    keep_best_checkpoint(config)
-    group_by_size(config)
-    use_own_drawing(config)
+    prepare_run(config)
     with config_mistakes(path):
         runner = RUNNERS.build(config) if 'runner_type' in config else kind.from_cfg(config)
         # Properties that build what they stand for when they are first read

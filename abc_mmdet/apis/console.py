@@ -1,4 +1,4 @@
-"""The console of training and test: what a person reads, and the result as the last line."""
+"""The console of training and test: what is left to the log file, and what is not."""
 
 from __future__ import annotations
 
@@ -8,55 +8,15 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO, cast
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
-from abc_mmdet.engine.checkpoint_files import newest_checkpoint
-
-from .console_hook import ConsoleHook
-
-FIGURES = {'mAP': 'bbox_mAP', 'AP_small': 'bbox_mAP_s', 'small classes': 'bbox_mAP_small_classes'}
-
-
-def result_line(metrics: Mapping[str, float], checkpoint: str | Path | None) -> str:
-    """Mean average precision, that of small objects and of small classes, and whose they are.
-
-    Args:
-        metrics: of an evaluation, by names with or without a prefix such as ``coco/``.
-        checkpoint: that was evaluated.
-
-    Example:
-        >>> result_line({'coco/bbox_mAP': 0.2084, 'coco/bbox_mAP_s': 0.172}, 'iter_400.pth')
-        'result: mAP 0.208, AP_small 0.172, checkpoint iter_400.pth'
-    """
-    named = {name.rpartition('/')[2]: value for name, value in metrics.items()}
-    parts = [f'{name} {named[key]:.3f}' for name, key in FIGURES.items() if key in named]
-    parts += [f'checkpoint {checkpoint}'] if checkpoint else []
-    return f'result: {", ".join(parts)}'
-
-
-def training_result(runner: Runner) -> str | None:
-    """The line of a training that has ended; None where it evaluated nothing.
-
-    The figures are those of the last evaluation, and so is the checkpoint, the newest.
-    """
-    scalars = runner.message_hub.log_scalars
-    metrics = {
-        name: history.current()
-        for name, history in scalars.items()
-        if name.startswith('val/') and name.rpartition('/')[2] in FIGURES.values()
-    }
-    if not metrics:
-        return None
-    # The pointer of a work dir that was moved names the place where it was
-    return result_line(metrics, newest_checkpoint(Path(runner.work_dir))[0])
-
+from .progress import ConsoleHook
 
 VARIABLE = 'ABC_VERBOSE'
 
@@ -123,11 +83,10 @@ def short_console(verbose: bool = False) -> Iterator[None]:
 class ShortRunner(Runner):
     """MMEngine's runner, whose console has what a person reads and whose log file has everything.
 
-    Example::
-
-        with short_console():
-            runner = ShortRunner.from_cfg(config)
-            runner.train()
+    Example:
+        >>> runner = ShortRunner.from_cfg(config)  # doctest: +SKIP
+        >>> with short_console():  # doctest: +SKIP
+        ...     runner.train()
     """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
@@ -150,7 +109,13 @@ def shorten(logger: MMLogger) -> None:
 
 
 class ForPeople(logging.Filter):
-    """Lets through warnings, what this package and a user's own modules say, and :data:`SAID`."""
+    """Lets through warnings, what this package and a user's own modules say, and :data:`SAID`.
+
+    Example:
+        >>> record = logging.LogRecord('user', logging.INFO, '', 0, 'of a user', None, None)
+        >>> ForPeople().filter(record)
+        True
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         module, function = _speaker()
@@ -178,7 +143,13 @@ def _speaker() -> tuple[str, str]:
 
 
 class Plain(logging.Formatter):
-    """The text alone; what is more than information says so."""
+    """The text alone; what is more than information says so.
+
+    Example:
+        >>> record = logging.LogRecord('', logging.WARNING, '', 0, 'no box', None, None)
+        >>> Plain().format(record)
+        'warning: no box'
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
@@ -190,6 +161,13 @@ class WithoutChatter(io.TextIOBase):
     """Passes on to a stream what is written, without the lines that begin like :data:`CHATTER`.
 
     Only the beginning of such a line is held back; everything else is passed on at once.
+
+    Example:
+        >>> console = io.StringIO()
+        >>> for line in ('creating index...', 'mAP 0.208'):
+        ...     print(line, file=WithoutChatter(console))
+        >>> console.getvalue().split()
+        ['mAP', '0.208']
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -3,8 +3,6 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from os import PathLike
-from os.path import join
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -14,19 +12,20 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from abc_mmdet.checkpoints.loading import check_archive, is_whole
-from abc_mmdet.datasets.wrapped import walk
-from abc_mmdet.errors import UserError
+from abc_mmdet.errors import UserError, backslash_hint
 from abc_mmdet.models.small_classes import ALL
 from abc_mmdet.shipped import find_config
-from abc_mmdet.utils.paths import backslash_hint
 from abc_mmdet.utils.processes import say
 
+from .config_parts import data_paths
 from .run_length import LENGTHS, stretch
-from .sample_truth import carry_ground_truth
+from .standard_config import carry_ground_truth
 from .user_messages import config_mistakes
 
 # Variables of our configs that other fields were computed from when the file was read.
 NAME_LISTS = ('classes', 'small_classes')
+
+
 # What MMEngine and MMDetection read of a config, beside the runner's own arguments
 READ = (
     *('activation_checkpointing', 'compile', 'custom_imports', 'find_unused_parameters'),
@@ -192,35 +191,6 @@ def check_data(config: Config, *loaders: str) -> None:
                     'Put the data there, or name its folder: --cfg-options data_root=DIR.\n'
                     + config.get('data_help', '')
                 )
-
-
-def data_paths(dataset: Any, field: str) -> Iterator[tuple[str, str]]:
-    """Config fields and paths of the files a data set needs, also inside wrappers.
-
-    Raises:
-        UserError: there is no data set, or a path that is none.
-    """
-    for name, part in walk(dataset, field):
-        if not isinstance(part, dict):
-            raise UserError(f'{name}={part!r} is no data set: give a dict with its type.')
-        root = _path(part.get('data_root'), f'{name}.data_root')
-        if part.get('ann_file'):
-            yield f'{name}.ann_file', join(root, _path(part['ann_file'], f'{name}.ann_file'))
-        prefixes = part.get('data_prefix') or {}
-        if not isinstance(prefixes, dict):
-            raise UserError(f'{name}.data_prefix={prefixes!r}: give a dict, as dict(img=FOLDER).')
-        for kind, prefix in prefixes.items():
-            if isinstance(prefix, str) and join(root, prefix):
-                yield f'{name}.data_prefix.{kind}', join(root, prefix)
-
-
-def _path(value: Any, field: str) -> str:
-    if value is None or isinstance(value, (str, PathLike)):
-        return str(value or '')
-    raise UserError(
-        f'{field}={value!r} is no path. Several annotation files are several data sets: '
-        "dict(type='ConcatDataset', datasets=[...])."
-    )
 
 
 def check_checkpoint(path: str, argument: str) -> None:

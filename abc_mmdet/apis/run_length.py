@@ -11,7 +11,7 @@ from mmengine.config import Config
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.processes import say
 
-from .standard_config import type_name
+from .config_parts import type_name
 
 
 def is_even(interval: int, length: int) -> bool:

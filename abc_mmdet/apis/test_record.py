@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from abc_mmdet.models.wrapped import unwrapped
 from abc_mmdet.utils.atomic_write import atomic_write
 
-from .console_hook import batch_size, device_name
+from .progress import batch_size, device_name
 
 RESULTS = '.bbox.json'
 SUFFIX = '.test.json'
@@ -35,6 +35,11 @@ class TestRecord:
         input_size: width and height of the network's input in pixels, padding included; the most
             frequent one of several.
         milliseconds: per image: loading, network and suppression, without the first batch.
+
+    Example:
+        >>> record = TestRecord('a.py', 'iter_400.pth', '2026-01-31T12:00', 'CPU', images=20)
+        >>> record.milliseconds is None
+        True
     """
 
     __test__ = False  # pytest: no test
@@ -55,7 +60,16 @@ def record_path(results: str | Path) -> Path:
 
 
 class InputSizes:
-    """Counts the sizes of what a detector is given, while it is tested."""
+    """Counts the sizes of what a detector is given, while it is tested.
+
+    Example:
+        >>> network = torch.nn.Module()
+        >>> network.data_preprocessor = torch.nn.Identity()
+        >>> sizes = InputSizes(network)
+        >>> _ = network.data_preprocessor(dict(inputs=torch.zeros(2, 3, 96, 128)))
+        >>> sizes.most_frequent
+        (128, 96)
+    """
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.counts: Counter[tuple[int, int]] = Counter()

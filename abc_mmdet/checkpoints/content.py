@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.atomic_write import atomic_write
 
 from .loading import read
 
@@ -127,3 +130,15 @@ def _described(checkpoint: Any) -> str:
     if not isinstance(checkpoint, Mapping):
         return f'it is a {type(checkpoint).__name__}'
     return f'it has {", ".join(map(str, list(checkpoint)[:5])) or "nothing"}, and no tensors there'
+
+
+def write_checkpoint(state_dict: Mapping[str, Any], meta: Mapping[str, Any], out: str) -> None:
+    """Write weights, and of a run's meta information what other runs can use.
+
+    Raises:
+        UserError: a place that cannot be written to.
+    """
+    kept = {key: meta.get(key) for key in ('dataset_meta', 'iter', 'epoch') if key in meta}
+    content = io.BytesIO()
+    torch.save(dict(meta=kept, state_dict=dict(state_dict)), content)
+    atomic_write(Path(out), content.getvalue())

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from abc_mmdet.errors import UserError
 
 from .content import classes_of, meta_of, weights_of
-from .plain import TRAINING_ONLY
+from .conversion import TRAINING_ONLY
+from .names import has_megvii_names, plain_name
 from .pretrained import Transfer
-from .yolox_names import has_megvii_names, plain_name
 
 _COUNTER = 'num_batches_tracked'
 """Of a batch norm; PyTorch before 0.4.1 had none, and nothing is computed from it."""
@@ -29,6 +29,10 @@ class Target:
         config: its name, for messages.
         classes: names of the classes in order; None if they are not known.
         resumed: training goes on, so the auxiliary task counts too.
+
+    Example:
+        >>> target = Target(nn.Linear(2, 1), 'config.py', classes=('car',))
+        >>> load_fitting(nn.Linear(2, 1).state_dict(), target, 'weights.pth')
     """
 
     model: nn.Module

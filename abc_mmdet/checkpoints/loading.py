@@ -19,8 +19,7 @@ import torch
 
 from abc_mmdet.errors import UserError
 
-from .known_globals import known_globals
-from .restricted_pickle import restricted_pickle
+from .restricted_pickle import known_globals, restricted_pickle
 
 COMPRESSED = 10
 """How many times larger than the file its content may be; ``torch.save`` does not compress."""

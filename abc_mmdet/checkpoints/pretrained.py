@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from abc_mmdet.errors import UserError
 
-from .class_matching import match_classes
-from .yolox_names import AUX_HEAD, meanings, strides_of
+from .names import AUX_HEAD, match_classes, meanings, strides_of
 
 PRIOR = 0.01
 """Score that a class without a counterpart begins with, as in :class:`YOLOXHead`."""
@@ -40,6 +39,12 @@ class Transfer:
             with a row per class.
         strides: of the levels in the file and in the new detector.
         rows_as_they_are: the file does not name its classes, and has as many.
+
+    Example:
+        >>> state = {'backbone.weight': torch.zeros(6), 'neck.weight': torch.zeros(2)}
+        >>> result = Transfer(state, taken=['backbone.weight'], new=['neck.weight'])
+        >>> result.share(), result.share('neck')
+        (0.75, 0.0)
     """
 
     state: dict[str, Tensor]
@@ -93,6 +98,10 @@ class HeadLayout:
     Args:
         strides: of its levels, finest first.
         classes: their names; None if they are not known.
+
+    Example:
+        >>> HeadLayout(strides=(8, 16, 32), classes=('car', 'bus')).strides
+        (8, 16, 32)
     """
 
     strides: Sequence[int]

@@ -11,13 +11,13 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from abc_mmdet.apis.config_parts import LOADERS
 from abc_mmdet.apis.experiment import check_data
-from abc_mmdet.apis.standard_config import LOADERS
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.annotations.checks import NOTE, PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
-from abc_mmdet.engine.hooks.class_names_hook import check_model
+from abc_mmdet.engine.hooks.data_check_hooks import check_model
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
 from mmdet.datasets import CocoDataset

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from abc_mmdet.datasets.annotations.checks import PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.annotations.coco_file import HOW_TO_STAY, CocoFile, leaves
+from abc_mmdet.errors import backslash_hint
 from abc_mmdet.utils.image_files import DARK, open_image
-from abc_mmdet.utils.paths import backslash_hint
 
 from .duplicates import same_content
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abc_mmdet.checkpoints.class_matching import match_classes
+from abc_mmdet.checkpoints.names import match_classes
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset
 

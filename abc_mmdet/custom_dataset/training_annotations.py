@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from abc_mmdet.apis.standard_config import coco_evaluators
+from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.annotations.checks import (
     PROBLEM,

@@ -13,12 +13,12 @@ from mmengine.registry import Registry, init_default_scope
 from torch import Tensor, nn
 
 import mmdet.registry
+from abc_mmdet.apis.config_parts import by_epoch, type_name
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.standard_config import by_epoch, type_name
 from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.checkpoints.content import read_checkpoint
+from abc_mmdet.checkpoints.content import read_checkpoint, write_checkpoint
+from abc_mmdet.checkpoints.conversion import to_plain
 from abc_mmdet.checkpoints.fit import Target, load_fitting
-from abc_mmdet.checkpoints.plain import to_plain, write_checkpoint
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.inference.model import named_in_config

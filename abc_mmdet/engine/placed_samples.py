@@ -53,6 +53,10 @@ class Place(NamedTuple):
 
     Samples are numbered over all processes, in the order in which MMEngine's samplers deal them
     out: two processes draw what one with twice the batch size does.
+
+    Example:
+        >>> Place(index=7, number=120).number
+        120
     """
 
     index: Any
@@ -72,6 +76,12 @@ class PlacedBatches:
 
     Attributes:
         start: number of the batch that the next iteration begins with.
+
+    Example:
+        >>> from torch.utils.data import BatchSampler
+        >>> batches = PlacedBatches(BatchSampler(range(5), 2, drop_last=False), endless=False)
+        >>> [[place.number for place in batch] for batch in batches]
+        [[0, 1], [2, 3], [4]]
     """
 
     def __init__(self, batches: Any, endless: bool) -> None:
@@ -125,6 +135,11 @@ class PlacedSamples:
     Args:
         dataset: where the samples come from.
         seed: of the run.
+
+    Example:
+        >>> draw = PlacedSamples(['a', 'b', 'c'], seed=0)
+        >>> draw([Place(index=2, number=0), 1])
+        ['c', 'b']
     """
 
     def __init__(self, dataset: Dataset, seed: int) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .matching import AREAS, ClassMatches, class_overlaps
+from .matching import AREAS, ClassMatches, MatchTable, class_overlaps
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -23,6 +23,8 @@ class CocoMetrics:
         max_dets: detections per image and class that are looked at, increasing.
         num_boxes: ground truth that counts, ``(classes, areas)``.
         recall: the highest, ``(thresholds, classes, areas, max detections)``, -1 for none.
+        matches: that they were computed from, of the areas that were to be kept; of all detections,
+            those beyond ``max_dets`` included.
     """
 
     precision: np.ndarray
@@ -31,6 +33,7 @@ class CocoMetrics:
     max_dets: tuple[int, ...]
     num_boxes: np.ndarray
     recall: np.ndarray
+    matches: MatchTable = field(default_factory=dict)
 
     def ap(
         self,
@@ -78,6 +81,7 @@ def coco_metrics(
     thresholds: Sequence[float] | np.ndarray,
     max_dets: Sequence[int],
     areas: Sequence[str] = tuple(AREAS),
+    keep: Sequence[str] = (),
 ) -> CocoMetrics:
     """Evaluate boxes as COCO does; to the last bit what pycocotools computes.
 
@@ -85,6 +89,7 @@ def coco_metrics(
         images, category_ids, annotations, detections, thresholds: as in :func:`class_overlaps`.
         max_dets: detections per image and class that are looked at.
         areas: names from :data:`AREAS`.
+        keep: some of them, whose matches are kept.
 
     Example:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
@@ -98,16 +103,23 @@ def coco_metrics(
     precision = np.full((len(thresholds), len(RECALLS), *shape), -1.0)
     recall = np.full((len(thresholds), *shape), -1.0)
     num_boxes = np.zeros(shape[:2], int)
+    kept: MatchTable = {area: [] for area in keep}
+    # The best detections choose first: what is beyond the most changes no match of theirs
+    most = None if keep else max_dets[-1]
     for k, overlaps in enumerate(
-        class_overlaps(images, category_ids, annotations, detections, thresholds, max_dets[-1])
+        class_overlaps(images, category_ids, annotations, detections, thresholds, most)
     ):
         for a, area in enumerate(areas):
             matches = overlaps.match(area)
+            if area in kept:
+                kept[area].append(matches)
             num_boxes[k, a] = matches.positives.sum()
             if num_boxes[k, a]:
                 for m, number in enumerate(max_dets):
                     precision[:, :, k, a, m], recall[:, k, a, m] = _precision(matches, number)
-    return CocoMetrics(precision, np.asarray(thresholds), tuple(areas), max_dets, num_boxes, recall)
+    return CocoMetrics(
+        precision, np.asarray(thresholds), tuple(areas), max_dets, num_boxes, recall, kept
+    )
 
 
 def _precision(matches: ClassMatches, max_dets: int) -> tuple[np.ndarray, np.ndarray]:

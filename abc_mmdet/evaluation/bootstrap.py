@@ -12,6 +12,9 @@ from .matching import MatchTable
 HEADLINE = ('bbox_mAP_small_classes', 'bbox_mAP_s', 'bbox_mAP')
 """What models are compared by, named as :class:`SmallObjectMetric` names it."""
 
+FIRST_AND_MOST = (100, None)
+"""Detections per image and class that ``bbox_mAP`` looks at, and the others."""
+
 RESAMPLES = 1000
 CHUNK = 64  # resamples at a time, for the sake of memory
 
@@ -43,6 +46,7 @@ def resampled_ap(
     small: Sequence[int],
     resamples: int = RESAMPLES,
     groups: Sequence[int] | None = None,
+    max_dets: Sequence[int | None] = FIRST_AND_MOST,
 ) -> dict[str, np.ndarray]:
     """The :data:`HEADLINE` metrics of one run in each resample of the images.
 
@@ -50,6 +54,7 @@ def resampled_ap(
         table: images in the order of their ids.
         small: labels of the small classes.
         resamples, groups: as in :func:`image_weights`.
+        max_dets: as in :func:`headline_ap`.
 
     Returns:
         ``(resamples,)`` per metric.
@@ -57,14 +62,17 @@ def resampled_ap(
     images = len(table['all'][0].positives)
     weights = image_weights(images, resamples, groups)
     chunks = [
-        headline_ap(table, weights[begin : begin + CHUNK], small)
+        headline_ap(table, weights[begin : begin + CHUNK], small, max_dets)
         for begin in range(0, resamples, CHUNK)
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
 def headline_ap(
-    table: MatchTable, weights: np.ndarray, small: Sequence[int], first: int = 100
+    table: MatchTable,
+    weights: np.ndarray,
+    small: Sequence[int],
+    max_dets: Sequence[int | None] = FIRST_AND_MOST,
 ) -> dict[str, np.ndarray]:
     """The :data:`HEADLINE` metrics of each row of weights.
 
@@ -72,16 +80,21 @@ def headline_ap(
         table: matches of the areas ``all`` and ``s``.
         weights: ``(B, N)``, how often each image counts.
         small: labels of the small classes.
-        first: detections per image and class that ``bbox_mAP`` looks at; the others take all.
+        max_dets: detections per image and class: the first number is that of ``bbox_mAP``, the
+            last that of the others; None takes all.
 
     Returns:
         ``(B,)`` per metric.
     """
-    every = np.stack([average_precision(matches, weights) for matches in table['all']])
+    first, most = max_dets[0], max_dets[-1]
+
+    def by_class(area: str, number: int | None) -> np.ndarray:
+        return np.stack([average_precision(m, weights, number) for m in table[area]])
+
     return {
-        'bbox_mAP_small_classes': _mean(every[list(small)]),
-        'bbox_mAP_s': _mean(np.stack([average_precision(m, weights) for m in table['s']])),
-        'bbox_mAP': _mean(np.stack([average_precision(m, weights, first) for m in table['all']])),
+        'bbox_mAP_small_classes': _mean(by_class('all', most)[list(small)]),
+        'bbox_mAP_s': _mean(by_class('s', most)),
+        'bbox_mAP': _mean(by_class('all', first)),
     }
 
 

@@ -6,13 +6,90 @@ TIDE: A General Toolbox for Identifying Object Detection Errors (Bolya et al., E
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools import mask
 
-from .matching import Matches
+from .matching import ClassMatches, match
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Detections and ground truth of all classes at one IoU threshold.
+
+    The best chooses first, so these are also the matches of the detections above any score.
+
+    Args:
+        scores, labels: ``(D,)``.
+        ground_truth: ``(D,)`` place in the list of annotations of what each one found, or -1.
+        ignored: ``(D,)`` found a crowd, and counts neither way.
+        gt_labels: ``(N,)`` of the annotations.
+        counted: ``(N,)`` whether each annotation counts; crowds count neither way.
+
+    Example:
+        >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
+        >>> match_at(0.5, [7], [dict(box, area=100)], [dict(box, score=0.9)]).ground_truth
+        array([0])
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    ground_truth: np.ndarray
+    ignored: np.ndarray
+    gt_labels: np.ndarray
+    counted: np.ndarray
+
+
+def match_at(
+    iou: float,
+    category_ids: Sequence[Hashable],
+    annotations: Sequence[Mapping],
+    detections: Sequence[Mapping],
+) -> Matches:
+    """Match all detections, of any number per image, at one IoU threshold.
+
+    Args:
+        iou: the threshold.
+        category_ids, annotations, detections: as in :func:`class_overlaps`; all of these
+            categories.
+    """
+    images = [record['image_id'] for record in (*annotations, *detections)]
+    table = match(images, category_ids, annotations, detections, [iou])
+    return matches_of_all(table['all'], 0, category_ids, annotations, detections)
+
+
+def matches_of_all(
+    by_class: Sequence[ClassMatches],
+    threshold: int,
+    category_ids: Sequence[Hashable],
+    annotations: Sequence[Mapping],
+    detections: Sequence[Mapping],
+) -> Matches:
+    """Put the matches of all classes together.
+
+    Args:
+        by_class: of objects of any size, and of all detections.
+        threshold: place of the IoU threshold in them.
+        category_ids, annotations, detections: that were matched.
+    """
+    label = {category: i for i, category in enumerate(category_ids)}
+    ground_truth = np.full(len(detections), -1)
+    ignored = np.zeros(len(detections), bool)
+    for matches in by_class:
+        found = np.where(matches.hit[threshold], matches.ground_truth[threshold], -1)
+        ignored[matches.detection] = matches.ignored[threshold]
+        ground_truth[matches.detection] = found
+    return Matches(
+        np.array([d['score'] for d in detections], float),
+        np.array([label[d['category_id']] for d in detections], int),
+        ground_truth,
+        ignored,
+        np.array([label[a['category_id']] for a in annotations], int),
+        np.array([not a.get('iscrowd') for a in annotations], bool),
+    )
+
 
 FOREGROUND_IOU = 0.5
 """TIDE's t_f: least IoU at which a detection finds an object."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,14 @@ from .metric_names import named_metrics, rounded
 from .prophesee_protocol import PropheseeProtocol
 
 PROTOCOLS = ('coco', 'prophesee')
+
+
+class Counted(NamedTuple):
+    """COCO records that a protocol looks at."""
+
+    images: Sequence[dict]
+    annotations: Sequence[dict]
+    detections: Sequence[dict]
 
 
 @dataclass(frozen=True)
@@ -51,12 +60,34 @@ class Protocols:
         """The one whose metrics have plain names."""
         return 'coco' if 'coco' in self.protocols else self.protocols[0]
 
+    def counted(
+        self,
+        protocol: str,
+        images: Sequence[dict],
+        annotations: Sequence[dict],
+        detections: Sequence[dict],
+        category_ids: Sequence[int | str],
+    ) -> Counted:
+        """What a protocol counts: COCO's cuts detections at the border of their image.
+
+        Prophesee's takes detections as they are, and leaves out small boxes and some images.
+
+        Args:
+            protocol: one of :data:`PROTOCOLS`.
+            images, annotations, detections, category_ids: as in :meth:`evaluate`.
+        """
+        if protocol == 'prophesee':
+            images, annotations = self.prophesee.ground_truth(images, annotations, category_ids)
+            return Counted(images, annotations, self.prophesee.boxes(detections, images))
+        return Counted(images, annotations, cut_records(detections, images))
+
     def evaluate(
         self,
         images: Sequence[dict],
         annotations: Sequence[dict],
         detections: Sequence[dict],
         category_ids: Sequence[int | str],
+        keep: Sequence[str] = (),
     ) -> tuple[dict[str, float], dict[str, CocoMetrics]]:
         """Evaluate under all protocols.
 
@@ -65,6 +96,7 @@ class Protocols:
             annotations, detections: as in :func:`coco_metrics`; annotations with the names of
                 subsets.
             category_ids: in the order of the classes.
+            keep: areas whose matches are kept, as in :func:`coco_metrics`.
 
         Returns:
             Metrics by name, without prefix, and all of them by protocol.
@@ -82,13 +114,8 @@ class Protocols:
         first = min(self.max_dets)
         for protocol in self.protocols:
             suffix = '' if protocol == self.main else '_prophesee'
-            seen, ground_truth = images, annotations
-            if protocol == 'prophesee':
-                seen, ground_truth = self.prophesee.ground_truth(images, annotations, category_ids)
-                counted = self.prophesee.boxes(detections, seen)
-            else:
-                counted = cut_records(detections, images)
-            evaluated = self._coco(seen, category_ids, ground_truth, counted)
+            counted = self.counted(protocol, images, annotations, detections, category_ids)
+            evaluated = self._coco(counted, category_ids, keep=keep)
             by_protocol[protocol] = evaluated
             named = self.classes if self.classwise else ()
             plain = named_metrics(evaluated, named, self.small, first, self.items)
@@ -96,22 +123,21 @@ class Protocols:
             for subset in self.subsets:
                 others_ignored = [
                     dict(a, iscrowd=int(bool(a.get('iscrowd')) or not a.get(subset)))
-                    for a in ground_truth
+                    for a in counted.annotations
                 ]
-                only = self._coco(seen, category_ids, others_ignored, counted, ('all',))
+                of_subset = counted._replace(annotations=others_ignored)
+                only = self._coco(of_subset, category_ids, ('all',))
                 metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(only.ap(max_dets=first))
                 metrics[f'bbox_mAP_50_{subset}{suffix}'] = rounded(only.ap(0.5))
         return metrics, by_protocol
 
     def _coco(
         self,
-        images: Sequence[dict],
+        counted: Counted,
         category_ids: Sequence[int | str],
-        annotations: Sequence[dict],
-        detections: Sequence[dict],
         areas: Sequence[str] = tuple(AREAS),
+        keep: Sequence[str] = (),
     ) -> CocoMetrics:
-        ids = [image['id'] for image in images]
-        return coco_metrics(
-            ids, category_ids, annotations, detections, self.thresholds, self.max_dets, areas
-        )
+        ids = [image['id'] for image in counted.images]
+        boxes = counted.annotations, counted.detections
+        return coco_metrics(ids, category_ids, *boxes, self.thresholds, self.max_dets, areas, keep)

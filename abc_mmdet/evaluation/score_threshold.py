@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import Matches
+from .error_kinds import Matches
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .cut_detections import cut_found
 from .metric_names import check_items
 from .metric_table import counts_table, metrics_table
 from .prophesee_protocol import PropheseeProtocol
-from .protocols import PROTOCOLS, Protocols
+from .protocols import PROTOCOLS, Counted, Protocols
 from .records import check_unique, image_ids, image_key, of_detections, of_file, of_samples
 
 
@@ -158,9 +158,22 @@ class SmallObjectMetric(CocoMetric):
         annotations: Sequence[dict],
         detections: Sequence[dict],
         category_ids: Sequence[int | str],
+        keep: Sequence[str] = (),
     ) -> tuple[dict[str, float], dict[str, CocoMetrics]]:
         """Evaluate COCO records under all protocols: :meth:`Protocols.evaluate`."""
-        return self._evaluation.evaluate(images, annotations, detections, category_ids)
+        return self._evaluation.evaluate(images, annotations, detections, category_ids, keep)
+
+    def counted(
+        self,
+        images: Sequence[dict],
+        annotations: Sequence[dict],
+        detections: Sequence[dict],
+        category_ids: Sequence[int | str],
+    ) -> Counted:
+        """What the main protocol counts: :meth:`Protocols.counted`."""
+        return self._evaluation.counted(
+            self.main_protocol, images, annotations, detections, category_ids
+        )
 
     @property
     def small_labels(self) -> list[int]:

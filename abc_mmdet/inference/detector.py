@@ -18,10 +18,10 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
 from abc_mmdet.apis.experiment import check_checkpoint, load_experiment
-from abc_mmdet.apis.sliced_config import sliced
+from abc_mmdet.apis.options import sliced
 from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.box_bounds import cut_to_image
+from abc_mmdet.evaluation.cut_detections import cut_to_image
 
 from .detections import Detections
 from .images import as_image, image_pipeline, read_image
@@ -123,7 +123,7 @@ class Detector(ImageDetector):
         checkpoint: its weights. Nothing in it is run, see :mod:`abc_mmdet.checkpoints.loading`.
         device: such as ``'cuda:0'``; default: a GPU if there is one.
         slicing: detect in overlapping slices: fields of
-            :func:`abc_mmdet.apis.sliced_config.sliced`: ``slice_size`` and, if they are to differ
+            :func:`abc_mmdet.apis.options.sliced`: ``slice_size`` and, if they are to differ
             from the defaults, ``overlap``, ``merge``, ``upscale``, ``batch_size`` (of slices) and
             ``full_image``.
         batch_size: images of one size that go through the network together.

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.config import Config
 from PIL import UnidentifiedImageError
 
-from abc_mmdet.apis.standard_config import common
+from abc_mmdet.apis.config_parts import common
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.utils.image_files import DARK, open_image

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from abc_mmdet.apis.standard_config import common, type_name
+from abc_mmdet.apis.config_parts import common, type_name
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.checkpoints.content import classes_of, meta_of
 from abc_mmdet.checkpoints.fit import Target, load_fitting

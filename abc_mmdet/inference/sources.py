@@ -11,9 +11,8 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from abc_mmdet.errors import UserError
+from abc_mmdet.errors import UserError, backslash_hint
 from abc_mmdet.utils.image_files import IMAGES, VIDEOS
-from abc_mmdet.utils.paths import backslash_hint
 
 
 @dataclass(frozen=True)

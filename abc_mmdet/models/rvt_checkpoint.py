@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from abc_mmdet.checkpoints.content import check_finite
+from abc_mmdet.checkpoints.conversion import TRAINING_ONLY, to_plain
 from abc_mmdet.checkpoints.loading import read
-from abc_mmdet.checkpoints.plain import TRAINING_ONLY, to_plain
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones.maxvit_rnn import ARCHS
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from abc_mmdet.engine.training_log import VALIDATED, Curve
 from abc_mmdet.evaluation.error_kinds import FOREGROUND_IOU
 
 from .charts import Chart, Line, bar_chart, line_chart
 from .evaluated import Evaluated
 from .tables import SIZES, SUMMARY
-from .training_log import VALIDATED, Curve
 
 RECALLS = np.linspace(0, 1, 101)
 _SHORT_SIZES = ('<8', '8–16', '16–32', '32–96', '>96')
@@ -115,7 +115,7 @@ def conflict_charts(curves: Sequence[Curve], colour: Mapping[str, int]) -> list[
 
 
 def validation_charts(curves: Sequence[Curve], colour: Mapping[str, int]) -> list[Chart]:
-    """A chart per figure of the validations during training: mAP, and that of small objects."""
+    """A chart per metric of the validations during training: mAP, and that of small objects."""
     charts = []
     for key in VALIDATED:
         drawn = [curve for curve in curves if curve.key == key]

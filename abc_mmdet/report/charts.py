@@ -50,7 +50,12 @@ _LOOK: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """An image as a data URI and its alternative text."""
+    """An image as a data URI and its alternative text.
+
+    Example:
+        >>> bar_chart('AP', ['car'], [[0.5]], 'AP of cars: 0.500').alt
+        'AP of cars: 0.500'
+    """
 
     uri: str
     alt: str
@@ -66,6 +71,11 @@ class Line:
         colour: place in :data:`COLOURS`.
         dashes: place in :data:`DASHES`.
         mark: place of a point to mark, if any.
+
+    Example:
+        >>> line = Line('ours', [0, 1], [0.2, 0.4], colour=0)
+        >>> line_chart('mAP', ('iteration', 'mAP'), [line], 'mAP rises').uri[:18]
+        'data:image/svg+xml'
     """
 
     label: str

@@ -1,17 +1,110 @@
-"""Mistakes of a detector, and what it found, to be looked at."""
+"""Mistakes of a detector, and what it found, as small places of images shown large."""
 
 from __future__ import annotations
 
+import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
+import cv2
+import numpy as np
+
 from abc_mmdet.evaluation.error_kinds import box_ious
 from abc_mmdet.evaluation.matching import AREAS
 
-from .crop import Crop, crop
 from .evaluated import Evaluated
+
+LEAST_SIDE = 48
+"""Pixels of the image that a crop shows at least, so that one sees where the object is."""
+
+CONTEXT = 3.0
+"""Side of a crop over the longer side of its box."""
+
+MOST_PIXELS = 320
+"""Side of the embedded image; larger crops are shrunk."""
+
+_LOSSLESS_UP_TO = 128  # pixels; in a crop this small one would see the blocks of JPEG
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A box in a crop, in shares of its side. ``kind``: ``ground_truth`` or ``detection``.
+
+    Example:
+        >>> Rectangle(0.25, 0.25, 0.5, 0.5, 'detection', is_target=True).width
+        0.5
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    is_target: bool
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of an image as a data URI, with the boxes in it.
+
+    Example:
+        >>> box = [40, 40, 10, 10]
+        >>> crop(np.zeros((100, 100, 3), np.uint8), box, [box], [], True).rectangles[0].is_target
+        True
+    """
+
+    uri: str
+    rectangles: list[Rectangle]
+
+
+def crop(
+    image: np.ndarray,
+    box: Sequence[float],
+    ground_truth: Sequence[Sequence[float]],
+    detections: Sequence[Sequence[float]],
+    is_ground_truth: bool,
+) -> Crop:
+    """A square around a box, moved into the image where it would reach beyond it.
+
+    Args:
+        image: ``(H, W, 3)``.
+        box: x, y, w, h of what is to be seen; marked as the target.
+        ground_truth, detections: all boxes of either in the image, the target among one of them.
+        is_ground_truth: whether the target is of the ground truth.
+    """
+    height, width = image.shape[:2]
+    side = round(max(LEAST_SIDE, CONTEXT * max(box[2], box[3])))
+    side = max(1, min(side, height, width))
+    left = _start(box[0] + box[2] / 2, side, width)
+    top = _start(box[1] + box[3] / 2, side, height)
+    rectangles = []
+    for kind, boxes in (('ground_truth', ground_truth), ('detection', detections)):
+        for other in boxes:
+            x, y, w, h = other
+            if left < x + w and x < left + side and top < y + h and y < top + side:
+                is_target = (kind == 'ground_truth') == is_ground_truth and list(other) == list(box)
+                corner = ((x - left) / side, (y - top) / side)
+                rectangles.append(Rectangle(*corner, w / side, h / side, kind, is_target))
+    rectangles.sort(key=lambda r: r.is_target)  # drawn last, above the others
+    return Crop(_data_uri(image[top : top + side, left : left + side]), rectangles)
+
+
+def _start(centre: float, side: int, length: int) -> int:
+    return int(np.clip(round(centre - side / 2), 0, length - side))
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    side = len(pixels)
+    if side > MOST_PIXELS:
+        pixels = cv2.resize(pixels, (MOST_PIXELS, MOST_PIXELS), interpolation=cv2.INTER_AREA)
+    if side <= _LOSSLESS_UP_TO:
+        kind, (_, content) = 'png', cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    else:
+        kind, (_, content) = 'jpeg', cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return f'data:image/{kind};base64,' + base64.b64encode(content.tobytes()).decode()
+
 
 PER_IMAGE = 2
 """Examples shown of one image, so that one image does not fill the gallery."""
@@ -30,6 +123,9 @@ class Example:
         image: record of the image.
         verdict: what went wrong or how well it was found, in a few words.
         crop: the place, magnified.
+
+    Example:
+        >>> worst_false_positives(result, 12)[0].verdict  # doctest: +SKIP
     """
 
     box: list[float]
@@ -105,16 +201,16 @@ def smallest_hits(result: Evaluated, count: int) -> list[Example]:
     """
     test = result.test_set
     targets = result.matches.ground_truth
-    found = {int(targets[d]): d for d in result.errors.kept if targets[d] >= 0}
+    hits = {int(targets[d]): d for d in result.errors.kept if targets[d] >= 0}
     by_class = defaultdict(list)
-    for t in found:
+    for t in hits:
         if test.annotations[t]['area'] < SMALL:
             by_class[int(test.labels[t])].append(t)
     for group in by_class.values():
         group.sort(key=lambda t: (test.annotations[t]['area'], t))
     examples = []
     for t in _few_per_image(_in_turn(by_class, test.small), test.annotations, count):
-        d = found[t]
+        d = hits[t]
         iou = float(box_ious([result.detections[d]], [test.annotations[t]])[0, 0])
         verdict = f'{result.matches.scores[d]:.2f}, IoU {iou:.2f}'
         examples.append(_example(result, test.annotations[t], int(test.labels[t]), verdict))
@@ -143,9 +239,15 @@ def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Examp
     test = result.test_set
     image = test.images[target['image_id']]
     here = [d for d in result.errors.kept if result.detections[d]['image_id'] == image['id']]
-    found = [result.detections[d]['bbox'] for d in here]
-    true = [
+    detections = [result.detections[d]['bbox'] for d in here]
+    ground_truth = [
         a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
     ]
-    place = crop(test.image(image), target['bbox'], true, found, is_truth='score' not in target)
+    place = crop(
+        test.image(image),
+        target['bbox'],
+        ground_truth,
+        detections,
+        is_ground_truth='score' not in target,
+    )
     return Example(target['bbox'], test.classes[label], image, verdict, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,8 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.event_sequence_dataset import Clip
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.inference import images as image_files
 from abc_mmdet.visualization import draw_events
-
-from .crop import read_image
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,9 @@ class GroundTruth:
         category_ids: of each label.
         unit: what the images are, in the plural.
         group: field of the images that says which of them belong together; empty for none.
+
+    Example:
+        >>> coco_ground_truth(dataset, 'annotations/val.json').category_ids  # doctest: +SKIP
     """
 
     source: Path
@@ -42,7 +44,7 @@ class GroundTruth:
     group: str = ''
 
 
-def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
+def coco_ground_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
     """Of images with an annotation file, those that are evaluated.
 
     Args:
@@ -74,7 +76,7 @@ def coco_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTruth:
     )
 
 
-def event_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> GroundTruth:
+def event_ground_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> GroundTruth:
     """Of event recordings: their labelled frames, as the metric gets them in a test.
 
     Args:
@@ -82,7 +84,7 @@ def event_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> Gro
         metric: what it is evaluated by.
     """
     dataset.full_init()
-    truths, more = [], []
+    frames, more = [], []
     for number, sequence in enumerate(dataset.sequences):
         clip = Clip(number, 0, sequence.num_steps, seed=0, streamed=True)
         info = dataset.get_data_info(clip)
@@ -96,11 +98,11 @@ def event_truth(dataset: EventSequenceDataset, metric: SmallObjectMetric) -> Gro
             ]
             time = dict(timestamp_us=frame['timestamp_us'])
             size = dict(width=width, height=height)
-            truths.append(dict(img_id=frame['img_id'], anns=anns, **time, **size))
+            frames.append(dict(img_id=frame['img_id'], anns=anns, **time, **size))
             name = f'{sequence.name}_{frame["timestamp_us"] // 1000:07d}ms'
             where = dict(recording=sequence.name, number=number, step=frame['step'])
             more.append(dict(file_name=name, **where))
-    images, annotations = metric.records(truths)
+    images, annotations = metric.records(frames)
     return GroundTruth(
         Path(dataset.data_prefix['recordings']),
         partial(_of_recordings, dataset),
@@ -155,3 +157,18 @@ def _as_loaded(
         dict(a, category_id=label[a['category_id']], area=a['bbox'][2] * a['bbox'][3])
         for a in annotations
     ], list(range(len(category_ids)))
+
+
+@lru_cache(maxsize=4)
+def read_image(path: Path) -> np.ndarray:
+    """As :func:`abc_mmdet.inference.images.read_image`, but the last few are remembered.
+
+    Raises:
+        UserError: no such file, or none that can be read.
+    """
+    if not path.is_file():
+        raise UserError(
+            f'There is no image {path}; its name comes from the annotation file and the data '
+            'set of test_dataloader. --gallery 0 makes a report without images.'
+        )
+    return image_files.read_image(path)

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 
 from abc_mmdet.apis.test_record import TestRecord
+from abc_mmdet.engine.training_log import Curve
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.error_kinds import KINDS
 from abc_mmdet.utils.atomic_write import atomic_write
@@ -29,7 +30,6 @@ from .charts import COLOURS
 from .evaluated import Evaluated
 from .gallery import smallest_hits, worst_false_negatives, worst_false_positives
 from .tables import SIZES, class_rows, size_rows, summary_rows, threshold_rows, verdicts
-from .training_log import Curve
 
 GALLERY = 12
 """False negatives and false positives shown of each result."""

@@ -33,13 +33,18 @@ SUMMARY = {
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure and how far it is from the baseline's.
+class Metric:
+    """A metric and how far it is from the baseline's.
 
     Args:
         value: None where there is no ground truth.
-        difference: None for the baseline, and where there is no figure.
+        difference: None for the baseline, and where there is none.
         interval: 95 % confidence interval of the difference, where it is known.
+
+    Example:
+        >>> metric = Metric(0.4, difference=0.02, interval=(0.01, 0.03))
+        >>> metric.trend, metric.is_clear
+        ('better', True)
     """
 
     value: float | None
@@ -61,16 +66,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: its name, what it is about in a word, and a figure per column."""
+    """A line of a table: its name, what it is about in a word, and a metric per column.
+
+    Example:
+        >>> Row('car', '120', [Metric(0.4)]).name
+        'car'
+    """
 
     name: str
     note: str
-    figures: list[Figure]
+    metrics: list[Metric]
 
 
 @dataclass(frozen=True)
 class ThresholdCell:
-    """Best threshold of a class; ``reason`` says why there is none."""
+    """Best threshold of a class; ``reason`` says why there is none.
+
+    Example:
+        >>> ThresholdCell(reason='no boxes').threshold is None
+        True
+    """
 
     threshold: float | None = None
     f1: float | None = None
@@ -80,36 +95,36 @@ class ThresholdCell:
 
 
 def summary_rows(results: Sequence[Evaluated]) -> tuple[list[str], list[Row]]:
-    """Headings, and a row per result. Columns that nobody has a figure for are left out."""
+    """Headings, and a row per result. Columns that nobody has a metric for are left out."""
     shown = {key: title for key, title in SUMMARY.items() if key in results[0].named}
     rows = []
     for result in results:
-        figures = []
+        metrics = []
         for key in shown:
-            figure = _compared(result.named[key], results[0].named[key], result is results[0])
+            metric = _compared(result.named[key], results[0].named[key], result is results[0])
             if result is not results[0]:
                 interval = result.interval(results[0], key)
-                figure = Figure(figure.value, figure.difference, interval)
-            figures.append(figure)
-        rows.append(Row(result.name, result.source, figures))
+                metric = Metric(metric.value, metric.difference, interval)
+            metrics.append(metric)
+        rows.append(Row(result.name, result.source, metrics))
     return list(shown.values()), rows
 
 
 def verdicts(
     headings: Sequence[str], rows: Sequence[Row]
-) -> list[tuple[str, list[tuple[str, Figure]]]]:
+) -> list[tuple[str, list[tuple[str, Metric]]]]:
     """What :func:`summary_rows` knows of the differences to the baseline, per other result."""
     return [
         (
             row.name,
-            [(h, f) for h, f in zip(headings, row.figures, strict=True) if f.interval is not None],
+            [(h, f) for h, f in zip(headings, row.metrics, strict=True) if f.interval is not None],
         )
         for row in rows[1:]
     ]
 
 
 def size_rows(results: Sequence[Evaluated]) -> list[Row]:
-    """A row per size of objects, a figure per result."""
+    """A row per size of objects, a metric per result."""
     evaluated = results[0].metrics
     counts = evaluated.num_boxes[:, [evaluated.areas.index(size) for size in SIZES]].sum(axis=0)
     return [
@@ -119,7 +134,7 @@ def size_rows(results: Sequence[Evaluated]) -> list[Row]:
 
 
 def class_rows(results: Sequence[Evaluated]) -> list[Row]:
-    """A row per class, a figure per result."""
+    """A row per class, a metric per result."""
     test = results[0].test_set
     counts = np.bincount(test.labels[test.counted], minlength=len(test.classes))
     return [
@@ -154,12 +169,12 @@ def _threshold(curve: F1Curve | None, reason: str) -> ThresholdCell:
     )
 
 
-def _across(results: Sequence[Evaluated], figure: Callable[..., float]) -> list[Figure]:
-    values = [rounded(figure(result)) for result in results]
+def _across(results: Sequence[Evaluated], metric: Callable[..., float]) -> list[Metric]:
+    values = [rounded(metric(result)) for result in results]
     return [_compared(value, values[0], i == 0) for i, value in enumerate(values)]
 
 
-def _compared(value: float, baseline: float, is_baseline: bool) -> Figure:
+def _compared(value: float, baseline: float, is_baseline: bool) -> Metric:
     if math.isnan(value):
-        return Figure(None)
-    return Figure(value, None if is_baseline or math.isnan(baseline) else value - baseline)
+        return Metric(None)
+    return Metric(value, None if is_baseline or math.isnan(baseline) else value - baseline)

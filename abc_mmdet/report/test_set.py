@@ -1,20 +1,17 @@
-"""The data that an experiment is tested on, how it is evaluated, and its detections."""
+"""The data that an experiment is tested on, and how it is evaluated."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from abc_mmdet.apis.standard_config import coco_evaluators
+from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
@@ -25,7 +22,7 @@ from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 
-from .ground_truth import coco_truth, event_truth
+from .ground_truth import coco_ground_truth, event_ground_truth
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,9 @@ class TestSet:
         unfiltered: all images and annotations, where the metric's protocol leaves some out.
         unit: what is evaluated, in the plural.
         group: field of the images that says which of them belong together; empty for none.
+
+    Example:
+        >>> load_test_set(config).classes  # doctest: +SKIP
     """
 
     __test__ = False  # pytest: no test
@@ -75,10 +75,11 @@ class TestSet:
         return {image['id'] for image in self.everything[0]}
 
     def counting(self, detections: Sequence[dict]) -> list[dict]:
-        """The detections that its protocol counts."""
-        if self.metric is None or self.unfiltered is None:
+        """The detections that its protocol counts, as it counts them; ``CocoMetric`` counts all."""
+        if self.metric is None:
             return list(detections)
-        return self.metric.prophesee.boxes(detections, list(self.images.values()))
+        records = *self.everything, detections
+        return list(self.metric.counted(*records, self.category_ids).detections)
 
     @property
     def groups(self) -> list[int] | None:
@@ -119,7 +120,7 @@ def load_test_set(config: Config) -> TestSet:
         evaluator.dataset_meta = dataset.metainfo
     is_ours = isinstance(evaluator, SmallObjectMetric)
     if isinstance(dataset, EventSequenceDataset) and is_ours:
-        truth = event_truth(dataset, evaluator)
+        ground_truth = event_ground_truth(dataset, evaluator)
     else:
         if not of_metric and not options.get('ann_file'):
             raise UserError(
@@ -127,30 +128,29 @@ def load_test_set(config: Config) -> TestSet:
                 'has an ann_file. The report needs images with a COCO annotation file, or event '
                 'recordings and SmallObjectMetric.'
             )
-        truth = coco_truth(dataset, of_metric)
+        ground_truth = coco_ground_truth(dataset, of_metric)
     classes = tuple(dataset.metainfo['classes'])
-    images, annotations, unfiltered = truth.images, truth.annotations, None
+    images, annotations, unfiltered = ground_truth.images, ground_truth.annotations, None
     if is_ours and evaluator.main_protocol == 'prophesee':
         unfiltered = images, annotations
-        images, annotations = evaluator.prophesee.ground_truth(
-            images, annotations, truth.category_ids
-        )
+        counted = evaluator.counted(images, annotations, [], ground_truth.category_ids)
+        images, annotations = list(counted.images), list(counted.annotations)
     if not any(not a.get('iscrowd') for a in annotations):
-        raise UserError(f'{truth.source} has no box of any of the classes {list(classes)}.')
+        raise UserError(f'{ground_truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(
-        truth.source,
-        truth.image,
+        ground_truth.source,
+        ground_truth.image,
         {image['id']: image for image in images},
         annotations,
         classes,
-        truth.category_ids,
+        ground_truth.category_ids,
         _small_labels(config, evaluator, classes),
         np.asarray(evaluator.iou_thrs),
         tuple(sorted(evaluator.proposal_nums)),
         evaluator if is_ours else None,
         unfiltered,
-        truth.unit,
-        truth.group,
+        ground_truth.unit,
+        ground_truth.group,
     )
 
 
@@ -170,7 +170,7 @@ def _coco_metric(config: Config) -> dict:
         return dict(options)
     raise UserError(
         f'{config.filename}: test_evaluator has no SmallObjectMetric or CocoMetric, by which the '
-        'report computes its figures.'
+        'report computes its metrics.'
     )
 
 
@@ -178,59 +178,3 @@ def _small_labels(config: Config, evaluator: CocoMetric, classes: tuple[str, ...
     """Of the evaluator, or of the config's variable; none if neither names any."""
     names = getattr(evaluator, 'small_classes', None) or config.get('small_classes')
     return list(SmallClasses(classes, names).ids) if names else []
-
-
-HOW_TO = 'tools/test.py CONFIG CHECKPOINT --out NAME.bbox.json writes such a file.'
-
-
-def read_detections(path: Path, test_set: TestSet) -> list[dict]:
-    """COCO results: ``image_id``, ``category_id``, ``bbox`` (x, y, w, h) and ``score`` of each.
-
-    Args:
-        path: the JSON file.
-        test_set: what they are detections on.
-
-    Returns:
-        The entries; empty if nothing was detected.
-
-    Raises:
-        UserError: no such file, another format, images or categories that the data set does not
-            have.
-    """
-    if not path.is_file():
-        raise UserError(f'There are no results {path}. {HOW_TO}')
-    try:
-        content = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f'{path} is no JSON, or was cut off: {error}. {HOW_TO}') from None
-    if not isinstance(content, list):
-        raise UserError(f'{path} holds no list of detections. {HOW_TO}')
-    for number, entry in enumerate(content):
-        _check(entry, f'{path}, entry {number}')
-    where = f'{path} holds results of another data set than {test_set.source}'
-    _check_known({e['image_id'] for e in content}, test_set.known_images, 'images', where)
-    _check_known({e['category_id'] for e in content}, test_set.category_ids, 'categories', where)
-    return content
-
-
-def _check(entry: Any, where: str) -> None:
-    fields = ('image_id', 'category_id', 'bbox', 'score')
-    if not isinstance(entry, dict) or not all(field in entry for field in fields):
-        raise UserError(f'{where}: {str(entry)[:80]} is none of COCO results. {HOW_TO}')
-    ids = entry['image_id'], entry['category_id']
-    if not all(isinstance(value, (int, float, str)) for value in ids):
-        raise UserError(f'{where}: image_id and category_id {ids} are no ids. {HOW_TO}')
-    box = entry['bbox']
-    numbers = [*box, entry['score']] if isinstance(box, list) and len(box) == 4 else [None]
-    if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers):
-        raise UserError(f'{where}: bbox {box} and score {entry["score"]} are no finite numbers.')
-
-
-def _check_known(ids: set[int | str], known: Collection[int | str], what: str, where: str) -> None:
-    unknown = in_order(ids - set(known))
-    if unknown:
-        raise UserError(
-            f'{where}: {len(unknown)} of its {len(ids)} {what} are not there, the first being '
-            f'id {unknown[0]!r}.\n'
-            'Give the config and --cfg-options that the results were made with.'
-        )

@@ -1,4 +1,4 @@
-"""Variants side by side: means over seeds, differences with intervals, as tables in Markdown."""
+"""Variants side by side: means over seeds, differences with intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from abc_mmdet.evaluation.bootstrap import HEADLINE, difference_interval
 
-from .run_files import one_line, unpacked
+from .run_files import unpacked
 from .variants import BASELINE, Run, Variant
 
 Result = Mapping[str, Any]
@@ -17,7 +17,12 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation over seeds; the latter is None for one seed."""
+    """Mean and standard deviation over seeds; the latter is None for one seed.
+
+    Example:
+        >>> Spread(mean=0.31, std=None).mean
+        0.31
+    """
 
     mean: float
     std: float | None
@@ -28,6 +33,10 @@ class Difference:
     """To another variant, over the seeds both have; the interval is one of 95 %.
 
     That of one seed is about images alone: what another training would bring is not in it.
+
+    Example:
+        >>> Difference(0.02, low=0.01, high=0.03, seeds=3).is_clear
+        True
     """
 
     mean: float
@@ -54,6 +63,9 @@ class Row:
             baseline's on the same kind of machine (of the processor on a CPU, on the clock on a
             GPU).
         differences: of the headline metrics; none for what is compared with, and without it.
+
+    Example:
+        >>> compare(variants, results)[0].metrics['bbox_mAP'].mean  # doctest: +SKIP
     """
 
     variant: Variant
@@ -170,99 +182,3 @@ TITLES = {
     'bbox_mAP_s': 'AP_small',
     'bbox_mAP': 'mAP',
 }
-_COSTS = {  # heading and format
-    'train_ratio': ('training time', '{:.2f}'),
-    'train_seconds': ('s on the clock', '{:.0f}'),
-    'peak_memory_mb': ('peak memory, MB', '{:.0f}'),
-    'latency_ratio': ('latency', '{:.2f}'),
-    'gflops': ('GFLOPs', '{:.2f}'),
-    'parameters_m': ('M parameters', '{:.2f}'),
-}
-
-
-def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
-    """Headline metrics and their differences to what they are compared with, clear ones in bold."""
-    header = ['variant', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
-    lines = [
-        [
-            row.variant.title,
-            str(len(row.seeds)),
-            *(
-                text
-                for name in HEADLINE
-                for text in (
-                    spread_text(row.metrics.get(name)),
-                    difference_text(row.differences.get(name)),
-                )
-            ),
-        ]
-        for row in rows
-    ]
-    return markdown(header, lines)
-
-
-def cost_table(rows: Sequence[Row]) -> str:
-    """Time and memory of the training, cost at inference, and how much better train is than val."""
-    gaps = [f'train - val, {TITLES[name]}' for name in HEADLINE]
-    header = ['variant', *(title for title, _ in _COSTS.values()), *gaps]
-    lines = [
-        [
-            row.variant.title,
-            *(
-                form.format(row.costs[key]) if key in row.costs else '-'
-                for key, (_, form) in _COSTS.items()
-            ),
-            *(f'{row.gaps[name]:.3f}' if name in row.gaps else '-' for name in HEADLINE),
-        ]
-        for row in rows
-    ]
-    return markdown(header, lines)
-
-
-def headline_table(rows: Sequence[Row]) -> str:
-    """The short form for a README, of variants with several seeds, if there are any.
-
-    What is clearly better than the baseline is in bold.
-    """
-    header = ['', 'seeds', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
-    lines = []
-    for row in repeated(rows):
-        gflops = row.costs.get('gflops')
-        cells = [_cell(row.metrics.get(n), row.differences.get(n)) for n in HEADLINE]
-        cost = '-' if gflops is None else f'{gflops:.2f}'
-        lines.append([row.variant.title, str(len(row.seeds)), *cells, cost])
-    return markdown(header, lines)
-
-
-def failure_list(failures: Mapping[Run, str]) -> str:
-    """A line per failed run with its error."""
-    return '\n'.join(
-        f'- {run.variant.title}, seed {run.seed}, failed: `{one_line(error)}`'
-        for run, error in failures.items()
-    )
-
-
-def spread_text(spread: Spread | None) -> str:
-    if spread is None:
-        return '-'
-    return f'{spread.mean:.3f}' + ('' if spread.std is None else f' ± {spread.std:.3f}')
-
-
-def difference_text(difference: Difference | None) -> str:
-    if difference is None:
-        return '-'
-    text = f'{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]'
-    if difference.seeds == 1:
-        return f'{text} (images)'
-    return f'**{text}**' if difference.is_clear else text
-
-
-def _cell(spread: Spread | None, difference: Difference | None) -> str:
-    text = spread_text(spread)
-    is_better = difference is not None and difference.is_clear and difference.mean > 0
-    return f'**{text}**' if is_better else text
-
-
-def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ['---'] * len(header)
-    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in (header, rule, *lines))

@@ -1,46 +1,63 @@
-"""The metrics of a trained network on validation data, and on what it was trained on."""
+"""What a trained network is worth: metrics on validation and training data, cost at inference."""
 
 from __future__ import annotations
 
+import statistics
+import time
 import zlib
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from torch.utils.flop_counter import FlopCounterMode
 
+from abc_mmdet.checkpoints.conversion import to_plain
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.average_precision import CocoMetrics
 from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
-from abc_mmdet.evaluation.matching import MatchTable, match
-from abc_mmdet.evaluation.records import of_detections
-from mmdet.registry import DATASETS, METRICS
+from abc_mmdet.evaluation.matching import MatchTable
+from mmdet.registry import DATASETS, METRICS, MODELS
 
 TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val
 
 
 @METRICS.register_module()
 class MatchedObjectMetric(SmallObjectMetric):
-    """:class:`SmallObjectMetric` that keeps which detection found which box in :attr:`matches`."""
+    """:class:`SmallObjectMetric` that keeps which detection found which box in :attr:`matches`.
+
+    Example:
+        >>> METRICS.build(dict(type='MatchedObjectMetric')).max_dets
+        (100, 1000)
+    """
 
     matches: MatchTable
 
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        images, annotations, category_ids = self._ground_truth(results)
-        self.matches = match(
-            [image['id'] for image in images],
-            category_ids,
-            annotations,
-            of_detections(results, category_ids),
-            np.asarray(self.iou_thrs),
-            max(self.proposal_nums),
-            ('all', 's'),
+    def evaluate_records(
+        self,
+        images: Sequence[dict],
+        annotations: Sequence[dict],
+        detections: Sequence[dict],
+        category_ids: Sequence[int | str],
+        keep: Sequence[str] = ('all', 's'),
+    ) -> tuple[dict[str, float], dict[str, CocoMetrics]]:
+        metrics, by_protocol = super().evaluate_records(
+            images, annotations, detections, category_ids, keep
         )
-        return super().compute_metrics(results)
+        self.matches = by_protocol[self.main_protocol].matches
+        return metrics, by_protocol
+
+    @property
+    def max_dets(self) -> tuple[int, int]:
+        """Detections per image and class that ``bbox_mAP`` looks at, and the others."""
+        return min(self.proposal_nums), max(self.proposal_nums)
 
 
 def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
@@ -66,7 +83,7 @@ def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
         figures=metrics,
         train_figures={name: train_metrics.get(name, float('nan')) for name in HEADLINE},
         judged_on=dict(images=images, truth=f'{zlib.crc32(ground_truth.tobytes()):08x}'),
-        resampled=resampled_ap(metric.matches, metric.small_labels),
+        resampled=resampled_ap(metric.matches, metric.small_labels, max_dets=metric.max_dets),
     )
 
 
@@ -114,9 +131,85 @@ def _evaluate(
 
 
 def _check_agreement(metrics: dict[str, float], metric: MatchedObjectMetric, images: int) -> None:
-    ours = headline_ap(metric.matches, np.ones((1, images), int), metric.small_labels)
+    weights = np.ones((1, images), int)
+    ours = headline_ap(metric.matches, weights, metric.small_labels, metric.max_dets)
     for name in HEADLINE:
         if abs(ours[name][0] - metrics.get(name, np.nan)) > 2e-4:
             raise RuntimeError(
                 f'{name}: {metrics[name]} by the metric, {ours[name][0]} by the bootstrap.'
             )
+
+
+ROUNDS = 20
+WARM_UP = 3
+
+
+class Inference:
+    """A network with initial weights and one image of its validation data, ready to be timed.
+
+    Such a network detects next to nothing, so that the time is that of the network itself and not
+    of how many boxes a trained one would have had to sort out.
+
+    Args:
+        config: of its experiment.
+        device: where it runs.
+
+    Example:
+        >>> Inference(config, 'cpu').gflops()  # doctest: +SKIP
+    """
+
+    def __init__(self, config: Config, device: str) -> None:
+        model = MODELS.build(config.model)
+        model.init_weights()
+        self.model = model.to(device).eval()
+        sample = DATASETS.build(config.val_dataloader.dataset)[0]
+        self.batch = model.data_preprocessor(pseudo_collate([sample]), training=False)
+        self.on_gpu = self.batch['inputs'].is_cuda
+
+    @torch.no_grad()
+    def seconds(self) -> float:
+        """Network and post-processing of the image."""
+        begin = self._clock()
+        self.model.predict(self.batch['inputs'], self.batch['data_samples'])
+        return self._clock() - begin
+
+    @torch.no_grad()
+    def gflops(self) -> float:
+        """Billions of floating-point operations of the network for the image, all its slices."""
+        with FlopCounterMode(display=False) as counter:
+            self.model._forward(self.batch['inputs'], self.batch['data_samples'])
+        return counter.get_total_flops() / 1e9
+
+    def parameters_m(self) -> float:
+        """Millions of parameters, without those for training only."""
+        plain = to_plain(dict(self.model.named_parameters()))
+        return sum(parameter.numel() for parameter in plain.values()) / 1e6
+
+    def _clock(self) -> float:
+        if self.on_gpu:
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+def inference_cost(config: Config, baseline: Config, device: str) -> dict[str, float]:
+    """Cost of an experiment's network for one image.
+
+    The baseline is timed beside it, image by image in turn, so that whatever else the machine does
+    slows both.
+
+    Returns:
+        ``latency_ms`` (median), ``latency_ratio`` (median of the ratios to the baseline),
+        ``gflops`` and ``parameters_m``.
+    """
+    ours, theirs = Inference(config, device), Inference(baseline, device)
+    times = []
+    for each in range(ROUNDS + WARM_UP):
+        pair = (ours.seconds(), theirs.seconds())
+        if each >= WARM_UP:
+            times.append(pair)
+    return dict(
+        latency_ms=statistics.median(mine for mine, _ in times) * 1e3,
+        latency_ratio=statistics.median(mine / base for mine, base in times),
+        gflops=ours.gflops(),
+        parameters_m=ours.parameters_m(),
+    )

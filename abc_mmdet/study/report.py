@@ -1,142 +1,118 @@
-"""Writes what a study found: a section of a document, a summary as JSON, and plots."""
+"""Writes what a study found: a section of a document with tables, a summary as JSON, plots."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image
-
 from abc_mmdet.errors import UserError
-from abc_mmdet.utils.atomic_write import replace_file
+from abc_mmdet.evaluation.bootstrap import HEADLINE
+from abc_mmdet.utils.atomic_write import replace_file, write_figure, write_json
 
-from . import comparison, report
-from .comparison import TITLES, Result, Row, compare, repeated
-from .run_files import RunFiles, write_json
-from .variants import BASELINE, Run, Variant
+from . import plots
+from .comparison import TITLES, Difference, Row, Spread, compare, repeated
+from .run_files import RunFiles, one_line
+from .variants import Run, Variant
 
-DPI = 100
-LARGER_INPUT = 'input_'
-"""How the names of configs begin that are the baseline at another size of its input."""
-
-YARDSTICK = 'the baseline at other resolutions'
-_COLOURS = mpl.color_sequences['tab20']
-
-
-def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figure | None:
-    """A metric against the cost of training and at inference; None without costs."""
-    axes_of = {'train_ratio': 'training time / baseline', 'gflops': 'GFLOPs at inference'}
-    shown = [r for r in rows if name in r.metrics and set(axes_of) <= set(r.costs)]
-    if not shown:
-        return None
-    figure = Figure(figsize=(12, max(5.0, 0.2 * len(shown))), layout='constrained')
-    for axes, (cost, label) in zip(
-        figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
-    ):
-        for i, row in enumerate(shown):
-            spread = row.metrics[name]
-            axes.errorbar(
-                row.costs[cost],
-                spread.mean,
-                yerr=spread.std,
-                fmt='o',
-                capsize=3,
-                color=_COLOURS[i % len(_COLOURS)],
-                label=row.variant.title,
-            )
-        curve = _resolution_curve(shown, cost, name)
-        if len(curve) > 1:
-            axes.plot(*zip(*curve, strict=True), '--', color='grey', zorder=0, label=YARDSTICK)
-        axes.set_xlabel(label)
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel(TITLES[name] + ' (bars: standard deviation over seeds)')
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside right center', fontsize=8)
-    return figure
+_COSTS = {  # heading and format
+    'train_ratio': ('training time', '{:.2f}'),
+    'train_seconds': ('s on the clock', '{:.0f}'),
+    'peak_memory_mb': ('peak memory, MB', '{:.0f}'),
+    'latency_ratio': ('latency', '{:.2f}'),
+    'gflops': ('GFLOPs', '{:.2f}'),
+    'parameters_m': ('M parameters', '{:.2f}'),
+}
 
 
-def _resolution_curve(rows: Sequence[Row], cost: str, name: str) -> list[tuple[float, float]]:
-    """Cost and metric of the baseline at different sizes of its input, the cheapest first."""
-    return sorted(
-        (row.costs[cost], row.metrics[name].mean)
+def accuracy_table(rows: Sequence[Row], against: str = 'the baseline') -> str:
+    """Headline metrics and their differences to what they are compared with, clear ones in bold."""
+    header = ['variant', 'seeds', *(t for n in HEADLINE for t in (TITLES[n], f'to {against}'))]
+    lines = [
+        [
+            row.variant.title,
+            str(len(row.seeds)),
+            *(
+                text
+                for name in HEADLINE
+                for text in (
+                    spread_text(row.metrics.get(name)),
+                    difference_text(row.differences.get(name)),
+                )
+            ),
+        ]
         for row in rows
-        if row.variant.name == BASELINE or row.variant.name.startswith(LARGER_INPUT)
+    ]
+    return markdown(header, lines)
+
+
+def cost_table(rows: Sequence[Row]) -> str:
+    """Time and memory of the training, cost at inference, and how much better train is than val."""
+    gaps = [f'train - val, {TITLES[name]}' for name in HEADLINE]
+    header = ['variant', *(title for title, _ in _COSTS.values()), *gaps]
+    lines = [
+        [
+            row.variant.title,
+            *(
+                form.format(row.costs[key]) if key in row.costs else '-'
+                for key, (_, form) in _COSTS.items()
+            ),
+            *(f'{row.gaps[name]:.3f}' if name in row.gaps else '-' for name in HEADLINE),
+        ]
+        for row in rows
+    ]
+    return markdown(header, lines)
+
+
+def headline_table(rows: Sequence[Row]) -> str:
+    """The short form for a README, of variants with several seeds, if there are any.
+
+    What is clearly better than the baseline is in bold.
+    """
+    header = ['', 'seeds', *(TITLES[name] for name in HEADLINE), 'GFLOPs at inference']
+    lines = []
+    for row in repeated(rows):
+        gflops = row.costs.get('gflops')
+        cells = [_cell(row.metrics.get(n), row.differences.get(n)) for n in HEADLINE]
+        cost = '-' if gflops is None else f'{gflops:.2f}'
+        lines.append([row.variant.title, str(len(row.seeds)), *cells, cost])
+    return markdown(header, lines)
+
+
+def failure_list(failures: Mapping[Run, str]) -> str:
+    """A line per failed run with its error."""
+    return '\n'.join(
+        f'- {run.variant.title}, seed {run.seed}, failed: `{one_line(error)}`'
+        for run, error in failures.items()
     )
 
 
-def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | None:
-    """Logged values over the training, mean over the seeds of a variant; None without any."""
-    curves = {name: _mean_curves(results, name) for name in names}
-    curves = {name: by_variant for name, by_variant in curves.items() if by_variant}
-    if not curves:
-        return None
-    columns = min(len(curves), 3)
-    lines_of_plots = -(-len(curves) // columns)
-    figure = Figure(figsize=(12, 3 * lines_of_plots + 1.5), layout='constrained')
-    colour: dict[str, Any] = {}
-    grid = list(figure.subplots(lines_of_plots, columns, squeeze=False).flat)
-    for axes in grid[len(curves) :]:
-        axes.set_visible(False)
-    for axes, (name, by_variant) in zip(grid, curves.items(), strict=False):
-        for title, (steps, values) in by_variant.items():
-            colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
-            axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
-        axes.set_title(name)
-        axes.set_xlabel('iteration')
-        axes.tick_params(labelsize=8, which='both')
-        axes.grid(alpha=0.3)
-        if 'loss' in name:
-            axes.set_yscale('log')
-    lines = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(
-        list(lines.values()), list(lines), loc='outside lower center', fontsize=8, ncols=3
-    )
-    return figure
+def spread_text(spread: Spread | None) -> str:
+    if spread is None:
+        return '-'
+    return f'{spread.mean:.3f}' + ('' if spread.std is None else f' ± {spread.std:.3f}')
 
 
-def logged_names(results: Mapping[Run, Result], *parts: str) -> list[str]:
-    """Names of logged values that contain one of these parts."""
-    names = {name for result in results.values() for name in result['curves']}
-    return sorted(name for name in names if any(part in name for part in parts))
+def difference_text(difference: Difference | None) -> str:
+    if difference is None:
+        return '-'
+    text = f'{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]'
+    if difference.seeds == 1:
+        return f'{text} (images)'
+    return f'**{text}**' if difference.is_clear else text
 
 
-def _mean_curves(
-    results: Mapping[Run, Result], name: str
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    by_title: dict[str, list[tuple[list, list]]] = {}
-    for run, result in sorted(
-        results.items(), key=lambda item: (item[0].variant.order, item[0].seed)
-    ):
-        if name in result['curves']:
-            curve = (result['curves']['iteration'], result['curves'][name])
-            by_title.setdefault(run.variant.title, []).append(curve)
-    means = {}
-    for title, curves in by_title.items():
-        steps = np.array(curves[0][0], float)
-        values = [np.interp(steps, *_without_gaps(curve)) for curve in curves]
-        means[title] = (steps, np.mean(values, axis=0))
-    return means
+def _cell(spread: Spread | None, difference: Difference | None) -> str:
+    text = spread_text(spread)
+    is_better = difference is not None and difference.is_clear and difference.mean > 0
+    return f'**{text}**' if is_better else text
 
 
-def _without_gaps(curve: tuple[list, list]) -> tuple[list, list]:
-    kept = [(step, value) for step, value in zip(*curve, strict=True) if value is not None]
-    return [step for step, _ in kept], [value for _, value in kept]
-
-
-def save(figure: Figure, path: Path) -> None:
-    """As PNG; the file is there as a whole or not at all."""
-    drawn, content = BytesIO(), BytesIO()
-    figure.savefig(drawn, format='png', dpi=DPI)
-    # Lines need few colours, and the file is a third as large
-    Image.open(drawn).convert('RGB').quantize(128).save(content, format='png', optimize=True)
-    replace_file(path, content.getvalue())
+def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ['---'] * len(header)
+    return '\n'.join('| ' + ' | '.join(cells) + ' |' for cells in (header, rule, *lines))
 
 
 MAIN_LOSSES = ('loss_cls', 'loss_bbox', 'loss_obj')
@@ -180,7 +156,7 @@ def write_report(
     text += ''.join(f'\n\n![{words}]({base}/{name})' for name, words in images.items())
     fill_section(document, ablation, text, add=True)
     if readme is not None:
-        fill_section(readme, f'{ablation}_headline', comparison.headline_table(rows))
+        fill_section(readme, f'{ablation}_headline', headline_table(rows))
     return rows
 
 
@@ -196,21 +172,21 @@ def _draw(rows: Sequence[Row], results: Mapping[Run, dict], folder: Path) -> dic
 
     They show variants with several seeds, and the resolution curve whatever it has.
     """
-    yardstick = [row for row in rows if row.variant.name.startswith(report.LARGER_INPUT)]
+    yardstick = [row for row in rows if row.variant.name.startswith(plots.LARGER_INPUT)]
     several = repeated(rows)
     with_yardstick = [*several, *(row for row in yardstick if row not in several)]
     variants = {row.variant for row in several}
     results = {run: result for run, result in results.items() if run.variant in variants}
-    conflicts = report.logged_names(results, 'conflict')
+    conflicts = plots.logged_names(results, 'conflict')
     wanted = {
-        'cost.png': ('Accuracy against cost', report.cost_plot(with_yardstick)),
-        'losses.png': ('Main losses', report.curve_plot(results, MAIN_LOSSES)),
-        'conflicts.png': ('Conflict of the tasks', report.curve_plot(results, conflicts)),
+        'cost.png': ('Accuracy against cost', plots.cost_plot(with_yardstick)),
+        'losses.png': ('Main losses', plots.curve_plot(results, MAIN_LOSSES)),
+        'conflicts.png': ('Conflict of the tasks', plots.curve_plot(results, conflicts)),
     }
     drawn = {}
     for name, (words, figure) in wanted.items():
         if figure is not None:
-            report.save(figure, folder / name)
+            write_figure(figure, folder / name)
             drawn[name] = words
     return drawn
 
@@ -231,14 +207,14 @@ def _section(
     ]
     if rows:
         parts += [
-            comparison.accuracy_table(rows),
+            accuracy_table(rows),
             'Training time and latency are ratios to the baseline (training: processor time on a '
-            'CPU); `train - val` is the figure on training images without augmentation minus '
+            'CPU); `train - val` is the metric on training images without augmentation minus '
             'that on validation images.',
-            comparison.cost_table(rows),
+            cost_table(rows),
         ]
     if failures:
-        parts.append(comparison.failure_list(failures))
+        parts.append(failure_list(failures))
     if outdated:
         parts.append(
             'The config has changed since these runs were done: ' + ', '.join(outdated) + '.'

@@ -27,16 +27,14 @@ import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models impo
 from abc_mmdet.apis import check_data, config_mistakes, load_experiment
 from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.custom_dataset import check_annotation_files
-from abc_mmdet.engine.amp_on_gpu import precision_on_cpu
-from abc_mmdet.engine.training_log import logged_scalars
+from abc_mmdet.engine.optimizer import precision_on_cpu
+from abc_mmdet.engine.training_log import curves, logged_scalars, training_cost
+from abc_mmdet.utils.atomic_write import write_json
 from mmdet.registry import MODELS
 
-from .curves import curves, training_cost
-from .evaluate import evaluate
-from .inference_cost import inference_cost
-from .run_files import packed, write_json
-from .run_hooks import Paused
-from .training import train
+from .evaluate import evaluate, inference_cost
+from .run_files import packed
+from .training import Paused, train
 
 PAUSED, TAKEN = 75, 76
 LOCK_PATIENCE = 10.0  # seconds: a killed process's loaders hold its lock for a moment

@@ -16,19 +16,12 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from abc_mmdet.utils.atomic_write import replace_file
+from abc_mmdet.utils.atomic_write import write_json
 
 from .variants import Run
 
 AP_STEP = 1e-4
 """Resampled metrics are kept as whole numbers of this; metrics have as many digits."""
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """One line per key; the file is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f' {json.dumps(key)}: {json.dumps(_plain(value))}' for key, value in content.items()]
-    replace_file(path, ('{\n' + ',\n'.join(lines) + '\n}\n').encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -49,17 +42,6 @@ def unpacked(numbers: list[int | None]) -> np.ndarray:
     return np.array([np.nan if n is None else n * AP_STEP for n in numbers])
 
 
-def _plain(value: Any) -> Any:
-    """No nan, which is no JSON; floats with six digits."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return None if np.isnan(value) else float(f'{value:.6g}')
-    return value
-
-
 @dataclass(frozen=True)
 class RunFiles:
     """Files of all runs of an ablation.
@@ -67,6 +49,10 @@ class RunFiles:
     Args:
         results: folder of the result files, ``VARIANT_seedN.json``, which are meant to be kept.
         work: folder with a folder per run for logs, checkpoints and weights.
+
+    Example:
+        >>> RunFiles(Path('results'), Path('work')).stored([])
+        {}
     """
 
     results: Path

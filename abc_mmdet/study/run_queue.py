@@ -73,6 +73,10 @@ class QueueResult:
     Args:
         finished, failed: runs of this call.
         left: runs that are still to be done, half-finished ones among them.
+
+    Example:
+        >>> QueueResult().left
+        []
     """
 
     finished: list[Run] = field(default_factory=list)
@@ -95,6 +99,11 @@ class RunQueue:
             pause by ``seconds + grace`` are killed, and go on from their last checkpoint next time.
         grace: seconds.
         say: takes a line for each event.
+
+    Example:
+        >>> files = RunFiles(Path('results'), Path('work'))
+        >>> RunQueue(files, lambda run, slot: (['true'], {}), jobs=2).work([]).finished
+        []
     """
 
     def __init__(

@@ -2,17 +2,84 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import time
 from pathlib import Path
+from types import FrameType
 
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from abc_mmdet.apis import add_standard_hooks, config_mistakes, file_mistakes
+from abc_mmdet.apis import config_mistakes, file_mistakes, prepare_run
 from abc_mmdet.checkpoints.loading import read
-from abc_mmdet.engine import newest_checkpoint
+from abc_mmdet.engine import AtomicCheckpointHook, newest_checkpoint
+from mmdet.registry import HOOKS
 
-from . import run_hooks  # noqa: F401  registers the hooks that are named below
+
+class Paused(Exception):
+    """A run was asked to stop, has saved a checkpoint and can be resumed from it.
+
+    Example:
+        >>> str(Paused('after iteration 10'))
+        'after iteration 10'
+    """
+
+
+@HOOKS.register_module()
+class PausableCheckpointHook(AtomicCheckpointHook):
+    """:class:`AtomicCheckpointHook` that on SIGTERM saves after the current iteration and stops.
+
+    Raises:
+        Paused: once the checkpoint is written.
+
+    Example:
+        >>> HOOKS.build(dict(type='PausableCheckpointHook', interval=100)).interval
+        100
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        self._asked = False
+        self._former = signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, signum: int, frame: FrameType | None) -> None:
+        self._asked = True
+
+    def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        super().after_train_iter(runner, *args, **kwargs)
+        if self._asked and not self.is_last_train_iter(runner):
+            self._save_checkpoint(runner)
+            raise Paused(f'after iteration {runner.iter + 1}')
+
+    def after_train(self, runner: Runner) -> None:
+        super().after_train(runner)
+        signal.signal(signal.SIGTERM, self._former)
+
+
+@HOOKS.register_module()
+class ResourceHook(Hook):
+    """Logs the processor time of an iteration, and the peak memory of the process.
+
+    On a machine that others use, processor time says more than time on the clock. Work of a
+    loader's own processes is in neither.
+
+    Example:
+        >>> config = dict(custom_hooks=[dict(type='ResourceHook')])
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        self._began = time.process_time()
+
+    def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        now = time.process_time()
+        runner.message_hub.update_scalar('train/cpu_time', now - self._began)
+        self._began = now
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # KiB on Linux
+        runner.message_hub.update_scalar('train/process_mb', peak)
+
 
 WEIGHTS = 'final.pth'
 LOG_ENTRIES = 40  # in a run, for its curves
@@ -57,12 +124,12 @@ def train(config: Config, seed: int, folder: Path) -> Path:
 def training_config(config: Config, seed: int, folder: Path) -> Config:
     """The config with what a run of a study needs: no validation, finer logs, a way to pause."""
     config = config.copy()
-    add_standard_hooks(config)
     config.work_dir = str(folder)
     config.randomness = dict(config.get('randomness', {}), seed=seed)
     for phase in ('val', 'test'):
         for part in ('dataloader', 'cfg', 'evaluator'):
             config[f'{phase}_{part}'] = None
+    prepare_run(config)
     every = max(config.train_cfg.max_iters // LOG_ENTRIES, 1)
     hooks = config.default_hooks
     hooks.logger.interval = every

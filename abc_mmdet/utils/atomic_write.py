@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
 
 from abc_mmdet.errors import UserError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _PARTIAL = '.partial'
+
 _LONGEST_NAME = 255
 """Bytes, on every file system in common use."""
 
@@ -80,3 +91,33 @@ def atomic_write(path: Path, content: bytes) -> None:
         replace_file(path, content)
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror}') from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """One line per key; the file is there as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f' {json.dumps(key)}: {json.dumps(_plain(value))}' for key, value in content.items()]
+    replace_file(path, ('{\n' + ',\n'.join(lines) + '\n}\n').encode())
+
+
+def _plain(value: Any) -> Any:
+    """No nan, which is no JSON; floats with six digits."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f'{value:.6g}')
+    return value
+
+
+_DPI = 100
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """As PNG; the file is there as a whole or not at all."""
+    drawn, content = BytesIO(), BytesIO()
+    figure.savefig(drawn, format='png', dpi=_DPI)
+    # Lines need few colours, and the file is a third as large
+    Image.open(drawn).convert('RGB').quantize(128).save(content, format='png', optimize=True)
+    replace_file(path, content.getvalue())

@@ -80,7 +80,14 @@ class _OpsModule(ModuleType):
 
 
 class OpsFinder(MetaPathFinder, Loader):
-    """Import hook that knows one module. It stands last, so an installed ``mmcv._ext`` wins."""
+    """Import hook that knows one module. It stands last, so an installed ``mmcv._ext`` wins.
+
+    Example:
+        >>> OpsFinder().find_spec('mmcv._ext', None).name
+        'mmcv._ext'
+        >>> OpsFinder().find_spec('mmcv.ops', None) is None
+        True
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -1,10 +1,8 @@
 """Images of what a network sees."""
 
-from .boxes import draw_boxes
-from .detections import DetectionVisualizer, draw_detections
+from .boxes import DetectionVisualizer, draw_boxes, draw_detections, draw_slices
 from .events import draw_events, draw_sample, with_caption
 from .image_sink import ImageSink
-from .slices import draw_slices
 
 __all__ = [
     'DetectionVisualizer',

@@ -61,21 +61,23 @@ def draw_sample(
     """
     image = draw_events(representation, upscale)
     names = readable_names(names)
-    truth = sample.gt_instances.cpu()
-    boxes = [truth.bboxes.numpy() * upscale]
-    captions = [names[label] for label in truth.labels.tolist()]
+    ground_truth = sample.gt_instances.cpu()
+    boxes = [ground_truth.bboxes.numpy() * upscale]
+    captions = [names[label] for label in ground_truth.labels.tolist()]
     colours = [_GROUND_TRUTH] * len(captions)
     if 'pred_instances' in sample:
-        found = sample.pred_instances.cpu()
-        found = found[found.scores >= score_thr]
+        detections = sample.pred_instances.cpu()
+        detections = detections[detections.scores >= score_thr]
         captions += [
             f'{names[label]} {score:.2f}'
-            for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+            for label, score in zip(
+                detections.labels.tolist(), detections.scores.tolist(), strict=True
+            )
         ]
-        colours += [_DETECTION] * len(found)
-        boxes.append(found.bboxes.numpy() * np.array([*sample.scale_factor] * 2) * upscale)
-    is_found = [colour == _DETECTION for colour in colours]
-    draw_boxes(image, np.concatenate(boxes), captions, colours, captions_below=is_found)
+        colours += [_DETECTION] * len(detections)
+        boxes.append(detections.bboxes.numpy() * np.array([*sample.scale_factor] * 2) * upscale)
+    is_detection = [colour == _DETECTION for colour in colours]
+    draw_boxes(image, np.concatenate(boxes), captions, colours, captions_below=is_detection)
     text = f'{sample.recording}  {sample.timestamp_us / 1e6:.2f} s'
     return with_caption(image, text if is_labelled else f'{text}  (not labelled)')
 

@@ -1,4 +1,4 @@
-"""What comes to the console and what stays in the log file, with MMEngine's own logger."""
+"""What is said on the console, and what in the log file alone."""
 
 import contextlib
 import io
@@ -9,21 +9,12 @@ from pathlib import Path
 
 import mmengine.logging
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mmengine.logging import MessageHub, MMLogger
+from mmengine.logging import MMLogger
 from pycocotools.coco import COCO
 
-from abc_mmdet.apis.console import (
-    CHATTER,
-    WithoutChatter,
-    result_line,
-    short_console,
-    shorten,
-    training_result,
-)
-from abc_mmdet.apis.console_hook import figures
+from abc_mmdet.apis.console import CHATTER, WithoutChatter, short_console, shorten
 from abc_mmdet.utils.imports import no_debug_prints
 
 
@@ -43,7 +34,7 @@ def log_from(module: str, function: str, call: str) -> Callable[[MMLogger], None
         ('mmdet.evaluation.metrics', 'compute', 'print_log("line", logger)', None),
         ('mmdet.anything', 'f', 'logger.warning("line")', 'warning: line'),
         ('mmengine.fileio', 'f', 'logger.warning("line will be deprecated in future")', None),
-        ('abc_mmdet.engine.hooks.mean_loss_hook', 'f', 'print_log("line", logger)', 'line'),
+        ('abc_mmdet.engine.hooks.loss_hooks', 'f', 'print_log("line", logger)', 'line'),
         ('mmdetection_of_mine', 'f', 'logger.info("line")', 'line'),
         ('my_hooks', 'f', 'logger.error("line")', 'error: line'),
     ],
@@ -122,27 +113,3 @@ def test_a_bar_is_seen_at_once() -> None:
     with contextlib.redirect_stdout(WithoutChatter(target)):
         print('50 %', end='\r')
     assert target.getvalue() == '50 %\r'
-
-
-def test_figures_in_a_line() -> None:
-    assert figures({'pascal_voc/mAP': 0.25, 'note': 'x'}) == 'mAP 0.250, note x'
-
-
-def test_what_was_measured_and_no_more() -> None:
-    metrics = {'coco/bbox_mAP_s': 0.1724, 'coco/bbox_mAP': 0.2084, 'coco/car_precision': 0.5}
-    assert result_line(metrics, 'a.pth') == 'result: mAP 0.208, AP_small 0.172, checkpoint a.pth'
-    metrics['coco/bbox_mAP_small_classes'] = float('nan')
-    assert result_line(metrics, None) == 'result: mAP 0.208, AP_small 0.172, small classes nan'
-
-
-def test_the_checkpoint_of_a_work_dir_that_was_moved(tmp_path: Path) -> None:
-    class Run:  # what the line is made of
-        work_dir = str(tmp_path)
-        message_hub = MessageHub('moved_work_dir')
-
-    assert training_result(Run()) is None, 'nothing was evaluated'
-    Run.message_hub.update_scalar('val/coco/bbox_mAP', 0.25)
-    assert training_result(Run()) == 'result: mAP 0.250', 'nothing was saved'
-    torch.save(dict(weight=torch.zeros(1)), tmp_path / 'iter_4.pth')
-    (tmp_path / 'last_checkpoint').write_text('/where/it/was/iter_4.pth')
-    assert training_result(Run()) == f'result: mAP 0.250, checkpoint {tmp_path / "iter_4.pth"}'

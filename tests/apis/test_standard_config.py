@@ -1,52 +1,25 @@
-"""Parts of configs."""
+"""What every run has: hooks, and ground truth from the data set where the metric has no file."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.apis.standard_config import add_standard_hooks, common, type_name
+from abc_mmdet.apis.standard_config import carry_ground_truth, prepare_run
 from abc_mmdet.datasets.synthetic.coco_export import Recipe, prepare
 from abc_mmdet.engine import ClassNamesHook
 from abc_mmdet.errors import UserError
 from mmdet.engine.hooks import NumClassCheckHook
-from mmdet.models import YOLOX
-
-
-def config(*pipelines: list | None, outer: list | None = None, **more: object) -> Config:
-    datasets = [
-        dict(type='CocoDataset', metainfo=dict(classes=('a', 'b'), palette=[i]), pipeline=pipeline)
-        for i, pipeline in enumerate(pipelines)
-    ]
-    wrapped = dict(type='ConcatDataset', datasets=datasets, **more)
-    if outer:
-        wrapped = dict(type='MultiImageMixDataset', dataset=wrapped, pipeline=outer)
-    return Config(dict(test_dataloader=dict(dataset=wrapped)))
-
-
-def test_what_data_sets_have_in_common() -> None:
-    one, other = [dict(type='LoadImageFromFile')], [dict(type='LoadImageFromWebcam')]
-    assert common(config(one), 'test_dataloader', 'pipeline') == one
-    assert common(config(one, one), 'test_dataloader', 'pipeline') == one
-    assert common(config(one, None), 'test_dataloader', 'pipeline') == one
-    assert common(config(None), 'test_dataloader', 'pipeline') is None
-    assert common(config(one), 'val_dataloader', 'pipeline') is None
-    assert common(config(one, other, outer=other), 'test_dataloader', 'pipeline') == other
-    assert common(config(one, other), 'test_dataloader', 'metainfo', 'classes') == ('a', 'b')
-    where = r'dataset\.datasets\[0\]\.pipeline and .*dataset\.datasets\[1\]\.pipeline differ'
-    with pytest.raises(UserError, match=where):
-        common(config(one, other), 'test_dataloader', 'pipeline')
-
-
-def test_type_by_name_and_as_a_class() -> None:
-    for kind in ('YOLOX', 'mmdet.YOLOX', YOLOX):
-        assert type_name(dict(type=kind)) == 'YOLOX'
-    assert type_name({}) == ''
-
 
 ROOT = Path(__file__).parents[2]
+
+
 TINY = {
     'model.backbone.widen_factor': 0.125,
     'model.backbone.deepen_factor': 0.1,
@@ -71,7 +44,7 @@ def test_mmdetections_class_check_lets_an_abc_head_train(kind: str, tmp_path: Pa
     )
     hook = NumClassCheckHook if kind == 'class' else kind
     config.custom_hooks = [dict(type=hook), dict(type='EMAHook')]
-    add_standard_hooks(config)
+    prepare_run(config)
     assert [h['type'] for h in config.custom_hooks] == ['ClassNamesHook', 'EMAHook']
     if kind != 'class':  # the others come to the same config
         return
@@ -85,3 +58,85 @@ def test_mmdetections_class_check_lets_an_abc_head_train(kind: str, tmp_path: Pa
     runner.model.bbox_head.classes = tuple(reversed(config.classes))
     with pytest.raises(UserError, match='classes'):
         ClassNamesHook().before_train(runner)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('data')
+    prepare(folder, Recipe(train=3, val=3, width=128, height=96, seed=3))
+    return folder
+
+
+def experiment(data: Path, splits: tuple[str, ...], ann_file: str | None = None) -> Config:
+    config = Config.fromfile('configs/small/abc_synthetic.py')
+    classes = config.classes
+    pipeline = config.val_dataloader.dataset.pipeline
+    datasets = [
+        dict(
+            type='CocoDataset',
+            data_root=str(data),
+            ann_file=f'annotations/{split}.json',
+            data_prefix=dict(img=f'{split}/'),
+            metainfo=dict(classes=classes),
+            test_mode=True,
+            pipeline=pipeline,
+        )
+        for split in splits
+    ]
+    return Config(
+        dict(
+            val_dataloader=dict(
+                batch_size=2,
+                num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                dataset=dict(type='ConcatDataset', datasets=datasets)
+                if len(splits) > 1
+                else datasets[0],
+            ),
+            val_evaluator=dict(type='SmallObjectMetric', ann_file=ann_file and str(ann_file)),
+            test_dataloader=None,
+        )
+    )
+
+
+def metrics_of(config: Config) -> dict[str, float]:
+    """Of detections that are the ground truth of every second image."""
+    carry_ground_truth(config)
+    loader = Runner.build_dataloader(config.val_dataloader)
+    evaluator = Evaluator(config.val_evaluator)
+    evaluator.dataset_meta = loader.dataset.metainfo
+    position = 0
+    for batch in loader:
+        for sample in batch['data_samples']:
+            info = loader.dataset.get_data_info(position)
+            instances = info['instances'] if position % 2 == 0 else []
+            sample.pred_instances = InstanceData(
+                bboxes=torch.tensor([i['bbox'] for i in instances]).reshape(-1, 4),
+                labels=torch.tensor([i['bbox_label'] for i in instances], dtype=torch.long),
+                scores=torch.full((len(instances),), 0.9),
+            )
+            position += 1
+        evaluator.process(batch['data_samples'], batch)
+    return evaluator.evaluate(len(loader.dataset))
+
+
+def test_metrics_are_those_of_the_annotation_file(data: Path) -> None:
+    from_file = metrics_of(experiment(data, ('val',), data / 'annotations' / 'val.json'))
+    from_data = metrics_of(experiment(data, ('val',)))
+    assert 0.1 < from_file['coco/bbox_mAP_50'] < 1
+    assert from_data == pytest.approx(from_file, nan_ok=True)
+
+
+def test_every_data_set_of_several_counts(data: Path) -> None:
+    """Both files number their images from 0."""
+    config = experiment(data, ('train', 'val'))
+    config.val_evaluator.update(metric_items=['AR@100'], iou_thrs=[0.5])
+    recall = metrics_of(config)['coco/bbox_AR@100']
+    boxes, found = Counter(), Counter()
+    for position, item in enumerate(Runner.build_dataloader(config.val_dataloader).dataset):
+        for box in item['data_samples'].instances:
+            if not box['ignore_flag']:
+                boxes[box['bbox_label']] += 1
+                found[box['bbox_label']] += position % 2 == 0
+    assert recall == pytest.approx(sum(found[c] / boxes[c] for c in boxes) / len(boxes), abs=1e-4)
+    assert 0 < recall < 1

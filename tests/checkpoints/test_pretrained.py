@@ -7,7 +7,7 @@ from mmengine.config import Config
 from torch import nn
 
 from abc_mmdet.checkpoints.pretrained import HeadLayout, Transfer, check_fits, transfer
-from abc_mmdet.engine.hooks.pretrained_weights_hook import head_layouts
+from abc_mmdet.engine.hooks.loaded_weights_hooks import head_layouts
 from abc_mmdet.errors import UserError
 from mmdet.datasets import CocoDataset
 from mmdet.registry import MODELS

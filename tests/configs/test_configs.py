@@ -201,7 +201,7 @@ def parts(config: dict) -> dict:
 
 @pytest.mark.parametrize('family', ['configs', 'configs/frames'])
 def test_train_only_level_is_the_baseline_at_inference(family: str) -> None:
-    from abc_mmdet.checkpoints.plain import to_plain
+    from abc_mmdet.checkpoints.conversion import to_plain
 
     ours = MODELS.build(load(f'{family}/abc_train_only_100k.py').model).eval()
     baseline = MODELS.build(load(f'{family}/baseline_3level_100k.py').model).eval()

@@ -91,7 +91,7 @@ def test_equals_pycocotools_on_resampled_images(seed: int, images: int, crowds: 
         range(images), CATEGORIES, annotations, detections, THRESHOLDS, MAX_DETS[-1], AREAS
     )
     weights = np.concatenate([np.ones((1, images), int), image_weights(images, 3)])
-    ours = headline_ap(table, weights, SMALL, first=MAX_DETS[0])
+    ours = headline_ap(table, weights, SMALL, (MAX_DETS[0], None))
     assert set(ours) == set(HEADLINE)
     for row, counts in enumerate(weights):
         theirs = by_pycocotools(annotations, detections, counts)
@@ -114,7 +114,7 @@ def test_ties_within_an_image_and_equal_overlaps() -> None:
         for side in (20.0, 19.0, 8.0, 20.0)
     ]
     table = match(range(3), CATEGORIES, truth, found, THRESHOLDS, MAX_DETS[-1], AREAS)
-    ours = headline_ap(table, np.ones((1, 3), int), SMALL, first=MAX_DETS[0])
+    ours = headline_ap(table, np.ones((1, 3), int), SMALL, (MAX_DETS[0], None))
     theirs = by_pycocotools(truth, found, np.ones(3, int))
     assert {name: ap[0] for name, ap in ours.items()} == pytest.approx(theirs)
 

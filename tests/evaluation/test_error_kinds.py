@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.evaluation.error_kinds import KINDS, DetectionErrors, detection_errors
-from abc_mmdet.evaluation.matching import match_at
+from abc_mmdet.evaluation.error_kinds import KINDS, DetectionErrors, detection_errors, match_at
 
 from .test_matching import CATEGORIES, random_scene
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.evaluation.matching import AREAS, match, match_at
+from abc_mmdet.evaluation.error_kinds import match_at
+from abc_mmdet.evaluation.matching import AREAS, match
 
 from .coco_reference import run_pycocotools
 

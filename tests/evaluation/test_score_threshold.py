@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abc_mmdet.evaluation.matching import Matches
+from abc_mmdet.evaluation.error_kinds import Matches
 from abc_mmdet.evaluation.score_threshold import f1_curve
 
 from .test_matching import CATEGORIES, random_scene

@@ -63,29 +63,3 @@ def results(test_set: TestSet) -> list:
         evaluate(name, f'{name}.bbox.json', test_set, imperfect(test_set, seed, error))
         for name, seed, error in (('baseline', 0, 0.15), ('ours', 1, 0.05))
     ]
-
-
-@pytest.fixture
-def work_dir(tmp_path: Path) -> Path:
-    """Logs of a training in two sessions, the second one continuing the first."""
-    sessions = {'20260101_000000': range(10, 60, 10), '20260101_010000': range(50, 90, 10)}
-    for session, steps in sessions.items():
-        folder = tmp_path / 'work' / session / 'vis_data'
-        folder.mkdir(parents=True)
-        lines = [
-            json.dumps(
-                {
-                    'loss': 100 / step,
-                    'aux_loss_cls': 1 / step,
-                    'conflict/s4_cosine': 0.1 if session.endswith('010000') else -0.1,
-                    'conflict/s8_cosine': 0.2,
-                    'conflict/s8_image_rate': 0.3,
-                    'lr': 0.01,
-                    'step': step,
-                }
-            )
-            for step in steps
-        ]
-        lines.append('{"coco/bbox_mAP": 0.1, "step": 90}')
-        (folder / 'scalars.json').write_text('\n'.join(lines))
-    return tmp_path / 'work'

@@ -55,6 +55,76 @@ def test_metrics_are_those_of_the_test(
             assert named[key] == pytest.approx(value, **digits), key
 
 
+# Of 45x20 pixels, 25 of them beyond the border of the image: as it is its IoU is 400 / 900, of the
+# part inside 1. A second box is found to 10 of its 20 pixels (IoU 0.5).
+BORDER_BOXES = ([80, 40, 20, 20], [10, 10, 20, 20])
+BORDER_FOUND = ([80, 40, 45, 20], [10, 10, 20, 10])
+
+
+def at_the_border(protocol: str | tuple[str, ...]) -> TestSet:
+    images = {0: dict(id=0, width=100, height=100, timestamp_us=600_000)}
+    boxes = [
+        dict(id=i, image_id=0, category_id=0, bbox=box, area=400, iscrowd=0)
+        for i, box in enumerate(BORDER_BOXES)
+    ]
+    limits = dict(prophesee_min_side=5, prophesee_min_diagonal=5)
+    options = dict(type='SmallObjectMetric', protocol=protocol, iou_thrs=[0.5, 0.9], **limits)
+    metric = METRICS.build(options)
+    metric.dataset_meta = dict(classes=('car',))
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    return TestSet(
+        source=Path('a.json'),
+        image=lambda image: pixels,
+        images=images,
+        annotations=boxes,
+        classes=('car',),
+        category_ids=[0],
+        small=[0],
+        thresholds=np.array([0.5, 0.9]),
+        max_dets=(100, 300, 1000),
+        metric=metric,
+        unfiltered=(list(images.values()), boxes) if protocol == 'prophesee' else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'ap', 'ap_50', 'errors'),
+    [
+        (('coco', 'prophesee'), (1 + 51 / 101) / 2, 1.0, {}),
+        # The first found nothing, so precision is 0 and 1 / 2, up to a recall of a half at 0.5
+        ('prophesee', 51 / 101 / 2 / 2, 51 / 101 / 2, {'Loc': 1}),
+    ],
+    ids=['coco', 'prophesee'],
+)
+def test_one_protocol_counts_for_table_intervals_and_errors(
+    protocol: str | tuple[str, ...], ap: float, ap_50: float, errors: dict[str, int]
+) -> None:
+    """By hand: COCO cuts detections at the border of their image, Prophesee's does not."""
+    detections = [
+        dict(image_id=0, category_id=0, bbox=box, score=score)
+        for box, score in zip(BORDER_FOUND, (0.9, 0.8), strict=True)
+    ]
+    result = evaluate('a', 'a', at_the_border(protocol), detections, fixed_threshold=0.0)
+    assert result.named['bbox_mAP'] == pytest.approx(ap, abs=5e-4)
+    assert result.named['bbox_mAP_50'] == pytest.approx(ap_50, abs=5e-4)
+    for name in HEADLINE:
+        assert result.resampled[name] == pytest.approx(ap), name
+    assert {k: n for k, n in result.errors.counts.items() if n} == errors
+    assert result.detections[0]['bbox'] == (BORDER_FOUND if errors else BORDER_BOXES)[0]
+
+
+def test_other_thresholds_than_that_of_the_errors() -> None:
+    """Errors are those at IoU 0.5, whatever thresholds the config evaluates at."""
+    test_set = at_the_border('coco')
+    test_set.metric.iou_thrs = np.array([0.9])
+    test_set = replace(test_set, thresholds=np.array([0.9]))
+    (box, *_), found = BORDER_BOXES, [dict(image_id=0, category_id=0, score=0.5)]
+    shifted = [dict(found[0], bbox=[box[0] - 5, *box[1:]])]  # IoU 15 / 25
+    result = evaluate('a', 'a', test_set, shifted, fixed_threshold=0.0)
+    assert result.named['bbox_mAP'] == 0
+    assert result.errors.false_positives == {} and len(result.errors.false_negatives) == 1
+
+
 def test_ids_may_be_text(test_set: TestSet, traffic: Path, tmp_path: Path) -> None:
     """The same metrics as with numbers, in resamples too."""
     content = json.loads((traffic / 'annotations' / 'val.json').read_text())

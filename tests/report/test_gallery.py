@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.report import evaluate
-from abc_mmdet.report.crop import CONTEXT, LEAST_SIDE, MOST_PIXELS, crop, read_image
 from abc_mmdet.report.gallery import (
+    CONTEXT,
+    LEAST_SIDE,
+    MOST_PIXELS,
     PER_IMAGE,
+    crop,
     smallest_hits,
     worst_false_negatives,
     worst_false_positives,
 )
+from abc_mmdet.report.ground_truth import read_image
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -43,11 +47,13 @@ def test_target_is_where_the_rectangle_says(
     x = min(max(corner[0], 1 - side), width - 1.0)
     y = min(max(corner[1], 1 - side / 2), height - 1.0)
     box = [x, y, side, side / 2]
-    result = crop(image, box, truth=[box], found=[[n + 1 for n in box]], is_truth=True)
+    result = crop(
+        image, box, ground_truth=[box], detections=[[n + 1 for n in box]], is_ground_truth=True
+    )
     shown = pixels(result.uri)
     assert shown.shape[0] == shown.shape[1] <= MOST_PIXELS
     target = [r for r in result.rectangles if r.is_target]
-    assert [r.kind for r in target] == ['truth']
+    assert [r.kind for r in target] == ['ground_truth']
     assert result.rectangles[-1] is target[0], 'above the others'
     of_image = min(max(LEAST_SIDE, round(CONTEXT * side)), height, width)
     if of_image <= 128:  # as it is in the file
@@ -62,8 +68,13 @@ def test_boxes_elsewhere_are_not_drawn() -> None:
     image = np.zeros((400, 400, 3), np.uint8)
     box = [10.0, 10, 5, 5]
     found = [[300.0, 300, 10, 10], box]
-    result = crop(image, box, truth=[[20.0, 20, 4, 4]], found=found, is_truth=False)
-    assert [(r.kind, r.is_target) for r in result.rectangles] == [('truth', False), ('found', True)]
+    result = crop(
+        image, box, ground_truth=[[20.0, 20, 4, 4]], detections=found, is_ground_truth=False
+    )
+    assert [(r.kind, r.is_target) for r in result.rectangles] == [
+        ('ground_truth', False),
+        ('detection', True),
+    ]
 
 
 def test_false_negatives_take_the_classes_in_turn(results: list) -> None:

@@ -94,16 +94,16 @@ def test_figures_stand_in_the_page(page: str, results: list) -> None:
     text = ' '.join(' '.join(Elements(page).text).split())
     headings, rows = summary_rows(results)
     assert headings == ['mAP', 'AP50', 'AP75', 'AP small', 'mAP of small classes']
-    assert rows[1].figures[0].value == results[1].named['bbox_mAP']
-    assert rows[1].figures[0].difference == pytest.approx(
+    assert rows[1].metrics[0].value == results[1].named['bbox_mAP']
+    assert rows[1].metrics[0].difference == pytest.approx(
         results[1].named['bbox_mAP'] - results[0].named['bbox_mAP']
     )
     for row in rows:
-        for figure in row.figures:
-            assert f'{figure.value:.3f}' in text
+        for metric in row.metrics:
+            assert f'{metric.value:.3f}' in text
     low, high = results[1].interval(results[0], 'bbox_mAP')
     assert f'[{signed(low)}, {signed(high)}]' in text
-    assert f'mAP {signed(rows[1].figures[0].difference)} , clearly better' in text
+    assert f'mAP {signed(rows[1].metrics[0].difference)} , clearly better' in text
     for result in results:
         assert f'{len(result.errors.false_negatives)}; never detected' in text
         assert f'score ≥ {result.errors.threshold:.3f}' in text
@@ -133,7 +133,7 @@ def test_training_and_hits_have_sections(page: str, results: list) -> None:
 def test_classes_without_boxes_say_so(page: str, results: list) -> None:
     absent = [row for row in class_rows(results) if row.note == '0']
     assert [row.name for row in absent] == ['tram']
-    assert absent[0].figures[0].value is None
+    assert absent[0].metrics[0].value is None
     (cells,) = [cells for name, cells in threshold_rows(results) if name == 'tram']
     assert [cell.reason for cell in cells] == ['no boxes', 'no boxes']
     assert page.count('no boxes') >= 2 * 3, 'in three tables of two results'

@@ -8,17 +8,18 @@ import pytest
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.bootstrap import HEADLINE
-from abc_mmdet.study.comparison import (
-    Row,
-    Spread,
+from abc_mmdet.study.comparison import Row, Spread, compare
+from abc_mmdet.study.plots import YARDSTICK, cost_plot
+from abc_mmdet.study.report import (
     accuracy_table,
-    compare,
     cost_table,
+    fill_section,
     headline_table,
+    write_report,
 )
-from abc_mmdet.study.report import YARDSTICK, cost_plot, fill_section, write_report
-from abc_mmdet.study.run_files import RunFiles, packed, read_json, unpacked, write_json
+from abc_mmdet.study.run_files import RunFiles, packed, read_json, unpacked
 from abc_mmdet.study.variants import Run, Variant
+from abc_mmdet.utils.atomic_write import write_json
 
 BASE, BETTER, NOISY, FAILED = (
     Variant(name, Path(f'{name}.py'), title, order, 'hash')

@@ -13,14 +13,11 @@ from mmengine.runner import load_checkpoint
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.engine import newest_checkpoint
-from abc_mmdet.engine.training_log import logged_scalars
+from abc_mmdet.engine.training_log import curves, logged_scalars, training_cost
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.bootstrap import HEADLINE
-from abc_mmdet.study.curves import curves, training_cost
-from abc_mmdet.study.evaluate import evaluate
-from abc_mmdet.study.inference_cost import inference_cost
-from abc_mmdet.study.run_hooks import Paused
-from abc_mmdet.study.training import train
+from abc_mmdet.study.evaluate import evaluate, inference_cost
+from abc_mmdet.study.training import Paused, train
 from mmdet.registry import HOOKS, MODELS, VISUALIZERS
 
 

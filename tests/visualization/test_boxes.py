@@ -15,10 +15,9 @@ from mmengine.dataset import Compose
 from mmengine.structures import InstanceData
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.apis.standard_config import use_own_drawing
+from abc_mmdet.apis.standard_config import prepare_run
 from abc_mmdet.visualization import DetectionVisualizer, draw_boxes, draw_detections, labels
-from abc_mmdet.visualization.boxes import place_labels
-from abc_mmdet.visualization.labels import class_colour, luminance
+from abc_mmdet.visualization.labels import class_colour, luminance, place_labels
 from mmdet.structures import DetDataSample
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +153,7 @@ def test_the_tools_draw_alike() -> None:
     truth = draw_detections(image, boxes.numpy(), None, labels.numpy(), NAMES)
     assert np.array_equal(both, np.concatenate([truth, found], axis=1))
     config = load_experiment(str(ROOT / 'configs/small/abc_synthetic.py'))
-    use_own_drawing(config)
+    prepare_run(config)
     assert config.visualizer.type == 'DetectionVisualizer'
 
 

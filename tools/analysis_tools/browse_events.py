@@ -12,9 +12,8 @@ from mmengine.config import Config
 
 from abc_mmdet.apis import check_checkpoint, check_data, frame_size, load_experiment, user_messages
 from abc_mmdet.apis.event_browser import browse_experiment, browse_recording
-from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
+from abc_mmdet.apis.options import MOST_UPSCALE, ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.sliced_config import MOST_UPSCALE
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.errors import UserError
 from abc_mmdet.visualization import ImageSink

@@ -9,8 +9,7 @@ from abc_mmdet.apis.options import ConfigOptions
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.custom_dataset import as_dict, as_text, check_dataset, size_plot
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.report import save
-from abc_mmdet.study.run_files import write_json
+from abc_mmdet.utils.atomic_write import write_figure, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,7 +50,7 @@ def main() -> int:
         if args.plot:
             panels = [(split.title, split.sizes) for split in dataset_check.splits]
             args.plot.parent.mkdir(parents=True, exist_ok=True)
-            save(
+            write_figure(
                 size_plot(panels, dataset_check.strides, dataset_check.train_only_strides),
                 args.plot,
             )

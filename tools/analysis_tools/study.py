@@ -19,8 +19,8 @@ from abc_mmdet.apis import user_messages
 from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.errors import UserError
 from abc_mmdet.shipped import CONFIGS
-from abc_mmdet.study.comparison import accuracy_table, compare
-from abc_mmdet.study.report import write_report
+from abc_mmdet.study.comparison import compare
+from abc_mmdet.study.report import accuracy_table, write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
 from abc_mmdet.study.run_queue import (
     QueueResult,

@@ -4,8 +4,8 @@ import argparse
 
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
 from abc_mmdet.apis.output_files import check_outputs
+from abc_mmdet.checkpoints.conversion import write_plain_checkpoint
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.checkpoints.plain import write_plain_checkpoint
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import argparse
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import check_checkpoint, file_mistakes, user_messages
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.checkpoints.averaging import write_average
+from abc_mmdet.checkpoints.conversion import write_average
 from abc_mmdet.checkpoints.loading import add_trust_option
 
 

@@ -16,10 +16,10 @@ from abc_mmdet.apis import (
     load_experiment,
     user_messages,
 )
+from abc_mmdet.apis.config_parts import common
 from abc_mmdet.apis.output_files import check_outputs
-from abc_mmdet.apis.standard_config import common
+from abc_mmdet.checkpoints.content import write_checkpoint
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.checkpoints.plain import write_checkpoint
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.models.rvt_checkpoint import convert_rvt, read_rvt_state
 from mmdet.registry import MODELS

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from mmengine.fileio import get_text
 
-from abc_mmdet.errors import UserError
+from abc_mmdet.errors import UserError, backslash_hint
 from abc_mmdet.utils.image_files import max_pixels
-from abc_mmdet.utils.paths import backslash_hint
 
 from .other_formats import check_format
 

@@ -15,8 +15,8 @@ from mmengine.fileio.backends import register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from abc_mmdet.engine.best_key import best_key, known_keys, no_such_key
 from abc_mmdet.engine.checkpoint_files import POINTER
+from abc_mmdet.engine.monitored_metrics import best_key, known_keys, no_such_key
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.atomic_write import remove_partial_files, replace_file
 from mmdet.registry import HOOKS
@@ -26,7 +26,13 @@ BACKEND = 'whole_file'
 
 @register_backend(BACKEND)
 class AtomicFileBackend(LocalBackend):
-    """MMEngine's storage on the local disk, where files appear under their names when whole."""
+    """MMEngine's storage on the local disk, where files appear under their names when whole.
+
+    Example:
+        >>> AtomicFileBackend().put_text('whole', 'example.txt')
+        >>> Path('example.txt').read_text()
+        'whole'
+    """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
         Path(filepath).parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +65,11 @@ class AtomicCheckpointHook(CheckpointHook):
     Raises:
         UserError: a checkpoint cannot be written, say, because the disk is full. The one before
             is whole. Or ``save_best`` names a metric that there is not.
+
+    Example:
+        >>> hook = HOOKS.build(dict(type='AtomicCheckpointHook', interval=100, save_best='auto'))
+        >>> hook.interval
+        100
     """
 
     keep_ckpt_ids: deque[int]

@@ -45,6 +45,9 @@ class ExactResumeHook(Hook):
     Runs by epochs go on at the border of an epoch, as MMEngine's do. Left out are transforms that
     remember earlier images (``CachedMosaic``, ``CachedMixUp``) or have random numbers of their own,
     and data sets without index.
+
+    Example:
+        >>> config = dict(default_hooks=dict(exact_resume=dict(type='ExactResumeHook')))
     """
 
     priority = 'VERY_HIGH'
@@ -122,6 +125,11 @@ class BatchStream:
         loader: begins with the batch whose turn it is, and is endless.
         to_skip: batches that the loop is going to ask for and drop, as that of an older MMEngine
             does; nothing is loaded for them.
+
+    Example:
+        >>> stream = BatchStream(['first', 'second'], to_skip=1)
+        >>> next(stream), next(stream)
+        (None, 'first')
     """
 
     def __init__(self, loader: DataLoader, to_skip: int = 0) -> None:

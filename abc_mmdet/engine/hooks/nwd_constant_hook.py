@@ -46,6 +46,10 @@ class NWDConstantHook(Hook):
     Raises:
         UserError: there is no box of a task among the samples, or a head hands its loss boxes in
             units of strides.
+
+    Example:
+        >>> HOOKS.build(dict(type='NWDConstantHook', num_samples=50)).num_samples
+        50
     """
 
     def __init__(self, num_samples: int = 300) -> None:
@@ -82,11 +86,11 @@ class NWDConstantHook(Hook):
         totals = torch.zeros(1 + len(auxiliary), 2, dtype=torch.float64)  # sum of sizes, number
         with _random_numbers_of_its_own(runner.seed + rank):
             for index in order[: self.num_samples][rank::world_size]:
-                for truth in _ground_truths(dataset[int(index)]['data_samples']):
-                    totals[0] += _sum_and_number(truth)
+                for instances in _ground_truths(dataset[int(index)]['data_samples']):
+                    totals[0] += _sum_and_number(instances)
                     for i, head in enumerate(auxiliary.values(), 1):
                         table, limit = head.label_table.cpu(), head.small_classes.max_area
-                        totals[i] += _sum_and_number(select_instances(truth, table, limit))
+                        totals[i] += _sum_and_number(select_instances(instances, table, limit))
         all_reduce(totals)
         return dict(zip([MAIN, *auxiliary], (totals[:, 0] / totals[:, 1]).tolist(), strict=True))
 
@@ -121,8 +125,8 @@ def _ground_truths(sample: object) -> list[InstanceData]:
     return [frame.gt_instances for frame in getattr(sample, 'video_data_samples', [sample])]
 
 
-def _sum_and_number(truth: InstanceData) -> Tensor:
-    boxes = get_box_tensor(truth.bboxes).double()
+def _sum_and_number(instances: InstanceData) -> Tensor:
+    boxes = get_box_tensor(instances.bboxes).double()
     sizes = (boxes[:, 2:] - boxes[:, :2]).prod(-1).sqrt()
     return torch.stack([sizes.sum(), torch.as_tensor(float(len(sizes)), dtype=torch.float64)])
 

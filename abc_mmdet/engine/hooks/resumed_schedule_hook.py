@@ -30,10 +30,13 @@ class ResumedScheduleHook(Hook):
     warning names those that are others in the config.
 
     ``tools/train.py`` gives it to every run
-    (:func:`abc_mmdet.apis.standard_config.add_standard_hooks`).
+    (:func:`abc_mmdet.apis.standard_config.prepare_run`).
 
     Raises:
         UserError: an optimizer with other groups of parameters, or of another type.
+
+    Example:
+        >>> config = dict(default_hooks=dict(resumed_schedule=dict(type='ResumedScheduleHook')))
     """
 
     priority = 'VERY_HIGH'

@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from abc_mmdet.checkpoints.plain import adopt_plain_head
+from abc_mmdet.checkpoints.conversion import adopt_plain_head
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import SmallClasses, checked_names, refuse_ids, small_sample
 from mmdet.registry import MODELS
@@ -33,7 +33,7 @@ class ABCHead(BaseModule):
     as it has strides; finer strides of the auxiliary head are expected before them.
 
     Checkpoints of the plain detector (``bbox_head.*``) load as they are. The way back is
-    :func:`abc_mmdet.checkpoints.plain.to_plain`.
+    :func:`abc_mmdet.checkpoints.conversion.to_plain`.
 
     Args:
         main_head: config of a dense head; ``num_classes`` is filled in from ``classes``.

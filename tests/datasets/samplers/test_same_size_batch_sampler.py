@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
 from torch.utils.data import SequentialSampler
 
-from abc_mmdet.apis import group_by_size
+from abc_mmdet.apis import prepare_run
 from abc_mmdet.datasets.samplers import SameSizeBatchSampler
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.inference import Detector
@@ -84,7 +84,7 @@ def mixed(tmp_path: Path, random_weights) -> Config:
 def found(config: Config, weights: Path, batch_size: int) -> dict[int, np.ndarray]:
     config = config.copy()
     config.test_dataloader['batch_size'] = batch_size
-    group_by_size(config)
+    prepare_run(config)
     loader = Runner.build_dataloader(config.test_dataloader)
     model = MODELS.build(config.model).eval()
     load_checkpoint(model, str(weights), map_location='cpu')

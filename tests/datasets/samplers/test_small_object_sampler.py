@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 
-from abc_mmdet.apis import add_standard_hooks
+from abc_mmdet.apis import prepare_run
 from abc_mmdet.datasets.samplers import SmallObjectSampler
 from abc_mmdet.datasets.samplers.small_object_sampler import count_small_objects
 from abc_mmdet.errors import UserError
@@ -139,11 +139,11 @@ def test_epochs_end_and_differ(world_size: int) -> None:
 def test_loop_of_epochs_gets_a_sampler_of_epochs(cfg: dict) -> None:
     loader = dict(sampler=dict(type='SmallObjectSampler'))
     config = Config(dict(train_cfg=dict(cfg, max_epochs=2), train_dataloader=loader))
-    add_standard_hooks(config)
+    prepare_run(config)
     assert config.train_dataloader.sampler.by_epoch
     config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=2)
     config.train_dataloader.sampler = dict(type='SmallObjectSampler')
-    add_standard_hooks(config)
+    prepare_run(config)
     assert 'by_epoch' not in config.train_dataloader.sampler
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from abc_mmdet.checkpoints.names import strides_of
 from abc_mmdet.checkpoints.pretrained import HeadLayout, transfer
-from abc_mmdet.checkpoints.yolox_names import strides_of
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.necks import TrimmedPAFPN
 from mmdet.models.necks import YOLOXPAFPN
