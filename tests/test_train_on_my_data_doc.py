@@ -10,8 +10,9 @@ import cv2
 import pytest
 
 from abc_mmdet.apis import load_experiment
+from abc_mmdet.custom_dataset.level_choice import TINY, TWO_CELLS
 from abc_mmdet.custom_dataset.networks import NETWORKS
-from abc_mmdet.custom_dataset.recipe import SMALL, TINY, TWO_CELLS
+from abc_mmdet.custom_dataset.recipe import SMALL
 
 from .warm_python import python
 

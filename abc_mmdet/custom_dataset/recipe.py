@@ -12,26 +12,15 @@ from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.small_classes import ALL, SmallClasses
 
-from .advice import MANY, MANY_FINE, percent
+from .advice import MANY, percent
 from .box_sizes import BoxSizes, median
 from .class_checks import boxes_per_category
+from .level_choice import TWO_CELLS, choose_levels, trim
 from .network_input import NetworkInput
 from .networks import NETWORKS, choose_training, choose_weights
 
 SMALL = 24.0
 """Pixels of the network input: classes of a smaller median size are small, and so are boxes."""
-
-TWO_CELLS = 16.0
-"""Pixels: two cells of stride 8, what boxes should have."""
-
-TINY = 8.0
-"""Pixels: below this IoU knows little more than hit or miss."""
-
-LARGE = 128.0
-"""Pixels: eight cells of stride 16, the largest boxes that FCOS leaves to that level."""
-
-FEW_LARGE = 0.01
-"""Share of larger boxes from which on stride 32 is there for them."""
 
 BOTH_WAYS = 0.05
 """Share of upright (or lying) images from which on the input has to hold both."""
@@ -59,6 +48,7 @@ class Recipe:
         weights: file or address that the training starts from; None for from scratch.
         slow_backbone: whether the backbone's learning rate is a tenth of that of the rest.
         gray: whether the images have no colours.
+        paste: whether copies of small objects are put into free places.
         from_above: whether images have no up, so that they are flipped in all directions.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
@@ -76,6 +66,7 @@ class Recipe:
     weights: str | None = None
     slow_backbone: bool = False
     gray: bool = False
+    paste: bool = False
     from_above: bool = False
     nwd: bool = False
     batch: int = 1
@@ -122,21 +113,13 @@ def choose(
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
     _measure_boxes(recipe, train)
-    _trim(recipe, train)
-    sizes = recipe.sizes
-    _choose_small(recipe, sizes, small_classes, small_by_size)
-    _choose_levels(recipe, sizes)
+    if trim(recipe):
+        _measure_boxes(recipe, train)
+    _choose_small(recipe, recipe.sizes, small_classes, small_by_size)
+    choose_levels(recipe, recipe.sizes)
+    _choose_paste(recipe)
     choose_training(recipe, len(train.images), iterations)
     return recipe
-
-
-def task_sizes(recipe: Recipe) -> np.ndarray:
-    """Sizes of the training boxes of the auxiliary task, in pixels of the network input."""
-    sizes = recipe.sizes
-    if sizes is None or recipe.small_classes is None:
-        return np.zeros(0)
-    small = SmallClasses(recipe.classes, recipe.small_classes, recipe.max_area)
-    return sizes.size[np.isin(sizes.label, small.ids) & (sizes.size**2 <= small.max_area)]
 
 
 def _choose_classes(recipe: Recipe, train: CocoFile, val: CocoFile) -> None:
@@ -204,29 +187,6 @@ def _measure_boxes(recipe: Recipe, train: CocoFile) -> None:
     recipe.sizes = BoxSizes.of(train, recipe.classes, resize)
 
 
-def _trim(recipe: Recipe, train: CocoFile) -> None:
-    """Spend what stride 32 costs on a larger input, where fine-tuning has no use for it."""
-    if recipe.weights is None:
-        return
-    network = NETWORKS[recipe.network]
-    share = network.trimmed_gray if recipe.gray else network.trimmed
-    if share is None:
-        return
-    larger = math.sqrt(1 / share)
-    above = 1 - recipe.sizes.share_below(LARGE / larger)
-    if above >= FEW_LARGE:
-        return
-    recipe.levels = 'trimmed'
-    recipe.why['levels'] = (
-        f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and an input '
-        f'{larger:.2f} times as large finds more small ones at the same FLOPs (docs/results.md)'
-    )
-    recipe.why['img_scale'] += f'; times {larger:.2f}, which stride 32 would cost'
-    # no more than the FLOPs of all levels: sides are filled up to multiples of 16
-    recipe.img_scale = tuple(int(side * larger) // 16 * 16 for side in recipe.img_scale)
-    _measure_boxes(recipe, train)
-
-
 def _choose_small(
     recipe: Recipe, sizes: BoxSizes, names: Sequence[str] | None, by_size: bool
 ) -> None:
@@ -257,54 +217,10 @@ def _choose_small(
         )
 
 
-def _choose_levels(recipe: Recipe, sizes: BoxSizes) -> None:
-    if recipe.levels == 'trimmed':
-        return
-    share = sizes.share_below(TWO_CELLS)
-    if recipe.weights is not None:
-        recipe.levels = 'plain'
-        recipe.why['levels'] = (
-            'strides 8, 16, 32, those of the pretrained weights: finer levels and other heads '
-            'would throw more of them away than they gain (docs/results.md)'
+def _choose_paste(recipe: Recipe) -> None:
+    recipe.paste = recipe.slow_backbone and recipe.small_classes is not None
+    if recipe.paste:
+        recipe.why['paste'] = (
+            'copies of small objects in free places, as they are few; where COCO knows none of the '
+            'classes they harm (docs/results.md)'
         )
-        return
-    two_cells = f'{percent(share)} of the boxes are below {TWO_CELLS:g} px, two cells of stride 8'
-    if recipe.small_classes is None:
-        recipe.levels = 'plain'
-        recipe.why['levels'] = 'strides 8, 16, 32 and no auxiliary task: nothing here is small'
-        return
-    large = 1 - sizes.share_below(LARGE)
-    above = f'{percent(large)} are above {LARGE:g} px'
-    is_all = recipe.max_area is None and recipe.small_classes in (ALL, recipe.classes)
-    if is_all and (share < MANY_FINE or large >= FEW_LARGE):
-        recipe.levels = 'plain'
-        recipe.why['levels'] = (
-            'strides 8, 16, 32 and no auxiliary task: every class is small, and it would repeat '
-            'the main one'
-        )
-        return
-    if share < MANY_FINE:
-        recipe.levels = 'three'
-        recipe.why['levels'] = f'strides 8, 16, 32, the auxiliary task on stride 8: {two_cells}'
-        return
-    if large < FEW_LARGE:
-        recipe.levels = 'finer'
-        recipe.why['levels'] = (
-            f'strides 4, 8, 16: {two_cells}, and {above}. With its slim head it costs less at '
-            'inference than the network of strides 8, 16, 32'
-        )
-        recipe.nwd = True
-        recipe.why['nwd'] = 'IoU knows little of small boxes'
-        return
-    recipe.levels = 'train_only'
-    recipe.why['levels'] = (
-        f'stride 4 for the auxiliary task, in training only: {two_cells}, but {above}. At '
-        'inference it is the network of strides 8, 16, 32, at its cost'
-    )
-    task = task_sizes(recipe)
-    tiny = float((task < TINY).mean()) if len(task) else 0.0
-    recipe.nwd = tiny >= MANY_FINE
-    recipe.why['nwd'] = (
-        f'{percent(tiny)} of the boxes of the auxiliary task are below {TINY:g} px, where IoU '
-        'knows little more than hit or miss'
-    )

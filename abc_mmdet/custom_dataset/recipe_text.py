@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .level_choice import task_sizes
 from .networks import NETWORKS, Network
-from .recipe import Recipe, task_sizes
+from .recipe import Recipe
 from .schedule_text import WIDTH, comment, schedule_text
 
 
@@ -98,11 +99,23 @@ def _pipelines(recipe: Recipe) -> Iterator[str]:
         if recipe.from_above
         else 'prob=0.5'
     )
+    paste = ''
+    if recipe.paste:
+        yield from comment(f'SmallObjectCopyPaste: {recipe.why["paste"]}')
+        position = 'uniform' if recipe.from_above else 'row'
+        paste = f"""
+    dict(
+        type='SmallObjectCopyPaste',
+        small_classes=small_classes,
+        classes=classes,
+        max_area={recipe.max_area},
+        num_objects=(1, 5),
+        position={position!r}),"""
     yield f"""train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='RandomResize', scale=img_scale, ratio_range={sizes}, keep_ratio=True),
-    dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),
+    dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),{paste}
     dict(type='RandomFlip', {flips}),
     dict(type='PhotoMetricDistortion'),
     dict(type='Pad', size=img_scale, pad_val=dict(img=(114, 114, 114))),

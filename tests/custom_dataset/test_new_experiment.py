@@ -62,7 +62,7 @@ SIDES = {  # of the boxes of the third class -> what is chosen
 def test_config_loads_and_trains(levels: str, network: str, data: Path, monkeypatch) -> None:
     side, expected = SIDES[levels]
     if levels == 'train_only':
-        monkeypatch.setattr('abc_mmdet.custom_dataset.recipe.LARGE', 35.0)
+        monkeypatch.setattr('abc_mmdet.custom_dataset.level_choice.LARGE', 35.0)
 
     def resize(entries: dict) -> None:
         for box in entries['annotations'][2::3]:
@@ -97,7 +97,7 @@ def test_fine_tuning(network: str, data: Path, monkeypatch) -> None:
     """The network is that of the weights: MMDetection's own config has the same tensors."""
     weights = data / 'mine.pth'
     weights.touch()
-    monkeypatch.setattr('abc_mmdet.custom_dataset.recipe.LARGE', 35.0)  # keeps stride 32
+    monkeypatch.setattr('abc_mmdet.custom_dataset.level_choice.LARGE', 35.0)  # keeps stride 32
     written = write(data, network=network, weights=str(weights))
     config = load_experiment(str(written.path))
     assert config.load_from == str(weights)
@@ -127,7 +127,7 @@ def test_fine_tuning_on_strides_8_and_16_without_colours(data: Path) -> None:
 
 
 def test_small_by_size(data: Path, monkeypatch) -> None:
-    monkeypatch.setattr('abc_mmdet.custom_dataset.recipe.LARGE', 35.0)  # or no auxiliary task
+    monkeypatch.setattr('abc_mmdet.custom_dataset.level_choice.LARGE', 35.0)  # or no auxiliary task
     config = load_experiment(str(write(data, small_by_size=True).path))
     head = MODELS.build(config.model).bbox_head
     assert isinstance(head, ABCHead)

@@ -7,8 +7,8 @@ import pytest
 
 import mmdet
 from abc_mmdet.custom_dataset import NETWORKS, CocoFile, Recipe, choose
+from abc_mmdet.custom_dataset.level_choice import task_sizes
 from abc_mmdet.custom_dataset.networks import find_weights
-from abc_mmdet.custom_dataset.recipe import task_sizes
 from abc_mmdet.custom_dataset.schedule_text import schedule_text
 from abc_mmdet.errors import UserError
 
@@ -186,9 +186,10 @@ def test_fine_tuning_keeps_the_levels_of_the_weights() -> None:
     assert made.max_iters == scratch.max_iters / 2 and made.lr == scratch.lr / 2
     assert '(Persons <- person); others from the mean' in made.why['weights']
     assert made.slow_backbone and not scratch.slow_backbone
+    assert made.paste and not scratch.paste
     unknown = recipe(data_set({'spur': [10.0] * 50}), weights='yolox_s.pth')
     assert 'No class has a counterpart' in unknown.why['weights']
-    assert not unknown.slow_backbone
+    assert not unknown.slow_backbone and not unknown.paste
 
 
 def test_nano_spends_stride_32_on_a_larger_input() -> None:

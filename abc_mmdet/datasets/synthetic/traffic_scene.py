@@ -219,5 +219,5 @@ def _backdrop(
             paint(image, patches)
     texture = rng.normal(0, 3.5, (height, width))
     coarse = rng.normal(0, 5.0, (8, 8 * width // height + 1))
-    texture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(image + texture[..., None], 0, 255).astype(np.uint8)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(image + (texture + smooth)[..., None], 0, 255).astype(np.uint8)
