@@ -20,7 +20,8 @@ from abc_mmdet.utils.atomic_write import replace_file
 from . import comparison, report
 from .comparison import TITLES, Result, Row, compare, repeated
 from .run_files import RunFiles, write_json
-from .variants import BASELINE, Run, Variant
+from .variant_table import BASELINE
+from .variants import Run, Variant
 
 DPI = 100
 LARGER_INPUT = 'input_'
