@@ -10,7 +10,8 @@ from typing import Any
 from abc_mmdet.evaluation.bootstrap import HEADLINE, difference_interval
 
 from .run_files import unpacked
-from .variants import BASELINE, Run, Variant
+from .variant_table import BASELINE
+from .variants import Run, Variant
 
 Result = Mapping[str, Any]
 

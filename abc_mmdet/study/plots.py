@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .comparison import TITLES, Result, Row
-from .variants import BASELINE, Run
+from .variant_table import BASELINE
+from .variants import Run
 
 LARGER_INPUT = 'input_'
 """How the names of configs begin that are the baseline at another size of its input."""

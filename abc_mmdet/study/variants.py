@@ -1,41 +1,47 @@
-"""An ablation: a folder of configs, one file per variant, at one of several sizes, on some data."""
+"""An ablation: a baseline and a table of variants, at one of several sizes, on some data."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
 
-from abc_mmdet.apis import load_experiment
+from abc_mmdet.apis import config_mistakes
+from abc_mmdet.apis.experiment import NAME_LISTS, READ
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.atomic_write import replace_file
+
+from .config_hash import config_hash
+from .variant_table import BASELINE, check_entry, resolve
 
 SIZE_VARIABLE = 'ABC_ABLATION_SIZE'
 DATA_VARIABLE = 'ABC_ABLATION_DATA'
-BASELINE = 'baseline'
-_WORDS = ('variant', 'data_root', 'data_help', 'size')
-"""What a run is called, where its data lie, and numbers that other fields have their value from."""
+VARIANT_VARIABLE = 'ABC_ABLATION_VARIANT'
+BASELINE_FILE, TABLE_FILE = 'baseline.py', 'variants.py'
+KEPT = ('data_root', 'data_help', *NAME_LISTS, *READ)
+"""Of an exported config: what MMEngine reads, and what our command line does."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One experiment of an ablation.
+    """One entry of a table.
 
     Args:
-        name: of its file, without ``.py``.
-        path: of its config.
+        name: its key.
         title: how tables call it.
         order: place in tables, and in the queue.
-        config_hash: changes when the experiment does, and with nothing else.
+        reason: why it should help.
+        config_hash: of its experiment (:func:`abc_mmdet.study.config_hash.config_hash`).
     """
 
     name: str
-    path: Path
     title: str
     order: float
+    reason: str
     config_hash: str
 
 
@@ -55,8 +61,8 @@ def use_variables(folder: Path, size: str, data: str | None = None) -> str:
     """Let the configs of an ablation have this size and data from now on, in child processes too.
 
     Args:
-        folder: of the ablation; its sizes and data sets are ``_base_/size_*.py`` and
-            ``_base_/data_*.py``.
+        folder: of the ablation; its sizes and data sets are the keys of ``sizes`` and the names in
+            ``datasets`` of its ``baseline.py``.
         size: name of a size.
         data: name of a data set; default: the first, where there are several.
 
@@ -67,79 +73,127 @@ def use_variables(folder: Path, size: str, data: str | None = None) -> str:
         UserError: the ablation has no such size or data set.
     """
     name = [folder.name]
-    for option, variable, value in (
-        ('data', DATA_VARIABLE, data),
-        ('size', SIZE_VARIABLE, size),
+    path = folder / BASELINE_FILE
+    config = Config()
+    if path.is_file():
+        with config_mistakes(str(path)), _environment(SIZE_VARIABLE, DATA_VARIABLE):
+            config = Config.fromfile(str(path))
+    for option, variable, value, field in (
+        ('data', DATA_VARIABLE, data, 'datasets'),
+        ('size', SIZE_VARIABLE, size, 'sizes'),
     ):
-        choices = sorted(
-            path.stem.removeprefix(f'{option}_') for path in folder.glob(f'_base_/{option}_*.py')
-        )
+        choices = list(config.get(field) or ())
         if value is None and not choices:
             continue
         value = choices[0] if value is None else value
         if (choices or option == 'data') and value not in choices:
             raise UserError(
                 f'--{option} {value}: {folder} has {", ".join(choices) or "none to choose"} '
-                f'(_base_/{option}_*.py).'
+                f'({field} in {BASELINE_FILE}).'
             )
         os.environ[variable] = value
         name.append(value)
     return '_'.join(name)
 
 
-def read_ablation(folder: Path, names: Sequence[str] = ()) -> list[Variant]:
-    """The variants of a folder, or those of the given names, and always the baseline; in order.
+class Ablation:
+    """The table of a folder, at the size and on the data of :func:`use_variables`.
 
-    A variant's config has a variable ``variant = dict(order=..., title=...)``.
+    Args:
+        folder: with ``baseline.py`` and ``variants.py``
+            (:mod:`abc_mmdet.study.variant_table` says what is in them).
 
     Raises:
-        UserError: no such folder or variant, no baseline in it, a config without ``variant``.
+        UserError: no such files, no entry ``baseline``, or mistakes in them.
+
+    Example:
+        >>> from abc_mmdet.shipped import CONFIGS
+        >>> ablation = Ablation(CONFIGS / 'ablation_coco')
+        >>> ablation.config('lr_split').optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult
+        0.1
     """
-    variants = [_read_variant(path) for path in sorted(folder.glob('*.py'))]
-    known = {variant.name for variant in variants}
-    if BASELINE not in known:
-        raise UserError(
-            f'{folder} is no ablation: it needs a config {BASELINE}.py to compare the others with.'
-        )
-    for name in names:
-        if name not in known:
-            raise UserError(f'--variants {name}: {folder} has {", ".join(sorted(known))}.')
-    wanted = {BASELINE, *names} if names else known
-    return sorted((r for r in variants if r.name in wanted), key=lambda r: (r.order, r.name))
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / TABLE_FILE
+        for file in (BASELINE_FILE, TABLE_FILE):
+            if not (folder / file).is_file():
+                raise UserError(
+                    f'{folder} is no ablation: it needs {BASELINE_FILE}, which the others are '
+                    f'compared with, and {TABLE_FILE}, the table of the others; it has no {file}.'
+                )
+        with config_mistakes(str(self.path)), _environment(**{VARIANT_VARIABLE: BASELINE}):
+            content = Config.fromfile(str(self.path)).to_dict()
+        self.table = content.pop('variants', None)
+        self.base = content
+        if not isinstance(self.table, dict) or BASELINE not in self.table:
+            raise UserError(f'{self.path}: it needs a dict variants with an entry {BASELINE}.')
+        for name, entry in self.table.items():
+            check_entry(name, entry)
+
+    def variants(self, names: Sequence[str] = ()) -> list[Variant]:
+        """All variants, or those of the given names and always the baseline; in order.
+
+        Raises:
+            UserError: no such variant, or a wrong entry.
+        """
+        for name in names:
+            if name not in self.table:
+                raise UserError(
+                    f'--variants {name}: {self.folder} has {", ".join(sorted(self.table))}.'
+                )
+        wanted = {BASELINE, *names} if names else self.table
+        variants = []
+        for name in wanted:
+            digits = config_hash(self.config(name))
+            entry = self.table[name]
+            variants.append(Variant(name, entry['title'], entry['order'], entry['reason'], digits))
+        return sorted(variants, key=lambda variant: (variant.order, variant.name))
+
+    def description(self) -> str:
+        """The table for people, in Markdown."""
+        entries = sorted(self.table.items(), key=lambda item: (item[1]['order'], item[0]))
+        lines = [
+            f'| {entry["order"]:g} | `{name}` | {entry["title"]} | {entry["reason"]} |'
+            for name, entry in entries
+        ]
+        return '\n'.join(['| order | name | title | why |', '|---|---|---|---|', *lines])
+
+    def config(self, name: str) -> Config:
+        """The experiment of a variant.
+
+        Raises:
+            UserError: see :func:`abc_mmdet.study.variant_table.resolve`.
+        """
+        with config_mistakes(f'{self.path}, variant {name}'):
+            return resolve(self.base, self.table, name)
+
+    def export(self, name: str, path: Path) -> None:
+        """Write a variant as one config without ``_base_``, for ``tools/train.py`` and to keep.
+
+        Raises:
+            UserError: see :meth:`config`.
+        """
+        config = self.config(name)
+        kept = Config({key: value for key, value in config.items() if key in KEPT})
+        kept.work_dir = f'work_dirs/{path.stem}'
+        entry = self.table[name]
+        comment = f'# {name} of {self.folder.name}: {entry["title"]}.\n# {entry["reason"]}\n'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, (comment + kept.pretty_text).encode())
 
 
-def _read_variant(path: Path) -> Variant:
-    config = load_experiment(str(path))
-    description = config.get('variant') or {}
-    if set(description) != {'order', 'title'}:
-        raise UserError(f"{path} is no variant: add variant = dict(order=NUMBER, title='WORDS').")
-    return Variant(
-        path.stem, path, description['title'], description['order'], _config_hash(path, config)
-    )
-
-
-def _config_hash(path: Path, config: Config) -> str:
-    if config.get('data_root'):
-        config = load_experiment(str(path), dict(data_root='data'))
-    kept = {key: value for key, value in config.items() if key not in (*_WORDS, 'work_dir')}
-    if kept.get('load_from'):  # wherever the file lies
-        kept['load_from'] = kept['load_from'].rpartition('/')[2]
-    teacher = kept.get('model', {}).get('teacher')
-    if teacher:
-        names = {key: str(value).rpartition('/')[2] for key, value in teacher.items()}
-        kept['model'] = dict(kept['model'], teacher=names)
-    if 'default_hooks' in kept:
-        kept['default_hooks'] = _of_the_experiment(kept['default_hooks'])
-    return hashlib.sha256(Config(kept).pretty_text.encode()).hexdigest()[:12]
-
-
-def _of_the_experiment(hooks: dict) -> dict:
-    """Hooks as MMEngine has them: how a run is kept and resumed is no part of the experiment."""
-    kept = {}
-    for name, hook in hooks.items():
-        kind = (hook or {}).get('type')
-        if kind == 'AtomicCheckpointHook':
-            hook = dict(hook, type='CheckpointHook')
-        if kind != 'ExactResumeHook':
-            kept[name] = hook
-    return kept
+@contextmanager
+def _environment(*without: str, **values: str) -> Iterator[None]:
+    """Environment variables that are there, or not there, inside."""
+    former = {name: os.environ.get(name) for name in (*without, *values)}
+    try:
+        for name in former:
+            os.environ.pop(name, None)
+        os.environ.update(values)
+        yield
+    finally:
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

@@ -25,5 +25,6 @@ custom_hooks = [
         priority=49)]
 # A drone sees things from above, with no up or down
 train_pipeline = _base_.train_pipeline
-train_pipeline[4].update(prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal'])
+next(step for step in train_pipeline if step.type == 'RandomFlip').update(
+    prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal'])
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

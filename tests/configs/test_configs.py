@@ -1,3 +1,5 @@
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,17 +10,16 @@ from abc_mmdet.datasets.events.catalogue import ETRAM
 from abc_mmdet.models import ABCPAFPN, ABCHead
 from abc_mmdet.models.task_modules import (
     CenterSimOTAAssigner,
-    FastSimOTAAssigner,
     SizedSimOTAAssigner,
 )
-from abc_mmdet.models.wasserstein import nwd_constants
 from mmdet.registry import METRICS, MODELS
-from mmdet.structures import TrackDataSample
-from mmdet.testing import demo_mm_inputs
+
+from .steps import train_and_predict
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob('configs/**/*.py'))
-EXPERIMENTS = [path for path in CONFIGS if '_base_' not in path.parts]
+ABLATION = Path('configs/ablation_coco')  # tests/configs/test_ablation_coco.py
+EXPERIMENTS = [p for p in CONFIGS if '_base_' not in p.parts and p.parent != ABLATION]
 
 
 def load(path: Path | str) -> Config:
@@ -32,58 +33,33 @@ def test_every_file_loads_and_is_short(path: Path) -> None:
         assert len((ROOT / path).read_text().splitlines()) < 40
 
 
+def levels(path: Path) -> int:
+    """How many ``_base_`` lie between a config and the last one, which has none."""
+    text = re.sub(r'\{\{\$\w+:(\w+)\}\}', r'\1', path.read_text())  # defaults of variables
+    bases: list[str] | str = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '_base_':
+            bases = ast.literal_eval(node.value)
+    bases = [bases] if isinstance(bases, str) else bases
+    return max((1 + levels(path.parent / base) for base in bases), default=0)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=str)
+def test_a_config_can_be_read_to_its_end(path: Path) -> None:
+    """Not one base below the other without end, and no transform by a number."""
+    assert levels(ROOT / path) <= 4
+    assert re.findall(r'\w*pipeline\w*\[', (ROOT / path).read_text()) == []
+
+
+def test_levels_are_counted() -> None:
+    assert levels(ROOT / 'configs/_base_/default_runtime.py') == 0
+    assert levels(ROOT / 'configs/_base_/schedules/small.py') == 1
+    assert levels(ROOT / 'configs/abc_sod_basic_100k_1280x720.py') == 4
+
+
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=str)
 def test_every_experiment_trains_and_predicts(path: Path) -> None:
-    config = load(path)
-    if config.model.get('teacher'):
-        config.model.teacher.checkpoint = None  # it is trained before
-    model = MODELS.build(config.model)
-    model.init_weights()
-    for _, constant in nwd_constants(model):
-        constant.value = constant.value or 20.0  # NWDConstantHook measures it in training
-    data = demo_batch(config)
-    batch = model.data_preprocessor(data, training=True)
-    losses = model.train()(**batch, mode='loss')
-    total, _ = model.parse_losses(losses)
-    assert total.isfinite()
-    total.backward()
-    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
-    with torch.no_grad():
-        model.eval()(**batch, mode='predict')
-
-    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
-        dataset = loader.dataset
-        while 'dataset' in dataset:  # inside MultiImageMixDataset
-            dataset = dataset.dataset
-        assert dataset.metainfo.classes == config.classes
-    head = model.bbox_head
-    assert isinstance(head.assigner, FastSimOTAAssigner)
-    if isinstance(head, ABCHead):
-        assert head.classes == tuple(config.classes)
-    if isinstance(head, ABCHead) and config.model.bbox_head.get('use_auxiliary', True):
-        small = tuple(config.small_classes)
-        if config.model.bbox_head.small_classes == 'all':
-            small = tuple(config.classes)
-        assert head.small_classes.names == small
-        assert isinstance(head.aux_head.assigner, FastSimOTAAssigner)
-    else:
-        assert head.num_classes == len(config.classes)
-
-
-def demo_batch(config: Config) -> dict:
-    """Two samples: images of 96 x 64 px, or clips of two steps whose last one is labelled."""
-    shape = (3, 64, 96)
-    data = demo_mm_inputs(2, [shape] * 2, num_items=[3, 0], num_classes=len(config.classes))
-    if config.model.type != 'StreamingDetector':
-        return data
-    clips = []
-    for i, sample in enumerate(data['data_samples']):
-        sample.set_metainfo(dict(step=1))
-        clip = TrackDataSample(metainfo=dict(recording=i, seed=0, start=0, stop=2, streamed=i == 0))
-        clip.video_data_samples = [sample]
-        clips.append(clip)
-    events = torch.randint(0, 11, (2, 20, *shape[1:]), dtype=torch.uint8)
-    return dict(inputs=[events, events], data_samples=clips)
+    train_and_predict(load(path))
 
 
 def test_classes_of_the_configs_are_those_of_the_catalogue() -> None:
@@ -168,35 +144,6 @@ def test_other_resolutions_of_the_published_experiment(name: str, downsample: st
         assert published[loader].dataset.pop('downsample') == 'nearest'
         assert child[loader] == published[loader]
     assert child.model == published.model
-
-
-def test_ablation_is_the_same_at_every_size(monkeypatch) -> None:
-    """A size changes how large everything is, not what a variant is."""
-
-    def variants(size: str) -> dict[str, Config]:
-        monkeypatch.setenv('ABC_ABLATION_SIZE', size)
-        return {
-            path.stem: load(path) for path in EXPERIMENTS if path.parent.name == 'ablation_coco'
-        }
-
-    small, large = variants('cpu'), variants('gpu')
-    for name in small:
-        assert small[name].variant == large[name].variant
-        assert small[name].max_iters < large[name].max_iters
-        assert parts(small[name].model) == parts(large[name].model), name
-        assert small[name].val_evaluator == large[name].val_evaluator
-    orders = [config.variant.order for config in small.values()]
-    assert len(set(orders)) == len(orders)
-
-
-def parts(config: dict) -> dict:
-    """A model's config without what a size may change."""
-    changed = ('widen_factor', 'in_channels', 'out_channels', 'feat_channels', 'use_depthwise')
-    return {
-        key: parts(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in changed
-    }
 
 
 @pytest.mark.parametrize('family', ['configs', 'configs/frames'])

@@ -1,11 +1,12 @@
 """What the metafiles say was measured stands in docs/results.md."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+from abc_mmdet.study.variants import Ablation
 
 ROOT = Path(__file__).parents[2]
 METAFILES = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
@@ -20,16 +21,6 @@ def table(text: str) -> list[list[str]]:
     """Rows of the tables in a text, cell by cell, without what is only for the eye."""
     lines = [line for line in text.splitlines() if line.startswith('|')]
     return [[cell.strip(' *') for cell in line.strip('|').split('|')] for line in lines]
-
-
-def variant_title(path: Path) -> str:
-    """``title`` of a variant, read without running its config."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == 'variant':
-            assert isinstance(node.value, ast.Call)
-            (title,) = (k.value for k in node.value.keywords if k.arg == 'title')
-            return ast.literal_eval(title)
-    raise AssertionError(f'{path} has no variant')
 
 
 def test_every_folder_with_experiments_is_described() -> None:
@@ -65,8 +56,10 @@ def test_the_figures_of_the_study_are_those_of_the_results() -> None:
         for row in cost[2:]:
             expected[row[0], dataset] += [float(row[5]), float(row[6])]
     found = {}
+    variants = Ablation(ROOT / 'configs/ablation_coco').table
     for model in read('configs/ablation_coco/metafile.yml')['Models']:
-        title = variant_title(ROOT / model['Config'])
+        title = variants[model['Metadata']['Variant']]['title']
+        assert model['Name'] == f'yolox_nano_{model["Metadata"]["Variant"]}'
         for result in model['Results']:
             metrics = result['Metrics']
             found[title, result['Dataset']] = [

@@ -138,9 +138,10 @@ def test_warnings_count_when_strict(data: Path) -> None:
     assert not dataset_check.is_fine(strict=True)
 
 
-def test_config_of_ours(data: Path, tmp_path: Path) -> None:
+def test_config_of_ours(data: Path, monkeypatch) -> None:
+    monkeypatch.setenv('ABC_ABLATION_VARIANT', 'aux_p1_p2')
     config = load_experiment(
-        str(ROOT / 'configs/ablation_coco/aux_p1_p2.py'),
+        str(ROOT / 'configs/ablation_coco/variants.py'),
         dict(classes=NAMES, small_classes=('van', 'person')),
     )
     for loader, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):

@@ -29,10 +29,13 @@ STOCK = Path(mmdet.__file__).parent / '.mim' / 'configs'
     [
         ('small/baseline_3level_hituav.py', [8, 16, 32], []),
         ('small/abc_basic_hituav.py', [4, 8, 16, 32], []),
-        ('ablation_coco/aux_p1_p2.py', [8, 16, 32], [4]),
+        ('ablation_coco/variants.py', [8, 16, 32], [4]),
     ],
 )
-def test_models_of_ours(config: str, inference: list[int], training: list[int]) -> None:
+def test_models_of_ours(
+    config: str, inference: list[int], training: list[int], monkeypatch
+) -> None:
+    monkeypatch.setenv('ABC_ABLATION_VARIANT', 'aux_p1_p2')
     model = MODELS.build(Config.fromfile(ROOT / 'configs' / config).model)
     assert (inference_strides(model), train_only_strides(model)) == (inference, training)
 

@@ -22,7 +22,7 @@ from abc_mmdet.study.variants import Run, Variant
 from abc_mmdet.utils.atomic_write import write_json
 
 BASE, BETTER, NOISY, FAILED = (
-    Variant(name, Path(f'{name}.py'), title, order, 'hash')
+    Variant(name, title, order, 'why', 'hash')
     for order, (name, title) in enumerate(
         [('baseline', '3 levels'), ('better', 'better'), ('noisy', 'noisy'), ('bad', 'bad')]
     )
@@ -141,7 +141,7 @@ def test_document_readme_summary_and_images(files: RunFiles, tmp_path: Path) -> 
 def test_resolution_curve_is_the_yardstick() -> None:
     def row(name: str, figure: float, gflops: float) -> Row:
         figures = {'bbox_mAP_small_classes': Spread(figure, None)}
-        variant = Variant(name, Path(f'{name}.py'), name, 0, '')
+        variant = Variant(name, name, 0, '', '')
         return Row(variant, (0,), figures, {}, dict(gflops=gflops, train_ratio=1.0), {})
 
     rows = [row('baseline', 0.2, 1.0), row('better', 0.3, 1.0), row('input_150', 0.25, 2.3)]

@@ -56,7 +56,7 @@ def files(tmp_path: Path) -> RunFiles:
 def runs_of(*fates: str, seeds: int = 1) -> list[Run]:
     """Runs whose title says what becomes of them."""
     return [
-        Run(Variant(f'variant{i}', Path(f'variant{i}.py'), fate, i, 'hash'), seed)
+        Run(Variant(f'variant{i}', fate, i, '', 'hash'), seed)
         for seed in range(seeds)
         for i, fate in enumerate(fates)
     ]
@@ -105,7 +105,7 @@ def test_a_failure_of_another_config_counts_no_more(files: RunFiles) -> None:
     (run,) = runs_of('error')
     queue(files)[0].work([run])
     assert files.is_settled(run)
-    mended = Run(Variant('variant0', run.variant.path, 'good', 0, 'another hash'), run.seed)
+    mended = Run(Variant('variant0', 'good', 0, '', 'another hash'), run.seed)
     assert not files.is_settled(mended)
 
 

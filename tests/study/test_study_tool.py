@@ -107,6 +107,7 @@ def test_killed_continued_reported_never_repeated(tiny_ablation: Path, tmp_path:
         (['--redo', 'nope'], '--redo nope'),
         (['--jobs=0'], '--jobs 0'),
         (['--against', 'abc'], '--against abc: no run'),
+        (['--export-config', 'abd'], 'variant abd: the table has'),
     ],
 )
 def test_mistakes_end_in_one_message(

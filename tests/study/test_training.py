@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import load_checkpoint
 
@@ -18,6 +19,7 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.bootstrap import HEADLINE
 from abc_mmdet.study.evaluate import evaluate, inference_cost
 from abc_mmdet.study.training import Paused, train
+from abc_mmdet.study.variants import Ablation
 from mmdet.registry import HOOKS, MODELS, VISUALIZERS
 
 
@@ -36,7 +38,7 @@ class PauseAtHook(Hook):
 @pytest.fixture(scope='module')
 def trained(tiny_ablation: Path, tmp_path_factory) -> tuple[Path, Path, list[str]]:
     """A run that was paused and finished: its folder, weights, and files while it was paused."""
-    config = load_experiment(str(tiny_ablation / 'abc.py'))
+    config = Ablation(tiny_ablation).config('abc')
     VISUALIZERS.build(
         copy.deepcopy(config.visualizer)
     )  # that logs nowhere, and is not that of the run
@@ -72,9 +74,11 @@ def test_pauses_and_goes_on(trained: tuple[Path, Path, list[str]]) -> None:
     assert train(load_experiment('configs/small/abc_synthetic.py'), 1, folder) == weights, 'at once'
 
 
-def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tiny_ablation) -> None:
+def test_evaluated_as_the_metric_does(
+    trained: tuple[Path, Path, list[str]], tiny_configs: dict[str, Config]
+) -> None:
     _, weights, _ = trained
-    config = load_experiment(str(tiny_ablation / 'abc.py'))
+    config = tiny_configs['abc']
     model = MODELS.build(config.model)
     load_checkpoint(model, str(weights), map_location='cpu')
     evaluated = evaluate(model, config)
@@ -89,9 +93,9 @@ def test_evaluated_as_the_metric_does(trained: tuple[Path, Path, list[str]], tin
         evaluate(model, config)
 
 
-def test_evaluation_of_perfect_detections(tiny_ablation: Path) -> None:
+def test_evaluation_of_perfect_detections(tiny_configs: dict[str, Config]) -> None:
     """A detector that knows the truth has AP 1 on both sets: the truth of both is the right one."""
-    config = load_experiment(str(tiny_ablation / 'abc.py'))
+    config = tiny_configs['abc']
 
     class Oracle(torch.nn.Module):
         def test_step(self, batch: dict) -> list:
@@ -109,9 +113,8 @@ def test_evaluation_of_perfect_detections(tiny_ablation: Path) -> None:
     assert np.nanmin(evaluated['resampled']['bbox_mAP']) > 0.98
 
 
-def test_inference_cost_of_the_auxiliary_task_is_none(tiny_ablation: Path) -> None:
-    ours = load_experiment(str(tiny_ablation / 'abc.py'))
-    baseline = load_experiment(str(tiny_ablation / 'baseline.py'))
+def test_inference_cost_of_the_auxiliary_task_is_none(tiny_configs: dict[str, Config]) -> None:
+    ours, baseline = tiny_configs['abc'], tiny_configs['baseline']
     costs = [inference_cost(config, baseline, 'cpu') for config in (ours, baseline)]
     assert costs[0]['gflops'] == costs[1]['gflops'] > 0
     assert costs[0]['parameters_m'] == costs[1]['parameters_m'] > 0

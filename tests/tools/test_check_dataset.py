@@ -41,11 +41,12 @@ def write_data(root: Path) -> None:
         (root / 'annotations' / f'{split}.json').write_text(json.dumps(content))
 
 
-def test_problems_are_shown_and_counted(tmp_path: Path) -> None:
+def test_problems_are_shown_and_counted(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv('ABC_ABLATION_VARIANT', 'aux_p1_p2')
     write_data(tmp_path / 'data')
     report, image = tmp_path / 'out' / 'report.json', tmp_path / 'out' / 'sizes.png'
     result = check(
-        *('configs/ablation_coco/aux_p1_p2.py', '--json', report, '--plot', image),
+        *('configs/ablation_coco/variants.py', '--json', report, '--plot', image),
         *('--cfg-options', f'data_root={tmp_path / "data"}'),
     )
     assert result.returncode == 1, result.stdout + result.stderr

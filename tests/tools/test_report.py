@@ -32,7 +32,7 @@ TOOL = str(ROOT / 'tools' / 'analysis_tools' / 'report.py')
 CONFIG = str(ROOT / 'configs' / 'small' / 'baseline_3level_hituav.py')
 CONFIGS = {
     'baseline': CONFIG,
-    'train_only_p1': str(ROOT / 'configs' / 'ablation_coco' / 'aux_p1_p2.py'),
+    'train_only_p1': str(ROOT / 'configs' / 'ablation_coco' / 'variants.py'),
 }
 CLASSES = ('Person', 'Vehicle', 'Bicycle')
 
@@ -62,7 +62,9 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for step in range(1, 5)
         ]
         log.write_text('\n'.join(map(json.dumps, entries)))
-        config = load_experiment(CONFIGS[name], dict(data_root=str(data)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv('ABC_ABLATION_VARIANT', 'aux_p1_p2')  # as the document does
+            config = load_experiment(CONFIGS[name], dict(data_root=str(data)))
         torch.manual_seed(seed)
         model = MODELS.build(config.model).eval()
         model.init_weights()

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
@@ -20,7 +21,7 @@ from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.errors import UserError
 from abc_mmdet.shipped import CONFIGS
 from abc_mmdet.study.comparison import compare
-from abc_mmdet.study.report import accuracy_table, write_report
+from abc_mmdet.study.report import accuracy_table, fill_section, write_report
 from abc_mmdet.study.run_files import RunFiles, one_line
 from abc_mmdet.study.run_queue import (
     QueueResult,
@@ -30,7 +31,8 @@ from abc_mmdet.study.run_queue import (
     run_command,
     slot_environment,
 )
-from abc_mmdet.study.variants import BASELINE, Run, Variant, read_ablation, use_variables
+from abc_mmdet.study.variant_table import BASELINE
+from abc_mmdet.study.variants import Ablation, Run, Variant, use_variables
 
 GRACE = 25.0  # seconds of the limit that are kept for pausing and for the report
 SOME_FAILED, MORE_TO_DO = 1, 3
@@ -78,6 +80,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--against', metavar='NAME', help='print the differences to this variant, run nothing'
     )
+    parser.add_argument(
+        '--export-config', metavar='NAME', help='write this variant as one config, run nothing'
+    )
+    parser.add_argument(
+        '--describe', type=Path, metavar='FILE', help='write the table of variants into it'
+    )
     parser.add_argument('--retry-failed', action='store_true')
     parser.add_argument(
         '--redo', nargs='+', default=[], metavar='NAME', help='throw results of these variants away'
@@ -106,9 +114,21 @@ def differences(variants: list[Variant], results: dict[Run, dict], against: str)
 
 
 def run_all(
-    ablation: str, runs: list[Run], files: RunFiles, args: argparse.Namespace, began: float
+    ablation: str,
+    table: Ablation,
+    runs: list[Run],
+    files: RunFiles,
+    args: argparse.Namespace,
+    began: float,
 ) -> QueueResult:
-    baseline = next(run.variant.path for run in runs if run.variant.name == BASELINE)
+    baseline = next(run.variant for run in runs if run.variant.name == BASELINE)
+
+    @cache
+    def exported(variant: Variant) -> Path:
+        """The config of a run, which stays what it is if the table is changed meanwhile."""
+        path = files.work / 'configs' / f'{variant.name}_{variant.config_hash}.py'
+        table.export(variant.name, path)
+        return path
 
     def command(run: Run, slot: int) -> tuple[list[str], dict[str, str]]:
         facts = dict(
@@ -119,14 +139,14 @@ def run_all(
             config=run.variant.config_hash,
         )
         options = {
-            '--baseline': baseline,
+            '--baseline': exported(baseline),
             '--seed': run.seed,
             '--folder': files.folder(run),
             '--result': files.result(run),
         }
         flat = [part for option in options.items() for part in option]
         return (
-            run_command(json.dumps(facts), run.variant.path, *map(str, flat)),
+            run_command(json.dumps(facts), exported(run.variant), *map(str, flat)),
             slot_environment(slot, args.jobs),
         )
 
@@ -149,11 +169,22 @@ def run_all(
 def main() -> int:
     began = time.monotonic()
     args = parse_args()
-    # Reading an ablation reads dozens of configs, and MMEngine tells of each variable of each
+    # MMEngine tells of each environment variable in a config
     MMLogger.get_current_instance().setLevel('WARNING')
     ablation = use_variables(args.ablation, args.size, args.data)
+    table = Ablation(args.ablation)
+    if args.export_config:
+        path = Path(f'{ablation}_{args.export_config}.py')
+        if path.exists():
+            raise UserError(f'--export-config {args.export_config}: {path} is there already.')
+        table.export(args.export_config, path)
+        print(f'{path}: train it with tools/train.py')
+        return 0
+    if args.describe:
+        fill_section(args.describe, f'{args.ablation.name} variants', table.description(), add=True)
+        return 0
     more = [args.against] if args.against and args.variants else []
-    variants = read_ablation(args.ablation, [*args.variants, *more])
+    variants = table.variants([*args.variants, *more])
     files = RunFiles(args.results / ablation, args.work_dir / ablation)
     # All variants with one seed before the next seed, so that there is always something to compare
     runs = [Run(variant, seed) for seed in args.seeds for variant in variants]
@@ -176,7 +207,7 @@ def main() -> int:
         return 0
     result = QueueResult()
     if not args.report_only:
-        result = run_all(ablation, runs, files, args, began)
+        result = run_all(ablation, table, runs, files, args, began)
     write_report(ablation, variants, runs, files, args.document, args.readme)
     failed = [run for run in runs if files.failure(run) is not None]
     print(f'{len(result.finished)} runs done, {len(result.left)} left, {len(failed)} failed')

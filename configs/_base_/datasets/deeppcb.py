@@ -1,6 +1,6 @@
 # DeepPCB, defects on circuit boards (Tang et al., 2019), in COCO format, scaled to 384 x 384:
 #   data/deeppcb/images/*.jpg, data/deeppcb/annotations/{train,val}.json
-_base_ = './hituav.py'
+_base_ = './etram_frames.py'
 
 data_root = '{{$ABC_DEEPPCB:data/deeppcb}}/'
 classes = ('open', 'short', 'mousebite', 'spur', 'copper', 'pin_hole')
@@ -28,10 +28,21 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
     dataset=dict(
-        data_root=data_root, metainfo=dict(classes=classes), pipeline=train_pipeline))
+        data_root=data_root,
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=classes),
+        pipeline=train_pipeline))
 val_dataloader = dict(
-    dataset=dict(data_root=data_root, metainfo=dict(classes=classes), pipeline=test_pipeline))
+    batch_size=8,
+    num_workers=2,
+    dataset=dict(
+        data_root=data_root,
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=classes),
+        pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json', small_classes=small_classes)

@@ -1,8 +1,10 @@
 # ABC: YOLOX on four levels as main head, an auxiliary head on the two finest in training.
 # Children give model.bbox_head.classes and model.bbox_head.small_classes.
-_base_ = './yolox_4level.py'
+_base_ = './yolox_3level.py'
 
 model = dict(
+    backbone=dict(out_indices=(1, 2, 3, 4)),
+    neck=dict(type='ABCPAFPN', in_channels=[64, 128, 256, 512]),
     bbox_head=dict(
         _delete_=True,
         type='ABCHead',
