@@ -134,7 +134,7 @@ def convert_for(args: argparse.Namespace) -> list[Path]:
     title, *lines = summary(converted.data)
     print(f'converted: {title}')
     for line in lines:
-        print(f'    {line}')
+        print(in_words_of_the_command(f'    {line}'))
     return list(converted.paths.values())
 
 

@@ -47,7 +47,7 @@ def main() -> None:
         overwrite=args.overwrite,
     )
     for line in summary(converted.data):
-        print(line)
+        print(in_words_of_the_command(line))
     print('\nwritten: ' + ', '.join(map(str, converted.paths.values())))
     words = [f'--images={converted.root}']
     for option, split in converted.choice.items():

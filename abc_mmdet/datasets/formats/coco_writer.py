@@ -83,6 +83,7 @@ def write_splits(data: DataSet, root: Path, paths: Mapping[str, Path]) -> None:
         for split, path in paths.items()
     }
     partial = {path: partial_path(path) for path in contents}
+    new = [path for path in contents if not path.exists()]
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +91,9 @@ def write_splits(data: DataSet, root: Path, paths: Mapping[str, Path]) -> None:
         for path in contents:
             os.replace(partial[path], path)
     except OSError as error:
+        for path in new:
+            with suppress(OSError):
+                path.unlink()
         raise UserError(f'cannot write {error.filename}: {error.strerror or error}') from error
     finally:
         for left in partial.values():

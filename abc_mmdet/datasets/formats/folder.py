@@ -18,7 +18,7 @@ from abc_mmdet.utils.image_files import IMAGES, open_image
 from .problems import Problems
 
 MARK = dict(converted_by='abc_mmdet')
-"""``info`` of the files that are written here, so that they are no input when they lie in the way."""
+"""``info`` of the files that are written here, so that they are no input where they lie."""
 
 _NUM_THREADS = 8
 _ORIENTATION = 0x0112  # EXIF; from 5 on width and height change places
@@ -143,11 +143,14 @@ class Folder:
             by_file: look at the name of the file first, as in ``instances_val2017.json``.
         """
         parts = list(path.relative_to(self.root).parts[:-1][::-1])
-        for part in [*([path.stem] if by_file else []), *parts, self.root.resolve().name]:
+        for part in [*([path.stem] if by_file else []), *parts]:
             found = _SPLIT.search(part)
             if found:
                 return next(filter(None, found.groups())).lower()
-        return 'all'
+        # "VisDrone2019-DET-val" by itself is a split, "test_of_my_camera" is a name
+        name = self.root.resolve().name
+        ends = [found for found in _SPLIT.finditer(name) if found.end() == len(name)]
+        return next(filter(None, ends[0].groups())).lower() if ends else 'all'
 
     def text(self, path: Path) -> str:
         """Content of a text file; of one that is not text, nothing, and a problem."""

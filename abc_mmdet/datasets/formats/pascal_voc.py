@@ -2,8 +2,8 @@
 
 Layout and fields are those of the `development kit
 <http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html>`_ (Everingham et al.,
-2010), and of LabelImg, CVAT and Roboflow, which write the same files. ``difficult`` objects count neither
-way in its evaluation, so they are ignored.
+2010), and of LabelImg, CVAT and Roboflow, which write the same files. Its evaluation counts
+``difficult`` objects neither way, so they are ignored.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ class PascalVoc(Format):
             data.skipped[UNLABELLED] = unlabelled
         how = 'as given' if options.first_pixel is not None else 'as its source says'
         if first == 0 and options.first_pixel is None:
-            how = 'as LabelImg, CVAT and Roboflow write them (else: to_coco.py --first-pixel 1)'
+            how = (
+                'as LabelImg, CVAT and Roboflow write them '
+                '(python tools/dataset_converters/to_coco.py --first-pixel 1 reads them otherwise)'
+            )
         data.notes.append(f'pixels are numbered from {first}, {how}')
         return data
 
