@@ -108,12 +108,12 @@ class Coco(Format):
         boxes: dict[Any, list[Box]] = {image['id']: [] for image in file.images}
         names = {category['id']: self.class_name(category) for category in file.categories}
         for number, annotation in enumerate(file.annotations):
-            place = f'{folder.short(path)}: annotations[{number}] (id {annotation["id"]})'
-            self._add(folder, annotation, place, boxes, names, data)
+            where = f'{folder.short(path)}: annotations[{number}] (id {annotation["id"]})'
+            self._add(folder, annotation, where, boxes, names, data)
         records = []
         for image in file.images:
             place = found.get(image['id'])
-            if place in sizes:
+            if place is not None and place in sizes:
                 said = (int(image['width']), int(image['height']))
                 where = f'{folder.short(path)}: {image["file_name"]}'
                 folder.check_size(where, place, sizes[place], said)

@@ -32,14 +32,15 @@ def as_coco(images: Sequence[ImageRecord], classes: Sequence[str], root: Path) -
         root: folder that file names are relative to.
 
     Example:
-        >>> from .records import Box
+        >>> from abc_mmdet.datasets.formats import Box
         >>> image = ImageRecord(Path('d/a.png'), (9, 9), (Box((1, 2, 3, 4), 'car', 'difficult'),))
         >>> as_coco([image], ['car'], Path('d'))['annotations']  # doctest: +NORMALIZE_WHITESPACE
         [{'id': 1, 'image_id': 1, 'category_id': 1, 'bbox': [1, 2, 3, 4], 'area': 12, 'iscrowd': 1,
           'ignored_because': 'difficult'}]
     """
     ids = {name: number for number, name in enumerate(classes, 1)}
-    entries, annotations = [], []
+    entries: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, image in enumerate(images, 1):
         width, height = image.size
         name = image.path.relative_to(root).as_posix()
@@ -47,7 +48,7 @@ def as_coco(images: Sequence[ImageRecord], classes: Sequence[str], root: Path) -
         for box in image.boxes:
             x, y, w, h = box.xywh
             for category in ids.values() if box.label is None else [ids[box.label]]:
-                annotation = dict(
+                annotation: dict[str, Any] = dict(
                     id=len(annotations) + 1,
                     image_id=number,
                     category_id=category,

@@ -143,6 +143,8 @@ class Folder:
             by_file: look at the name of the file first, as in ``instances_val2017.json``.
         """
         parts = list(path.relative_to(self.root).parts[:-1][::-1])
+        if by_file and re.search('(?i)trainval', path.stem):
+            return 'train'
         for part in [*([path.stem] if by_file else []), *parts]:
             found = _SPLIT.search(part)
             if found:

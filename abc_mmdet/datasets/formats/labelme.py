@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from math import dist
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,7 +57,8 @@ class LabelMe(Format):
         return ''
 
     def read(self, folder: Folder, options: Options) -> DataSet:
-        contents, images = {}, {}
+        contents: dict[Path, dict] = {}
+        images: dict[Path, Path] = {}
         for path in folder.json_files:
             content = folder.json(path)
             if not _is_labelme(content):
@@ -73,7 +75,7 @@ class LabelMe(Format):
             else:
                 contents[path], images[path] = content, image
         sizes = folder.sizes(images.values())
-        wanted = options.classes if options.classes is not None else _listed(folder)
+        wanted = _listed(folder) if options.classes is None else options.classes
         names = [
             str(shape.get('label'))
             for content in contents.values()
@@ -104,7 +106,7 @@ def _is_labelme(content: Any) -> bool:
     )
 
 
-def _listed(folder: Folder) -> list[str] | None:
+def _listed(folder: Folder) -> Sequence[str] | None:
     path = next((p for p in folder.files if p.name == 'labels.txt'), None)
     if path is None:
         return None
@@ -113,11 +115,11 @@ def _listed(folder: Folder) -> list[str] | None:
 
 
 def _boxes(
-    folder: Folder, path: Path, content: dict, wanted: list[str] | None, data: DataSet
+    folder: Folder, path: Path, content: dict, wanted: Sequence[str] | None, data: DataSet
 ) -> list[Box]:
     """Objects of one file: shapes, or several of one label and group."""
     groups: dict[tuple, list[float]] = defaultdict(list)
-    ignored = {}
+    ignored: dict[tuple, str] = {}
     for number, shape in enumerate(content['shapes']):
         place = f'{folder.short(path)}: shapes[{number}]'
         kind = shape.get('shape_type') if isinstance(shape, dict) else None

@@ -52,7 +52,8 @@ class SodaA(Format):
 
     def read(self, folder: Folder, options: Options) -> DataSet:
         data = DataSet(self.name, self.title, CLASSES, {})
-        contents, images = {}, {}
+        contents: dict[Path, dict] = {}
+        images: dict[Path, Path] = {}
         for path in _files(folder):
             content = folder.json(path)
             if not _is_soda_a(content):
@@ -89,8 +90,9 @@ def _is_soda_a(content: Any) -> bool:
     if not isinstance(content, dict) or not isinstance(content.get('images'), dict):
         return False
     annotations = content.get('annotations')
-    is_list = isinstance(annotations, list)
-    return is_list and all(isinstance(a, dict) and 'poly' in a for a in annotations[:1])
+    if not isinstance(annotations, list):
+        return False
+    return all(isinstance(a, dict) and 'poly' in a for a in annotations[:1])
 
 
 def _files(folder: Folder) -> list[Path]:
@@ -109,8 +111,9 @@ def _boxes(folder: Folder, path: Path, annotations: list, data: DataSet) -> list
     boxes = []
     for number, annotation in enumerate(annotations):
         place = f'{folder.short(path)}: annotations[{number}]'
-        entry = annotation if isinstance(annotation, dict) else {}
-        poly, category = entry.get('poly'), entry.get('category_id')
+        entry: dict[str, Any] = annotation if isinstance(annotation, dict) else {}
+        poly: Any = entry.get('poly')
+        category: Any = entry.get('category_id')
         corners = [as_number(v) for v in poly] if isinstance(poly, list) else []
         numbers = [value for value in corners if value is not None]
         if len(numbers) < 6 or len(numbers) % 2 or len(numbers) != len(corners):

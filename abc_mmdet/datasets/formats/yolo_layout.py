@@ -136,9 +136,13 @@ def _of_yaml(folder: Folder, path: Path) -> Layout:
         given = content.get(split) or (content.get('valid') if split == 'val' else None)
         if given:
             splits[split] = _images(folder, content, split, given, short)
-    shape = content.get('kpt_shape')
+    return Layout(classes, short, splits, _num_values(content.get('kpt_shape')))
+
+
+def _num_values(shape: Any) -> int:
+    """How many numbers a line has for its keypoints, such as 51 for ``[17, 3]``."""
     is_shape = isinstance(shape, list) and all(isinstance(n, int) and n > 0 for n in shape)
-    return Layout(classes, short, splits, prod(shape) if is_shape else 0)
+    return prod(shape) if is_shape else 0
 
 
 def _names(content: dict, path: Path) -> list[Any]:
