@@ -53,7 +53,8 @@ class AiTod(Coco):
     def files(self, folder: Folder) -> list[Path]:
         named = [p for p in folder.json_files if p.name.lower().startswith('aitod')]
         parts = [path for path in named if 'trainval' not in path.stem]
-        return parts or named
+        splits = {folder.split_of(path, by_file=True) for path in parts}
+        return parts if {'train', 'val'} <= splits else named
 
     def near(self, folder: Folder, split: str) -> list[Path]:
         root, names = folder.root, [split, 'trainval']

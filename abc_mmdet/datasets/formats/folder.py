@@ -58,13 +58,15 @@ class Folder:
     def files(self) -> list[Path]:
         """All of them, also behind links; hidden ones are left out."""
         found: list[Path] = []
-        seen: set[str] = set()
+        above = os.path.realpath(self.root)
+        ways: dict[str, set[str]] = {}  # real folders from the root down to each
         for place, folders, names in os.walk(self.root, followlinks=True):
             real = os.path.realpath(place)
-            if real in seen:  # a link to a folder above
-                folders.clear()
+            way = ways.get(os.path.dirname(place), set())
+            if ways and (real in way or above.startswith(os.path.join(real, ''))):
+                folders.clear()  # a link to a folder above
                 continue
-            seen.add(real)
+            ways[place] = {*way, real}
             folders[:] = sorted(f for f in folders if not f.startswith(('.', '__MACOSX')))
             found += [Path(place, name) for name in sorted(names) if not name.startswith('.')]
         return found
@@ -125,7 +127,9 @@ class Folder:
         if split not in ('', 'all'):
             own = [path for path in same if self.split_of(path) == split]
             same = own or [path for path in same if self.split_of(path) == 'all']
-        return same[0] if len(same) == 1 else None
+        if len(same) > 1 and len({os.path.realpath(path) for path in same}) > 1:
+            return None
+        return same[0] if same else None
 
     def image_of_stem(
         self, beside: Path, near: Sequence[Path] = (), split: str = ''

@@ -296,3 +296,34 @@ def test_every_format_says_what_it_looks_like() -> None:
 def test_the_page_lists_the_formats() -> None:
     text = (Path(__file__).parents[3] / 'docs' / 'data_formats.md').read_text()
     assert re.findall(r'^\| `([a-z][\w-]*)` \|', text, re.M) == list(FORMATS)
+
+
+def test_trainval_of_ai_tod_is_read_where_its_parts_are_not(tmp_path: Path) -> None:
+    for split, name in (('trainval', 'a'), ('test', 'b')):
+        draw(tmp_path / split / 'images' / f'{name}.png', WIDTH, HEIGHT)
+        image = dict(id=1, file_name=f'{name}.png', width=WIDTH, height=HEIGHT)
+        box = dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 3, 4], area=12, iscrowd=0)
+        content = dict(images=[image], annotations=[box], categories=[dict(id=1, name='ship')])
+        write(tmp_path / 'annotations' / f'aitodv2_{split}.json', content)
+    assert set(read_folder(tmp_path).splits) == {'train', 'test'}
+    for split in ('train', 'val'):
+        content['images'][0]['file_name'] = 'a.png'
+        write(tmp_path / 'annotations' / f'aitodv2_{split}.json', content)
+    found = read_folder(tmp_path).splits
+    assert {split: images[0].path.stem for split, images in found.items()} == {
+        'train': 'a',
+        'val': 'a',
+        'test': 'b',
+    }
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    root = tmp_path / 'mine'
+    draw(root / 'train' / 'images' / 'a.jpg', 100, 50)
+    write(root / 'train' / 'labels' / 'a.txt', '0 0.5 0.5 0.2 0.4\n')
+    write(root / 'data.yaml', 'train: train/images\nval: again/images\nnames: [car]\n')
+    for link, target in (('again', 'train'), ('train/up', '.'), ('out', '..'), ('bad', 'gone')):
+        (root / link).symlink_to(root / target)
+    splits = read_folder(root).splits
+    assert [len(images) for images in splits.values()] == [1, 1]
+    assert splits['val'][0].path == root / 'again' / 'images' / 'a.jpg'
