@@ -30,6 +30,10 @@ class Command:
 
 
 CONVERT = {
+    'to-coco': Command(
+        'YOLO, Pascal VOC, VisDrone, SODA, TinyPerson, LabelMe, ... to COCO files',
+        'dataset_converters/to_coco.py',
+    ),
     'prophesee': Command(
         'recordings of event cameras to the layout that is trained on',
         'dataset_converters/prophesee.py',
@@ -54,7 +58,7 @@ CONVERT = {
 }
 
 COMMANDS = {
-    'new-config': Command('check your COCO files and write a config for them', 'new_config.py'),
+    'new-config': Command('check your data and write a config for it', 'new_config.py'),
     'check': Command(
         'check images, annotations and classes of a config', 'analysis_tools/check_dataset.py'
     ),

@@ -62,7 +62,7 @@ def test_what_is_no_command_is_a_mistake(arguments: list[str], said: str, tmp_pa
 
 def test_every_command_has_its_tool() -> None:
     scripts = [c.script for c in (*COMMANDS.values(), *CONVERT.values()) if c.script]
-    assert len(set(scripts)) == len(scripts) == 14
+    assert len(set(scripts)) == len(scripts) == 15
     assert [script for script in scripts if not (TOOLS / script).is_file()] == []
 
 

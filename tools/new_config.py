@@ -1,4 +1,4 @@
-"""A config for your own data: new_config.py --train FILE --val FILE --images DIR [--out FILE]."""
+"""A config for your own data: new_config.py DATA, or --train FILE --val FILE --images DIR."""
 
 import argparse
 import shlex
@@ -15,19 +15,36 @@ from abc_mmdet.apis.options import real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.commands import in_words_of_the_command
 from abc_mmdet.custom_dataset import NETWORKS, issue_lines, write_experiment
+from abc_mmdet.custom_dataset.conversion import convert_for_config
 from abc_mmdet.custom_dataset.train_val_split import split_file
+from abc_mmdet.datasets.formats import FORMATS, Options, summary
 from abc_mmdet.errors import UserError
 from abc_mmdet.shipped import CONFIGS
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Check two COCO files and write a config for them: classes, small classes, '
+        description='Check a data set and write a config for it: classes, small classes, '
         'image size, levels and iterations are chosen from the data, and every choice is explained '
         'in the config.'
     )
-    parser.add_argument('--train', required=True, metavar='FILE', help='annotations for training')
-    val = parser.add_mutually_exclusive_group(required=True)
+    parser.add_argument(
+        'data',
+        nargs='?',
+        metavar='DATA',
+        help=f'folder of images and annotations in another format ({", ".join(FORMATS)}), which '
+        'are converted; or give COCO files by --train, --val and --images',
+    )
+    parser.add_argument('--format', choices=list(FORMATS), help='of DATA; default: found out')
+    parser.add_argument(
+        '--converted',
+        type=Path,
+        metavar='DIR',
+        help='folder for the COCO files made of DATA; default: OUT_train.json and OUT_val.json '
+        'beside OUT',
+    )
+    parser.add_argument('--train', metavar='FILE', help='annotations for training')
+    val = parser.add_mutually_exclusive_group()
     val.add_argument('--val', metavar='FILE', help='annotations for validation')
     val.add_argument(
         '--val-share',
@@ -38,7 +55,6 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--images',
-        required=True,
         action='append',
         metavar='DIR',
         help='folder that file names are relative to; if it is given more than once, each split '
@@ -82,7 +98,44 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--out', type=Path, default=Path('my_data.py'), metavar='FILE')
     parser.add_argument('--overwrite', action='store_true', help='replace FILE if it exists')
-    return parser.parse_args()
+    args = parser.parse_args()
+    files = {'--train': args.train, '--val': args.val, '--images': args.images}
+    given = [option for option, value in files.items() if value]
+    if args.data is not None and (given or args.val_images):
+        parser.error(f'give DATA or COCO files, not both: {", ".join(given) or "--val-images"}')
+    if args.data is None:
+        missing = [option for option in ('--train', '--images') if not files[option]]
+        if args.val is None and args.val_share is None:
+            missing.append('--val (or --val-share)')
+        if missing:
+            parser.error(f'the following arguments are required: {", ".join(missing)}, or DATA')
+        if args.format or args.converted:
+            parser.error('--format and --converted are about DATA, a folder that is converted')
+    return args
+
+
+def convert_for(args: argparse.Namespace) -> list[Path]:
+    """Put the files made of ``args.data`` into ``args.train`` and ``args.val``."""
+    if args.out.exists() and not args.overwrite:
+        raise UserError(f'{args.out} exists: name another --out, or pass --overwrite.')
+    converted = convert_for_config(
+        args.data,
+        args.out,
+        args.format,
+        Options(),
+        args.converted,
+        split_later=args.val_share is not None,
+        overwrite=args.overwrite,
+    )
+    args.images = [str(converted.root)]
+    args.train = str(converted.paths[converted.choice['train']])
+    if args.val_share is None:
+        args.val = str(converted.paths[converted.choice['val']])
+    title, *lines = summary(converted.data)
+    print(f'converted: {title}')
+    for line in lines:
+        print(in_words_of_the_command(f'    {line}'))
+    return list(converted.paths.values())
 
 
 def split_for(args: argparse.Namespace) -> list[Path]:
@@ -108,9 +161,11 @@ def main() -> None:
         network = 's' if torch.cuda.is_available() else 'nano'
     given = shlex.join(sys.argv[1:])
     parts: list[Path] = []
-    if args.val_share is not None:
-        parts = split_for(args)
     try:
+        if args.data is not None:
+            parts += convert_for(args)
+        if args.val_share is not None:
+            parts += split_for(args)
         written = write_experiment(
             args.out,
             CONFIGS,

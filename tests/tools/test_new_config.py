@@ -1,7 +1,9 @@
 """A mistake in the command ends in one message; what works is in test_train_on_my_data_doc.py."""
 
 import json
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from ..warm_python import python
+
+ROOT = Path(__file__).parents[2]
 TOOL = str(Path(__file__).parents[2] / 'tools/new_config.py')
 
 
@@ -69,3 +74,95 @@ def test_validation_images_are_taken_from_the_training_images(
     (tmp_path / 'a' / '0.png').unlink()
     run(monkeypatch, capsys, *given, f'--out={tmp_path}/other.py', '--weights=none')
     assert not list(tmp_path.glob('other*')), 'nothing is written if the data is not ready'
+
+
+def yolo(root: Path, splits: tuple[str, ...]) -> None:
+    """A data set with a car in each of six images of a split, and one image of background."""
+    (root / 'data.yaml').parent.mkdir()
+    entries = ''.join(f'{split}: images/{split}\n' for split in splits)
+    (root / 'data.yaml').write_text(f'{entries}names: [person, car]\n')
+    for k, split in enumerate(splits):
+        for folder in ('images', 'labels'):
+            (root / folder / split).mkdir(parents=True)
+        for i in range(7):
+            path = root / 'images' / split / f'{i}.png'
+            cv2.imwrite(str(path), np.full((64, 96, 3), 20 * i + 7 * k, np.uint8))
+            if i:
+                label = f'1 0.5 0.25 {0.1 + 0.01 * i} 0.25\n'
+                (root / 'labels' / split / f'{i}.txt').write_text(label)
+
+
+def process(tool: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python(), str(ROOT / 'tools' / tool), *options],
+        cwd=folder,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_folder_of_yolo_becomes_a_config(tmp_path: Path) -> None:
+    yolo(tmp_path / 'cars', ('train', 'val', 'test'))
+    options = ('cars', '--out=mine.py', '--weights=none', '--network=narrow')
+    done = process('new_config.py', tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    assert 'converted: YOLO, 2 classes: person, car\n' in done.stdout
+    assert 'train: 7 images, 1 of them without an object, 6 boxes\n' in done.stdout
+    assert 'not used: test\n' in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        'cars',
+        'mine.py',
+        'mine_train.json',
+        'mine_val.json',
+    ]
+    config = Config.fromfile(tmp_path / 'mine.py')
+    dataset = config.val_dataloader.dataset
+    assert config.classes == ('car',)
+    file = json.loads((tmp_path / config.data_root / dataset.ann_file).read_text())
+    assert file['images'][1]['file_name'] == 'images/val/1.png'
+    assert file['annotations'][0]['bbox'] == pytest.approx([48 - 5.28, 8, 10.56, 16])
+    image = tmp_path / config.data_root / dataset.data_prefix.img / file['images'][1]['file_name']
+    assert image.is_file()
+    again = process('new_config.py', tmp_path, *options)
+    assert again.returncode == 2 and 'mine.py exists' in again.stderr
+
+
+def test_a_folder_without_validation(tmp_path: Path, monkeypatch, capsys) -> None:
+    yolo(tmp_path / 'cars', ('train',))
+    given = [f'{tmp_path}/cars', f'--out={tmp_path}/mine.py', '--weights=none', '--network=narrow']
+    message = run(monkeypatch, capsys, *given)
+    assert 'no split for validation, only train: add --val-share 0.2' in message
+    message = run(monkeypatch, capsys, *given, '--train=x.json')
+    assert 'give DATA or COCO files, not both: --train' in message
+    message = run(monkeypatch, capsys, '--format=yolo', '--train=x', '--val=x', '--images=x')
+    assert '--format and --converted are about DATA' in message
+    assert [p.name for p in tmp_path.iterdir()] == ['cars']
+    into = f'--converted={tmp_path}/coco'
+    monkeypatch.setattr(sys, 'argv', ['x', *given, '--val-share=0.3', into])
+    runpy.run_path(TOOL, run_name='__main__')
+    capsys.readouterr()
+    files = ['coco/all.json', 'mine_train.json', 'mine_val.json']
+    sizes = [len(json.loads((tmp_path / name).read_text())['images']) for name in files]
+    assert sizes == [7, 5, 2]
+    (tmp_path / 'cars/labels/train/1.txt').write_text('1 2 3 4 5\n')
+    message = run(monkeypatch, capsys, *given, '--val-share=0.3', into, '--overwrite')
+    assert 'labels/train/1.txt:1: 1 2 3 4 5' in message
+    assert (tmp_path / 'mine.py').is_file()
+
+
+def test_to_coco(tmp_path: Path) -> None:
+    yolo(tmp_path / 'cars', ('train', 'val'))
+    tool = 'dataset_converters/to_coco.py'
+    done = process(tool, tmp_path, 'cars', 'cars/coco')
+    assert done.returncode == 0, done.stderr
+    assert 'written: cars/coco/train.json, cars/coco/val.json' in done.stdout
+    assert '--images=cars --train=cars/coco/train.json --val=cars/coco/val.json' in done.stdout
+    again = process(tool, tmp_path, 'cars', 'cars/coco', '--overwrite')
+    assert again.returncode == 0, 'what was converted is no second format'
+    again = process(tool, tmp_path, 'cars', 'cars/coco')
+    assert again.returncode == 2 and 'cars/coco/train.json exists' in again.stderr
+    (tmp_path / 'cars/labels/val/2.txt').write_text('x\n')
+    failed = process(tool, tmp_path, 'cars', 'other')
+    assert failed.returncode == 2 and 'labels/val/2.txt:1: x' in failed.stderr
+    assert 'Traceback' not in failed.stderr and not (tmp_path / 'other').exists()

@@ -10,10 +10,6 @@ from abc_mmdet.errors import UserError
 
 _YOLO_LINE = re.compile(r'\s*\d+(\s+[-+.\deE]+){4,}\s*$')
 
-_YOLO = (
-    'globox convert LABELS all.json -f yolov5 -d IMAGES -g .jpg -m NAMES.txt -F coco -A\n'
-    '(NAMES.txt: the classes, one a line, in the order of their numbers)'
-)
 _STARTS = (
     (b'\xef\xbb\xbf', 'begins with a byte order mark (BOM): save it as UTF-8 without one'),
     (b'\xff\xfe', 'is in UTF-16: save it as UTF-8'),
@@ -22,8 +18,6 @@ _STARTS = (
     (b'PK\x03\x04', 'is a ZIP archive: unpack it'),
 )
 """How files begin that hold JSON in a form that MMDetection does not read."""
-
-_VOC = 'globox convert ANNOTATIONS all.json -f pascalvoc -F coco -A'
 
 
 def check_format(path: str | Path) -> None:
@@ -43,11 +37,12 @@ def check_format(path: str | Path) -> None:
     first = _first_file(path) if path.is_dir() else path
     kind = None if first is None else _kind(first)
     if kind:
-        name, command = kind
         raise UserError(
-            f'{path} is in the format of {name}; a COCO file is wanted. A program that converts '
-            f'it:\n  pip install globox\n  {command}\n'
-            'Then --val-share 0.2 takes a part of it for validation.'
+            f'{path} is in the format of {kind}; a COCO file is wanted. Give new_config.py the '
+            'folder of images and annotations, which it converts:\n'
+            '  python tools/new_config.py FOLDER\n'
+            'or convert it by itself:\n'
+            '  python tools/dataset_converters/to_coco.py FOLDER OUT_DIR'
         )
     if path.is_dir():
         raise UserError(f'{path} is a folder; give an annotation file in COCO format.')
@@ -60,7 +55,7 @@ def _first_file(folder: Path) -> Path | None:
     return next((folder / name for name in names if name.lower().endswith(endings)), None)
 
 
-def _kind(path: Path) -> tuple[str, str] | None:
+def _kind(path: Path) -> str | None:
     try:
         with path.open(encoding='utf-8', errors='replace') as file:
             start = file.read(4096)
@@ -68,9 +63,9 @@ def _kind(path: Path) -> tuple[str, str] | None:
         return None
     lines = [line for line in start.splitlines() if line.strip()]
     if path.suffix.lower() == '.xml' or '<annotation' in start:
-        return 'Pascal VOC (XML)', _VOC
+        return 'Pascal VOC (XML)'
     is_list = path.suffix.lower() == '.txt' and lines and '.' in lines[0] and '/' in lines[0]
     is_yaml = path.suffix.lower() in ('.yaml', '.yml') and 'names' in start
     if is_yaml or is_list or (lines and _YOLO_LINE.match(lines[0])):
-        return 'YOLO (text files)', _YOLO
+        return 'YOLO (text files)'
     return None

@@ -15,12 +15,17 @@ VOC = '<annotation><filename>a.jpg</filename></annotation>'
 @pytest.mark.parametrize(
     ('name', 'content', 'given', 'said'),
     [
-        ('labels/a.txt', YOLO, 'labels', 'YOLO.*-f yolov5'),
-        ('labels/a.txt', YOLO, 'labels/a.txt', 'YOLO.*-f yolov5'),
-        ('data.yaml', 'train: images/train\nnames: [a, b]\n', 'data.yaml', 'YOLO.*-f yolov5'),
-        ('train.txt', 'images/a.jpg\nimages/b.jpg\n', 'train.txt', 'YOLO.*-f yolov5'),
-        ('xml/a.xml', VOC, 'xml', 'Pascal VOC.*-f pascalvoc'),
-        ('xml/a.xml', VOC, 'xml/a.xml', 'Pascal VOC.*-f pascalvoc'),
+        ('labels/a.txt', YOLO, 'labels', 'YOLO.*to_coco.py FOLDER'),
+        ('labels/a.txt', YOLO, 'labels/a.txt', 'YOLO.*to_coco.py FOLDER'),
+        (
+            'data.yaml',
+            'train: images/train\nnames: [a, b]\n',
+            'data.yaml',
+            'YOLO.*to_coco.py FOLDER',
+        ),
+        ('train.txt', 'images/a.jpg\nimages/b.jpg\n', 'train.txt', 'YOLO.*to_coco.py FOLDER'),
+        ('xml/a.xml', VOC, 'xml', 'Pascal VOC.*to_coco.py FOLDER'),
+        ('xml/a.xml', VOC, 'xml/a.xml', 'Pascal VOC.*to_coco.py FOLDER'),
         ('a.json', '[1, 2', 'a.json', 'is not JSON, or was cut off'),
         ('folder/a.bin', 'x', 'folder', 'is a folder; give an annotation file in COCO format'),
         ('a.json', '{}', 'b\\\\a.json', 'No such file.*It has backslashes'),

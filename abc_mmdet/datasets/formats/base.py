@@ -1,0 +1,113 @@
+"""What every reader of a format has, and what several of them need."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from .folder import Folder
+from .records import DataSet
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person says that a folder does not.
+
+    Args:
+        classes: names and order of the classes, of formats that have no list of them.
+        first_pixel: number of the first pixel in Pascal VOC's files, 0 or 1; None: as
+            :class:`PascalVoc` finds.
+    """
+
+    classes: Sequence[str] | None = None
+    first_pixel: int | None = None
+
+
+class Format(ABC):
+    """A format of annotations; subclasses are listed in :data:`FORMATS`."""
+
+    name: ClassVar[str]
+    """For ``--format``."""
+    title: ClassVar[str]
+    """For people."""
+    layout: ClassVar[str]
+    """What a folder of it looks like, in a few words."""
+
+    @abstractmethod
+    def evidence(self, folder: Folder) -> str:
+        """The file by which a folder is known to be of this format; empty if it is not."""
+
+    @abstractmethod
+    def read(self, folder: Folder, options: Options) -> DataSet:
+        """Read all splits.
+
+        Mistakes are added to ``folder.problems``; who calls this stops for them.
+        """
+
+
+def as_number(text: object) -> float | None:
+    """A finite number, or None.
+
+    Example:
+        >>> as_number('0.5'), as_number('nan'), as_number('x')
+        (0.5, None, None)
+    """
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return None
+    try:
+        value = float(text)
+    except (ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def enclosing(points: Sequence[float]) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the box around ``x1, y1, x2, y2, ...``.
+
+    Example:
+        >>> enclosing([4, 1, 6, 3, 4, 5, 2, 3])
+        (2, 1, 4, 4)
+    """
+    xs, ys = points[0::2], points[1::2]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def is_flat(xywh: Sequence[float]) -> bool:
+    """Whether a box has no width or height; it holds no pixel, and nothing is learnt from it."""
+    return xywh[2] <= 0 or xywh[3] <= 0
+
+
+NO_AREA = 'boxes without width or height'
+MISSING = (
+    'annotations whose image is not in the folder, or is there under several paths: copy it, or '
+    'take the annotation out'
+)
+UNLABELLED = 'images without an annotation file'
+
+
+def ordered(names: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Classes of a format without a list of them: those that were given, else sorted by name."""
+    return tuple(wanted) if wanted is not None else tuple(sorted(set(names)))
+
+
+def check_class(folder: Folder, name: str, classes: Sequence[str] | None, place: str) -> bool:
+    """Whether a class is among those that were asked for; a problem if not."""
+    if classes is None or name in classes:
+        return True
+    folder.problems.add(
+        f'boxes are of a class that is not in the list of classes ({", ".join(classes)}): add it '
+        'to --classes, or to the file that has the list',
+        f'{place}: {name!r}',
+    )
+    return False
+
+
+def first_lines(path: Path, number: int = 3) -> list[str]:
+    """The first lines of a text file that are not empty, whatever is in them."""
+    with path.open(encoding='utf-8', errors='replace') as file:
+        start = file.read(4096)
+    return [line for line in start.splitlines() if line.strip()][:number]
