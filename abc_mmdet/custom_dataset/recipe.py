@@ -50,6 +50,7 @@ class Recipe:
         gray: whether the images have no colours.
         paste: whether copies of small objects are put into free places.
         from_above: whether images have no up, so that they are flipped in all directions.
+        ignored: whether the training data mark regions that count neither way.
         nwd: whether boxes are compared by Wasserstein distance: small ones in the box loss on finer
             levels, else all in the auxiliary assigner.
         batch, lr, max_iters: of the training.
@@ -69,6 +70,7 @@ class Recipe:
     paste: bool = False
     from_above: bool = False
     nwd: bool = False
+    ignored: bool = False
     batch: int = 1
     lr: float = 0.0
     max_iters: int = 0
@@ -118,8 +120,25 @@ def choose(
     _choose_small(recipe, recipe.sizes, small_classes, small_by_size)
     choose_levels(recipe, recipe.sizes)
     _choose_paste(recipe)
+    _choose_ignored(recipe, train)
     choose_training(recipe, len(train.images), iterations)
     return recipe
+
+
+def _choose_ignored(recipe: Recipe, train: CocoFile) -> None:
+    crowds = sum(bool(a.get('iscrowd')) for a in train.annotations)
+    left_out = sum(bool(a.get('ignore')) and not a.get('iscrowd') for a in train.annotations)
+    recipe.ignored = crowds > 0
+    if crowds:
+        recipe.why['ignored'] = (
+            f'{crowds} boxes of the training data are marked as iscrowd: inside them the head is '
+            'not taught that there is no object'
+        )
+    elif left_out:
+        recipe.why['ignored'] = (
+            f'{left_out} boxes are marked as ignore, not as iscrowd. MMDetection leaves them out, '
+            'so that they are background; for regions that count neither way write iscrowd'
+        )
 
 
 def _choose_classes(recipe: Recipe, train: CocoFile, val: CocoFile) -> None:

@@ -179,6 +179,8 @@ def _model(recipe: Recipe) -> Iterator[str]:
             'The images have no colours: a first layer that reads one channel computes the same '
             'for less'
         )
+    if 'ignored' in recipe.why:
+        yield from comment(f'IgnoreRegionYOLOXHead: {recipe.why["ignored"]}')
     yield 'model = dict('
     network = NETWORKS[recipe.network]
     finer, three = recipe.levels == 'finer', recipe.levels in ('three', 'plain', 'trimmed')
@@ -212,7 +214,8 @@ def _changed(network: Network, **options: float) -> list[str]:
 def _head_lines(recipe: Recipe, network: Network) -> Iterator[str]:
     finer = recipe.levels == 'finer'
     channels = network.channels
-    width = _changed(
+    head = ["type='IgnoreRegionYOLOXHead'"] if recipe.ignored else []
+    width = head + _changed(
         network, in_channels=channels, feat_channels=channels // 2 if finer else channels
     )
     if recipe.levels in ('plain', 'trimmed'):

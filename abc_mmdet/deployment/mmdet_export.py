@@ -32,6 +32,7 @@ RENAMED = {  # its counterpart, and the fields that this does not have
     'CenterSimOTAAssigner': ('SimOTAAssigner', 'center_radius'),
     'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
     'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
+    'IgnoreRegionYOLOXHead': ('YOLOXHead', 'ignore_iof_thr'),
     'DetectionVisualizer': ('DetLocalVisualizer',),
     'SmallObjectMetric': ('CocoMetric',),
     'SmallObjectSampler': ('InfiniteSampler', 'small_classes', 'max_area', 'power', 'by_epoch'),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .matching import AREAS, ClassMatches, MatchTable, class_overlaps
+from .areas import AREAS
+from .matching import ClassMatches, ClassOverlaps, MatchTable, class_overlaps
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -25,6 +26,8 @@ class CocoMetrics:
         recall: the highest, ``(thresholds, classes, areas, max detections)``, -1 for none.
         matches: that they were computed from, of the areas that were to be kept; of all detections,
             those beyond ``max_dets`` included.
+        main: area and number of detections that are meant where none is given; None is the largest
+            number.
     """
 
     precision: np.ndarray
@@ -34,11 +37,12 @@ class CocoMetrics:
     num_boxes: np.ndarray
     recall: np.ndarray
     matches: MatchTable = field(default_factory=dict)
+    main: tuple[str, int | None] = ('all', None)
 
     def ap(
         self,
         iou: float | None = None,
-        area: str = 'all',
+        area: str | None = None,
         label: int | None = None,
         max_dets: int | None = None,
     ) -> float:
@@ -46,12 +50,12 @@ class CocoMetrics:
 
         Args:
             iou: one threshold; None takes all.
-            area: name of the size.
+            area: name of the size; :attr:`main` by default.
             label: index of a class; None takes all that have ground truth.
-            max_dets: one of :attr:`max_dets`, the largest by default.
+            max_dets: one of :attr:`max_dets`; :attr:`main` by default.
         """
-        dets = -1 if max_dets is None else self.max_dets.index(max_dets)
-        values = self.precision[..., self.areas.index(area), dets]
+        size, dets = self.place(area, max_dets)
+        values = self.precision[..., size, dets]
         if iou is not None:
             values = values[np.isclose(self.thresholds, iou)]
         if label is not None:
@@ -59,10 +63,18 @@ class CocoMetrics:
         values = values[values > -1]
         return float(values.mean()) if values.size else float('nan')
 
-    def ar(self, area: str = 'all', max_dets: int | None = None) -> float:
+    def place(self, area: str | None, max_dets: int | None) -> tuple[int, int]:
+        """Indices of a size and of a number of detections, those of :attr:`main` for None."""
+        main_area, main_dets = self.main
+        dets = main_dets if max_dets is None else max_dets
+        return self.areas.index(area or main_area), -1 if dets is None else self.max_dets.index(
+            dets
+        )
+
+    def ar(self, area: str | None = None, max_dets: int | None = None) -> float:
         """Mean of the highest recall over thresholds and classes; arguments as of :meth:`ap`."""
-        dets = -1 if max_dets is None else self.max_dets.index(max_dets)
-        values = self.recall[..., self.areas.index(area), dets]
+        size, dets = self.place(area, max_dets)
+        values = self.recall[..., size, dets]
         values = values[values > -1]
         return float(values.mean()) if values.size else float('nan')
 
@@ -80,16 +92,20 @@ def coco_metrics(
     detections: Sequence[Mapping],
     thresholds: Sequence[float] | np.ndarray,
     max_dets: Sequence[int],
-    areas: Sequence[str] = tuple(AREAS),
+    areas: Sequence[str] | Mapping[str, tuple[float, float]] = tuple(AREAS),
     keep: Sequence[str] = (),
+    kind: type[ClassOverlaps] | None = None,
+    main: tuple[str, int | None] = ('all', None),
 ) -> CocoMetrics:
     """Evaluate boxes as COCO does; to the last bit what pycocotools computes.
 
     Args:
         images, category_ids, annotations, detections, thresholds: as in :func:`class_overlaps`.
         max_dets: detections per image and class that are looked at.
-        areas: names from :data:`AREAS`.
+        areas: names from :data:`AREAS`, or ranges by name.
         keep: some of them, whose matches are kept.
+        kind: as in :func:`class_overlaps`.
+        main: as in :class:`CocoMetrics`.
 
     Example:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
@@ -99,6 +115,7 @@ def coco_metrics(
         1.0
     """
     max_dets = tuple(sorted(max_dets))
+    ranges = [areas[a] if isinstance(areas, Mapping) else AREAS[a] for a in areas]
     shape = (len(category_ids), len(areas), len(max_dets))
     precision = np.full((len(thresholds), len(RECALLS), *shape), -1.0)
     recall = np.full((len(thresholds), *shape), -1.0)
@@ -107,43 +124,42 @@ def coco_metrics(
     # The best detections choose first: what is beyond the most changes no match of theirs
     most = None if keep else max_dets[-1]
     for k, overlaps in enumerate(
-        class_overlaps(images, category_ids, annotations, detections, thresholds, most)
+        class_overlaps(images, category_ids, annotations, detections, thresholds, most, kind)
     ):
-        for a, area in enumerate(areas):
-            matches = overlaps.match(area)
+        for a, (area, limits) in enumerate(zip(areas, ranges, strict=True)):
+            matches = overlaps.match(limits)
             if area in kept:
                 kept[area].append(matches)
             num_boxes[k, a] = matches.positives.sum()
             if num_boxes[k, a]:
                 for m, number in enumerate(max_dets):
-                    precision[:, :, k, a, m], recall[:, k, a, m] = _precision(matches, number)
-    return CocoMetrics(
-        precision, np.asarray(thresholds), tuple(areas), max_dets, num_boxes, recall, kept
-    )
+                    precision[:, :, k, a, m], recall[:, k, a, m] = precision_at(matches, number)
+    whole = precision, np.asarray(thresholds), tuple(areas), max_dets, num_boxes, recall
+    return CocoMetrics(*whole, kept, main)
 
 
-def _precision(matches: ClassMatches, max_dets: int) -> tuple[np.ndarray, np.ndarray]:
+def precision_at(matches: ClassMatches, max_dets: int) -> tuple[np.ndarray, np.ndarray]:
     """``(T, 101)`` precision at each recall, 0 beyond the highest recall, which is ``(T,)``."""
-    hits, ignored = _seen(matches, max_dets)[1:]
+    hits, ignored = seen(matches, max_dets)[1:]
     positives = matches.positives.sum()
     precision = np.zeros((len(hits), len(RECALLS)))
     for row, hit, left_out in zip(precision, hits, ignored, strict=True):
         at = np.flatnonzero(hit)
         so_far = np.cumsum(~left_out)[at]
-        envelope, reached = _envelope(np.arange(1.0, len(at) + 1), so_far, positives)
+        envelope, reached = envelope_at(np.arange(1.0, len(at) + 1), so_far, positives)
         row[: reached[-1] if len(at) else 0] = np.repeat(envelope, np.diff(reached, prepend=0))
     return precision, hits.sum(axis=1) / positives
 
 
-def _seen(matches: ClassMatches, max_dets: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def seen(matches: ClassMatches, max_dets: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image, hits and ignored ones of the best detections of each image."""
     if max_dets is None or (matches.rank < max_dets).all():
         return matches.image, matches.hit, matches.ignored
-    seen = matches.rank < max_dets
-    return matches.image[seen], matches.hit[:, seen], matches.ignored[:, seen]
+    best = matches.rank < max_dets
+    return matches.image[best], matches.hit[:, best], matches.ignored[:, best]
 
 
-def _envelope(
+def envelope_at(
     true: np.ndarray, so_far: np.ndarray, positives: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The highest precision at a recall or beyond, and how many of :data:`RECALLS` are reached.
@@ -188,8 +204,8 @@ def average_precision(
 def _weighted(
     matches: ClassMatches, weights: np.ndarray, positives: np.ndarray, max_dets: int | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """:func:`_envelope` per IoU threshold, ``(B, P)`` each."""
-    image, hits, ignored = _seen(matches, max_dets)
+    """:func:`envelope_at` per IoU threshold, ``(B, P)`` each."""
+    image, hits, ignored = seen(matches, max_dets)
     always_ignored = np.logical_and.reduce(ignored, axis=0)
     places = np.flatnonzero(hits.any(axis=0))
     counted = weights.astype(np.float32) @ _counts_up_to(
@@ -204,7 +220,7 @@ def _weighted(
             extra_so_far = np.cumsum(weights[:, image[extra]], axis=1)
             none_yet = np.zeros((len(weights), 1))
             so_far -= np.hstack([none_yet, extra_so_far])[:, np.searchsorted(extra, at)]
-        yield _envelope(true, so_far, positives)
+        yield envelope_at(true, so_far, positives)
 
 
 def _counts_up_to(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask
 
-from .matching import ClassMatches, match
+from .matching import ClassMatches, counts, match
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Matches:
         ground_truth: ``(D,)`` place in the list of annotations of what each one found, or -1.
         ignored: ``(D,)`` found a crowd, and counts neither way.
         gt_labels: ``(N,)`` of the annotations.
-        counted: ``(N,)`` whether each annotation counts; crowds count neither way.
+        counted: ``(N,)`` whether each annotation counts.
 
     Example:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
@@ -87,7 +87,7 @@ def matches_of_all(
         ground_truth,
         ignored,
         np.array([label[a['category_id']] for a in annotations], int),
-        np.array([not a.get('iscrowd') for a in annotations], bool),
+        np.array([counts(a) for a in annotations], bool),
     )
 
 

@@ -11,17 +11,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask
 
-_NO_LIMIT = 1e10
-AREAS = {
-    'all': (0.0, _NO_LIMIT),
-    'very_tiny': (0.0, 8.0**2),
-    'tiny': (8.0**2, 16.0**2),
-    'small': (16.0**2, 32.0**2),
-    'medium': (32.0**2, 96.0**2),
-    'large': (96.0**2, _NO_LIMIT),
-    's': (0.0, 32.0**2),
-}
-"""Box areas in square pixels. As COCO's, borders belong to both sizes; ``s`` is COCO's small."""
+from .areas import AREAS
+from .boxes import Boxes
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,7 @@ def match(
     thresholds: Sequence[float] | np.ndarray,
     max_dets: int | None = None,
     areas: Sequence[str] = ('all',),
+    kind: type[ClassOverlaps] | None = None,
 ) -> MatchTable:
     """Match all classes; the arguments are those of :func:`class_overlaps`.
 
@@ -79,7 +71,7 @@ def match(
     """
     table: MatchTable = {area: [] for area in areas}
     for overlaps in class_overlaps(
-        images, category_ids, annotations, detections, thresholds, max_dets
+        images, category_ids, annotations, detections, thresholds, max_dets, kind
     ):
         for area in areas:
             table[area].append(overlaps.match(area))
@@ -93,6 +85,7 @@ def class_overlaps(
     detections: Sequence[Mapping],
     thresholds: Sequence[float] | np.ndarray,
     max_dets: int | None = None,
+    kind: type[ClassOverlaps] | None = None,
 ) -> Iterator[ClassOverlaps]:
     """What there is to match, class by class, so that matches of one class are held at a time.
 
@@ -100,17 +93,20 @@ def class_overlaps(
         images: ids, numbers or text; what is of no image and category of these is left out.
         category_ids: in the order of the classes.
         annotations: COCO annotations: ``image_id``, ``category_id``, ``bbox`` (x, y, w, h),
-            ``area``, and ``iscrowd`` for those that count neither way.
+            ``area``; those with ``iscrowd`` or ``uncounted`` count neither way. In a crowd there
+            is room for any number of detections, what is uncounted is found as an object is.
         detections: COCO results: ``image_id``, ``category_id``, ``bbox``, ``score``.
         thresholds: IoU thresholds.
         max_dets: detections per image and class that are looked at, the best ones; None for all.
+        kind: a child of :class:`ClassOverlaps` with rules of its own.
     """
+    kind = kind or ClassOverlaps
     place = {image: i for i, image in enumerate(in_order(set(images)))}
     of_class = [_by_category(records, place) for records in (annotations, detections)]
     least = np.minimum(np.asarray(thresholds, float), 1 - 1e-10)
     for category in category_ids:
         ground_truth, found = (
-            _Boxes.of(records, groups[category], place)
+            Boxes.of(records, groups[category], place)
             for records, groups in zip((annotations, detections), of_class, strict=True)
         )
         scores = np.array([detections[d]['score'] for d in found.place], float)
@@ -123,13 +119,19 @@ def class_overlaps(
         ground_truth = ground_truth.take(np.argsort(ground_truth.image, kind='stable'))
         ours = [annotations[t] for t in ground_truth.place]
         crowd = np.array([bool(a.get('iscrowd')) for a in ours], bool)
+        ignored = crowd | np.array([bool(a.get('uncounted')) for a in ours], bool)
         area = np.array([a['area'] for a in ours], float)
-        yield ClassOverlaps(found, scores, rank, ground_truth, area, crowd, least, len(place))
+        yield kind(found, scores, rank, ground_truth, area, crowd, ignored, least, len(place))
 
 
 def in_order(images: Iterable[Any]) -> list[Any]:
     """Ids of images, numbers before text; this order decides between equal scores."""
     return sorted(images, key=lambda image: (isinstance(image, str), image))
+
+
+def counts(annotation: Mapping) -> bool:
+    """Whether an annotation is neither a crowd nor uncounted."""
+    return not (annotation.get('iscrowd') or annotation.get('uncounted'))
 
 
 def _by_category(records: Sequence[Mapping], images: Mapping) -> dict[Hashable, list[int]]:
@@ -140,41 +142,24 @@ def _by_category(records: Sequence[Mapping], images: Mapping) -> dict[Hashable, 
     return groups
 
 
-@dataclass(frozen=True)
-class _Boxes:
-    """Boxes of one class: place in their list, place of their image, and x, y, w, h."""
-
-    place: np.ndarray
-    image: np.ndarray
-    box: np.ndarray
-
-    @classmethod
-    def of(cls, records: Sequence[Mapping], places: list[int], images: Mapping) -> _Boxes:
-        boxes = np.array([records[p]['bbox'] for p in places], float).reshape(-1, 4)
-        image = np.array([images[records[p]['image_id']] for p in places], int)
-        return cls(np.array(places, int), image, boxes)
-
-    def take(self, which: np.ndarray) -> _Boxes:
-        return _Boxes(self.place[which], self.image[which], self.box[which])
-
-
 class ClassOverlaps:
     """Pairs of detection and ground truth of one class that overlap enough to match."""
 
     def __init__(
         self,
-        detections: _Boxes,
+        detections: Boxes,
         scores: np.ndarray,
         rank: np.ndarray,
-        ground_truth: _Boxes,
+        ground_truth: Boxes,
         area: np.ndarray,
         crowd: np.ndarray,
+        ignored: np.ndarray,
         least: np.ndarray,
         images: int,
     ) -> None:
         self.detections, self.scores, self.rank = detections, scores, rank
         self.ground_truth, self.area, self.crowd = ground_truth, area, crowd
-        self.least, self.images = least, images
+        self.ignored, self.least, self.images = ignored, least, images
         detection, target, iou = self._pairs()
         # Detections choose in turn, the best one of each image in the first round. Of the pairs of
         # one detection the last possible one is its choice: COCO takes the last of equal overlaps.
@@ -202,19 +187,22 @@ class ClassOverlaps:
         detection, target, iou = map(np.concatenate, zip(*pairs, strict=True))
         return detection, target, iou
 
-    def match(self, area: str = 'all') -> ClassMatches:
+    def match(self, area: str | tuple[float, float] = 'all') -> ClassMatches:
         """Match greedily, as COCO does.
 
         The best detection of an image chooses first, the free ground truth of highest IoU; what
         does not count (a crowd, an area out of range) is taken only if there is no other, and a
         crowd by any number of detections.
+
+        Args:
+            area: of :data:`AREAS`, or the smallest and largest area.
         """
-        low, high = AREAS[area]
-        counts = ~self.crowd & (self.area >= low) & (self.area <= high)
+        low, high = AREAS[area] if isinstance(area, str) else area
+        counts = ~self.ignored & (self.area >= low) & (self.area <= high)
         chosen = self._choose(counts)
         ignored = (chosen >= 0) & ~np.append(counts, False)[chosen]
         areas = self.detections.box[:, 2] * self.detections.box[:, 3]
-        ignored |= (chosen < 0) & ((areas < low) | (areas > high))
+        ignored |= (chosen < 0) & ((areas < low) | (areas > high) | self.excused(counts))
         order = self.by_score
         return ClassMatches(
             self.detections.place[order],
@@ -225,6 +213,14 @@ class ClassOverlaps:
             ignored[:, order],
             np.bincount(self.ground_truth.image[counts], minlength=self.images),
         )
+
+    def excused(self, counts: np.ndarray) -> np.ndarray:
+        """Detections that count neither way though they found nothing, ``(T, D)``; COCO has none.
+
+        Args:
+            counts: ``(N,)`` which ground truth counts.
+        """
+        return np.zeros((len(self.least), len(self.scores)), bool)
 
     def _choose(self, counts: np.ndarray) -> np.ndarray:
         """``(T, D)`` place of the ground truth in this class, or -1."""

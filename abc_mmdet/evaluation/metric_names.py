@@ -10,29 +10,29 @@ from abc_mmdet.errors import UserError
 from mmdet.evaluation import CocoMetric
 
 from .average_precision import CocoMetrics
+from .presets import PRESETS
 
 _BY_SIZE = {
     **dict(very_tiny='very_tiny', tiny='tiny', small='small', medium='medium', large='large'),
     **dict(s='s', m='medium', l='large'),  # CocoMetric's names
 }
-TOTALS = (
-    *('mAP', 'mAP_50', 'mAP_75'),
-    *(f'mAP_{key}' for key in _BY_SIZE),
-    *('mAP_small_classes', 'mAP_50_small_classes'),
-)
+_OF_SMALL_CLASSES = ('mAP_small_classes', 'mAP_50_small_classes')
+TOTALS = ('mAP', 'mAP_50', 'mAP_75', *(f'mAP_{key}' for key in _BY_SIZE), *_OF_SMALL_CLASSES)
 """Metrics over all classes, which :func:`named_metrics` calls ``bbox_*``."""
 
 _COCO = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 _RECALL = ('AR@100', 'AR@300', 'AR@1000', 'AR_s@1000', 'AR_m@1000', 'AR_l@1000')
 
 
-def check_items(items: Sequence[str] | None, max_dets: Sequence[int]) -> None:
-    """Refuse items of ``metric_items`` that there are not.
+def check_items(
+    items: Sequence[str] | None, max_dets: Sequence[int], protocols: Sequence[str] = ('coco',)
+) -> None:
+    """Refuse items of ``metric_items`` that none of the protocols has.
 
     Raises:
         UserError: one of them.
     """
-    known = [*TOTALS, *_recall_items(max_dets)]
+    known = list(dict.fromkeys(item for p in protocols for item in _items(p, max_dets)))
     unknown = [item for item in items or () if item not in known]
     if unknown:
         raise UserError(f'SmallObjectMetric metric_items={unknown}: known are {known}.')
@@ -88,6 +88,13 @@ def _recall_items(max_dets: Sequence[int]) -> dict[str, tuple[str, int]]:
     }
 
 
+def _items(protocol: str, max_dets: Sequence[int]) -> list[str]:
+    """Every ``bbox_*`` that a protocol has, without this prefix."""
+    if protocol in PRESETS:
+        return [*PRESETS[protocol].all_figures, *_OF_SMALL_CLASSES]
+    return [*TOTALS, *_recall_items(max_dets)]
+
+
 def rounded(value: float) -> float:
     """To the four digits that metrics have."""
     return round(value, 4)
@@ -117,10 +124,19 @@ def possible_names(metrics: Iterable[Any], classes: Sequence[str]) -> list[str] 
 
 
 def _small(metric: Any, classes: Sequence[str]) -> list[str]:
-    names = [f'bbox_{name}' for name in TOTALS] + [f'{name}_precision' for name in classes]
-    subsets = [f'bbox_{name}_{s}' for s in metric.subsets for name in ('mAP', 'mAP_50')]
-    second = [f'{name}_prophesee' for name in names + subsets] if len(metric.protocols) > 1 else []
-    return names + subsets + second
+    others = [f'{name}_precision' for name in classes]
+    others += [f'bbox_{name}_{s}' for s in metric.subsets for name in ('mAP', 'mAP_50')]
+    names = []
+    for protocol in metric.protocols:
+        totals = _items(protocol, ()) if protocol in PRESETS else TOTALS
+        suffix = '' if protocol == main_protocol(metric.protocols) else f'_{protocol}'
+        names += [f'{name}{suffix}' for name in (*(f'bbox_{t}' for t in totals), *others)]
+    return names
+
+
+def main_protocol(protocols: Sequence[str]) -> str:
+    """The one whose metrics have plain names."""
+    return 'coco' if 'coco' in protocols else protocols[0]
 
 
 def _coco(metric: CocoMetric, classes: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .average_precision import CocoMetrics
+from .presets import Figure, Preset
 
 NO_TRUTH = 'no ground truth'
 _SIZES = ('very_tiny', 'tiny', 'small', 'medium', 'large')
@@ -26,26 +27,44 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def metrics_table(evaluated: CocoMetrics, names: Sequence[str], small_labels: Sequence[int]) -> str:
-    """AP per class and size, ``-`` for a size and "no ground truth" for a class without any."""
-    header = ['class', 'mAP', 'AP50', 'AP75', *(size.replace('_', ' ') for size in _SIZES)]
+def metrics_table(
+    evaluated: CocoMetrics,
+    names: Sequence[str],
+    small_labels: Sequence[int],
+    preset: Preset | None = None,
+) -> str:
+    """AP per class and size, ``-`` for a size and "no ground truth" for a class without any.
+
+    Args:
+        evaluated: what to show.
+        names: of the classes.
+        small_labels: of the small classes.
+        preset: whose columns there are; None for ours.
+    """
+    columns = _columns(preset)
+    header = ['class', *columns]
     rows = []
     for label, name in enumerate(names):
         if math.isnan(evaluated.ap(label=label)):
             rows.append([name, NO_TRUTH])
         else:
-            rows.append([name, *_values(evaluated, label)])
-    rows.append(['all', *_values(evaluated, None)])
+            rows.append([name, *(_text(f.of(evaluated, label)) for f in columns.values())])
+    rows.append(['all', *(_text(f.of(evaluated)) for f in columns.values())])
     if small_labels:
-        means = [evaluated.mean_ap(small_labels, iou) for iou in (None, 0.5, 0.75)]
-        rows.append(['small classes', *map(_text, means), *[''] * len(_SIZES)])
+        means = [
+            '' if f.area else _text(evaluated.mean_ap(small_labels, f.iou))
+            for f in columns.values()
+        ]
+        rows.append(['small classes', *means])
     return table(header, rows)
 
 
-def _values(evaluated: CocoMetrics, label: int | None) -> list[str]:
-    by_iou = [evaluated.ap(iou, label=label) for iou in (None, 0.5, 0.75)]
-    by_size = [evaluated.ap(area=size, label=label) for size in _SIZES]
-    return [_text(value) for value in by_iou + by_size]
+def _columns(preset: Preset | None) -> dict[str, Figure]:
+    """Figures by heading."""
+    if preset is not None:
+        return {title: preset.all_figures[key] for key, title in preset.columns.items()}
+    usual = {'mAP': Figure(), 'AP50': Figure(0.5), 'AP75': Figure(0.75)}
+    return {**usual, **{size.replace('_', ' '): Figure(area=size) for size in _SIZES}}
 
 
 def _text(value: float) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
+from .areas import AREAS
 from .average_precision import CocoMetrics, coco_metrics
 from .cut_detections import cut_records
-from .matching import AREAS
-from .metric_names import named_metrics, rounded
+from .metric_names import main_protocol, named_metrics, rounded
+from .presets import PRESETS
 from .prophesee_protocol import PropheseeProtocol
 
-PROTOCOLS = ('coco', 'prophesee')
+PROTOCOLS = ('coco', 'prophesee', *PRESETS)
 
 
 class Counted(NamedTuple):
@@ -38,9 +39,9 @@ class Protocols:
             true value there, the others count neither way.
         classes: names, in the order of the labels.
         small: labels of the small classes.
-        thresholds: IoU thresholds.
+        thresholds: IoU thresholds; of COCO and Prophesee, presets have their own.
         max_dets: detections per image and class that are looked at. COCO's own mAP looks at the
-            smallest number, its other metrics at the largest.
+            smallest number, its other metrics at the largest. Presets have their own.
         classwise: whether there is ``NAME_precision`` of every class.
         items: which of ``bbox_*`` there shall be, without this prefix; None: all but recall.
     """
@@ -58,7 +59,7 @@ class Protocols:
     @property
     def main(self) -> str:
         """The one whose metrics have plain names."""
-        return 'coco' if 'coco' in self.protocols else self.protocols[0]
+        return main_protocol(self.protocols)
 
     def counted(
         self,
@@ -70,7 +71,8 @@ class Protocols:
     ) -> Counted:
         """What a protocol counts: COCO's cuts detections at the border of their image.
 
-        Prophesee's takes detections as they are, and leaves out small boxes and some images.
+        Prophesee's takes detections as they are, and leaves out small boxes and some images. Those
+        of data sets take them as they are, too, and know ignored regions.
 
         Args:
             protocol: one of :data:`PROTOCOLS`.
@@ -79,6 +81,8 @@ class Protocols:
         if protocol == 'prophesee':
             images, annotations = self.prophesee.ground_truth(images, annotations, category_ids)
             return Counted(images, annotations, self.prophesee.boxes(detections, images))
+        if protocol in PRESETS:
+            return Counted(images, *PRESETS[protocol].selected(images, annotations, detections))
         return Counted(images, annotations, cut_records(detections, images))
 
     def evaluate(
@@ -113,12 +117,16 @@ class Protocols:
         by_protocol = {}
         first = min(self.max_dets)
         for protocol in self.protocols:
-            suffix = '' if protocol == self.main else '_prophesee'
+            preset = PRESETS.get(protocol)
             counted = self.counted(protocol, images, annotations, detections, category_ids)
-            evaluated = self._coco(counted, category_ids, keep=keep)
+            evaluated = self._evaluate(protocol, counted, category_ids, keep=keep)
             by_protocol[protocol] = evaluated
             named = self.classes if self.classwise else ()
-            plain = named_metrics(evaluated, named, self.small, first, self.items)
+            if preset is not None:
+                plain = preset.named(evaluated, named, self.small, self.items)
+            else:
+                plain = named_metrics(evaluated, named, self.small, first, self.items)
+            suffix = '' if protocol == self.main else f'_{protocol}'
             metrics.update({f'{k}{suffix}': v for k, v in plain.items()})
             for subset in self.subsets:
                 others_ignored = [
@@ -126,18 +134,22 @@ class Protocols:
                     for a in counted.annotations
                 ]
                 of_subset = counted._replace(annotations=others_ignored)
-                only = self._coco(of_subset, category_ids, ('all',))
-                metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(only.ap(max_dets=first))
+                only = self._evaluate(protocol, of_subset, category_ids, ('all',))
+                ap = only.ap(max_dets=None if preset else first)
+                metrics[f'bbox_mAP_{subset}{suffix}'] = rounded(ap)
                 metrics[f'bbox_mAP_50_{subset}{suffix}'] = rounded(only.ap(0.5))
         return metrics, by_protocol
 
-    def _coco(
+    def _evaluate(
         self,
+        protocol: str,
         counted: Counted,
         category_ids: Sequence[int | str],
         areas: Sequence[str] = tuple(AREAS),
         keep: Sequence[str] = (),
     ) -> CocoMetrics:
         ids = [image['id'] for image in counted.images]
-        boxes = counted.annotations, counted.detections
-        return coco_metrics(ids, category_ids, *boxes, self.thresholds, self.max_dets, areas, keep)
+        boxes = ids, category_ids, counted.annotations, counted.detections
+        if protocol in PRESETS:
+            return PRESETS[protocol].evaluate(*boxes, keep)
+        return coco_metrics(*boxes, self.thresholds, self.max_dets, areas, keep)

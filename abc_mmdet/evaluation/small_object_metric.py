@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
+import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger
 
@@ -17,6 +18,7 @@ from .average_precision import CocoMetrics
 from .cut_detections import cut_found
 from .metric_names import check_items
 from .metric_table import counts_table, metrics_table
+from .presets import PRESETS
 from .prophesee_protocol import PropheseeProtocol
 from .protocols import PROTOCOLS, Counted, Protocols
 from .records import check_unique, image_ids, image_key, of_detections, of_file, of_samples
@@ -40,8 +42,11 @@ class SmallObjectMetric(CocoMetric):
 
     Args:
         small_classes: names of the classes to average, or ``'all'``.
-        protocol: ``coco``, ``prophesee`` or both. With both, the keys of the latter end in
-            ``_prophesee``.
+        protocol: ``coco``, ``prophesee``, or a published evaluation of a data set
+            (:data:`~abc_mmdet.evaluation.presets.PRESETS`: ``visdrone``, ``aitod``, ``soda``,
+            ``tinyperson``), with its own thresholds, sizes and numbers of detections. Of several,
+            the first (``coco`` if it is one) has the plain keys, those of the others end in
+            ``_prophesee`` and so on.
         prophesee_min_side, prophesee_min_diagonal: limits instead of the protocol's own, pixels.
         skip_us: how much of each recording the Prophesee protocol leaves out.
         subsets: evaluate again with only those boxes of the ground truth that have a true value
@@ -69,13 +74,14 @@ class SmallObjectMetric(CocoMetric):
     ) -> None:
         super().__init__(**{'classwise': True, **kwargs})
         self.ann_file = str(kwargs.get('ann_file'))
-        check_items(self.metric_items, self.proposal_nums)
         self.small_classes = small_classes  # names once the data set is known
         self.protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
         if not self.protocols or set(self.protocols) - set(PROTOCOLS):
             raise UserError(
-                f'SmallObjectMetric protocol={protocol!r}: it is one of {PROTOCOLS}, or both.'
+                f'SmallObjectMetric protocol={protocol!r}: it is one of {PROTOCOLS}, or a list of '
+                'several.'
             )
+        check_items(self.metric_items, self.proposal_nums, self.protocols)
         self.prophesee = PropheseeProtocol(prophesee_min_side, prophesee_min_diagonal, skip_us)
         self.subsets = tuple(subsets)
 
@@ -152,6 +158,12 @@ class SmallObjectMetric(CocoMetric):
         """The one whose metrics have plain names."""
         return self._evaluation.main
 
+    @property
+    def matched_thresholds(self) -> np.ndarray:
+        """IoU thresholds of the main protocol."""
+        preset = PRESETS.get(self.main_protocol)
+        return np.asarray(preset.thresholds if preset else self.iou_thrs)
+
     def evaluate_records(
         self,
         images: Sequence[dict],
@@ -202,8 +214,24 @@ class SmallObjectMetric(CocoMetric):
             category_ids = [by_name[name] for name in self._names]
             truths = [truth for truth, _ in results]
             return *of_file(coco, truths, self.ann_file), category_ids
+        self.check_marks(has_file=False)
         images, annotations = self.records(truth for truth, _ in results)
         return images, annotations, list(range(len(self._names)))
+
+    def check_marks(self, has_file: bool) -> None:
+        """Refuse a protocol that asks for marks which only an annotation file has.
+
+        Raises:
+            UserError: that is so, and there is none.
+        """
+        for protocol in self.protocols:
+            marks = PRESETS[protocol].marks if protocol in PRESETS else ()
+            if marks and not has_file:
+                raise UserError(
+                    f'SmallObjectMetric protocol={protocol!r} looks at {", ".join(marks)} of the '
+                    'annotations, and data sets of MMDetection do not hand all of them on: give '
+                    'the evaluator the ann_file.'
+                )
 
     def records(self, truths: Iterable[dict]) -> tuple[list[dict], list[dict]]:
         """As :func:`of_samples`, with the names of the subsets."""
@@ -213,7 +241,9 @@ class SmallObjectMetric(CocoMetric):
     def _show(self, by_protocol: dict[str, CocoMetrics]) -> None:
         log = MMLogger.get_current_instance().info
         for protocol, evaluated in by_protocol.items():
-            table = metrics_table(evaluated, self._names, self.small_labels)
-            log(f'protocol {protocol}\n{table}')
+            preset = PRESETS.get(protocol)
+            table = metrics_table(evaluated, self._names, self.small_labels, preset)
+            rules = f' ({preset.title}: {preset.toolkit})' if preset else ''
+            log(f'protocol {protocol}{rules}\n{table}')
         if 'prophesee' in by_protocol:
             log(f'ground truth that counts\n{counts_table(by_protocol, self._names)}')

@@ -1,6 +1,11 @@
 from .backbones import MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
-from .dense_heads import ABCHead, AuxSmallObjectHead, ClassScoreYOLOXHead
+from .dense_heads import (
+    ABCHead,
+    AuxSmallObjectHead,
+    ClassScoreYOLOXHead,
+    IgnoreRegionYOLOXHead,
+)
 from .detectors import DistilledYOLOX, SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
@@ -24,6 +29,7 @@ __all__ = [
     'EventDataPreprocessor',
     'FastSimOTAAssigner',
     'GradientArbiter',
+    'IgnoreRegionYOLOXHead',
     'MaxViTRNN',
     'MinPositivesSimOTAAssigner',
     'NWDBlendLoss',

@@ -101,7 +101,7 @@ class Evaluated:
         named: metrics as tools/test.py prints them.
         metrics: by class, size and IoU threshold.
         matches: at IoU 0.5.
-        resampled: the headline metrics in resamples of the images.
+        resampled: the headline metrics in resamples of the images; none of published presets.
         fixed_threshold: score from which on detections are kept; None for the best of them.
 
     Example:
@@ -174,9 +174,11 @@ def evaluate(
     # Without small classes their mean would be that of nothing
     small = test_set.small or range(len(test_set.classes))
     table = metrics.matches
-    resampled = resampled_ap(table, small, groups=test_set.groups, max_dets=max_dets)
-    if not test_set.small:
-        del resampled['bbox_mAP_small_classes']
+    resampled: dict[str, np.ndarray] = {}
+    if test_set.preset is None:  # whose AP is none of those that are resampled
+        resampled = resampled_ap(table, small, groups=test_set.groups, max_dets=max_dets)
+        if not test_set.small:
+            del resampled['bbox_mAP_small_classes']
     boxes = categories, annotations, counted
     at_iou = np.flatnonzero(np.isclose(metrics.thresholds, FOREGROUND_IOU))
     if len(at_iou):

@@ -11,8 +11,9 @@ from itertools import chain, zip_longest
 import cv2
 import numpy as np
 
+from abc_mmdet.evaluation.areas import AREAS
 from abc_mmdet.evaluation.error_kinds import box_ious
-from abc_mmdet.evaluation.matching import AREAS
+from abc_mmdet.evaluation.matching import counts
 
 from .evaluated import Evaluated
 
@@ -241,7 +242,7 @@ def _example(result: Evaluated, target: dict, label: int, verdict: str) -> Examp
     here = [d for d in result.errors.kept if result.detections[d]['image_id'] == image['id']]
     detections = [result.detections[d]['bbox'] for d in here]
     ground_truth = [
-        a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and not a.get('iscrowd')
+        a['bbox'] for a in test.annotations if a['image_id'] == image['id'] and counts(a)
     ]
     place = crop(
         test.image(image),

@@ -26,7 +26,7 @@ class GroundTruth:
     Args:
         source: file or folder it comes from.
         image: from the record of an image to its pixels, ``(H, W, 3)``, blue, green, red.
-        images, annotations: COCO's records, all of them.
+        images, annotations: COCO's records, all of them, those of other categories included.
         category_ids: of each label.
         unit: what the images are, in the plural.
         group: field of the images that says which of them belong together; empty for none.
@@ -61,9 +61,7 @@ def coco_ground_truth(dataset: BaseDataset, of_metric: str | None) -> GroundTrut
     category_ids = _category_ids(file.categories, dataset.metainfo['classes'], ann_file)
     images = _evaluated(file.images, dataset)
     ids = {image['id'] for image in images}
-    annotations = [
-        a for a in file.annotations if a['category_id'] in category_ids and a['image_id'] in ids
-    ]
+    annotations = [a for a in file.annotations if a['image_id'] in ids]
     if of_metric is None:
         annotations, category_ids = _as_loaded(annotations, category_ids)
     folder = Path(dataset.data_prefix.get('img') or dataset.data_root or '.')
@@ -156,6 +154,7 @@ def _as_loaded(
     return [
         dict(a, category_id=label[a['category_id']], area=a['bbox'][2] * a['bbox'][3])
         for a in annotations
+        if a['category_id'] in label
     ], list(range(len(category_ids)))
 
 

@@ -96,7 +96,12 @@ class ThresholdCell:
 
 def summary_rows(results: Sequence[Evaluated]) -> tuple[list[str], list[Row]]:
     """Headings, and a row per result. Columns that nobody has a metric for are left out."""
-    shown = {key: title for key, title in SUMMARY.items() if key in results[0].named}
+    preset = results[0].test_set.preset
+    titles = SUMMARY
+    if preset is not None:
+        of_preset = {f'bbox_{key}': title for key, title in preset.columns.items()}
+        titles = {**of_preset, 'bbox_mAP_small_classes': SUMMARY['bbox_mAP_small_classes']}
+    shown = {key: title for key, title in titles.items() if key in results[0].named}
     rows = []
     for result in results:
         metrics = []

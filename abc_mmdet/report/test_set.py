@@ -17,7 +17,8 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.evaluation.matching import in_order
+from abc_mmdet.evaluation.matching import counts, in_order
+from abc_mmdet.evaluation.presets import PRESETS, Preset
 from abc_mmdet.models.small_classes import SmallClasses
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
@@ -40,7 +41,7 @@ class TestSet:
         thresholds: IoU thresholds.
         max_dets: detections per image and class that are looked at, increasing.
         metric: that evaluates it; None for COCO's own.
-        unfiltered: all images and annotations, where the metric's protocol leaves some out.
+        unfiltered: all images and annotations, where a protocol of the metric leaves some out.
         unit: what is evaluated, in the plural.
         group: field of the images that says which of them belong together; empty for none.
 
@@ -82,6 +83,16 @@ class TestSet:
         return list(self.metric.counted(*records, self.category_ids).detections)
 
     @property
+    def by_prophesee(self) -> bool:
+        """Whether the metrics are those of the Prophesee protocol."""
+        return self.metric is not None and self.metric.main_protocol == 'prophesee'
+
+    @property
+    def preset(self) -> Preset | None:
+        """The published evaluation it is evaluated by, if it is one."""
+        return PRESETS.get(self.metric.main_protocol) if self.metric is not None else None
+
+    @property
     def groups(self) -> list[int] | None:
         """Number of its group for every image, in the order of their ids; None without groups."""
         if not self.group:
@@ -98,8 +109,8 @@ class TestSet:
 
     @cached_property
     def counted(self) -> np.ndarray:
-        """``(N,)`` whether each annotation counts; crowds count neither way."""
-        return np.array([not a.get('iscrowd') for a in self.annotations], bool)
+        """``(N,)`` whether each annotation counts, or neither way."""
+        return np.array([counts(a) for a in self.annotations], bool)
 
 
 def load_test_set(config: Config) -> TestSet:
@@ -131,11 +142,16 @@ def load_test_set(config: Config) -> TestSet:
         ground_truth = coco_ground_truth(dataset, of_metric)
     classes = tuple(dataset.metainfo['classes'])
     images, annotations, unfiltered = ground_truth.images, ground_truth.annotations, None
-    if is_ours and evaluator.main_protocol == 'prophesee':
+    thresholds, max_dets = np.asarray(evaluator.iou_thrs), tuple(sorted(evaluator.proposal_nums))
+    category_ids = ground_truth.category_ids
+    if is_ours and evaluator.protocols != ('coco',):
+        evaluator.check_marks(has_file=bool(of_metric))
         unfiltered = images, annotations
-        counted = evaluator.counted(images, annotations, [], ground_truth.category_ids)
+        counted = evaluator.counted(images, annotations, [], category_ids)
         images, annotations = list(counted.images), list(counted.annotations)
-    if not any(not a.get('iscrowd') for a in annotations):
+        thresholds = evaluator.matched_thresholds
+    annotations = [a for a in annotations if a['category_id'] in category_ids]
+    if not any(map(counts, annotations)):
         raise UserError(f'{ground_truth.source} has no box of any of the classes {list(classes)}.')
     return TestSet(
         ground_truth.source,
@@ -145,8 +161,8 @@ def load_test_set(config: Config) -> TestSet:
         classes,
         ground_truth.category_ids,
         _small_labels(config, evaluator, classes),
-        np.asarray(evaluator.iou_thrs),
-        tuple(sorted(evaluator.proposal_nums)),
+        thresholds,
+        max_dets,
         evaluator if is_ours else None,
         unfiltered,
         ground_truth.unit,

@@ -1,14 +1,17 @@
 """Choices for data sets of different kinds, without images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 import mmdet
 from abc_mmdet.custom_dataset import NETWORKS, CocoFile, Recipe, choose
 from abc_mmdet.custom_dataset.level_choice import task_sizes
 from abc_mmdet.custom_dataset.networks import find_weights
+from abc_mmdet.custom_dataset.recipe_text import DataPaths, config_text
 from abc_mmdet.custom_dataset.schedule_text import schedule_text
 from abc_mmdet.errors import UserError
 
@@ -257,3 +260,36 @@ def test_iterations_may_be_given() -> None:
     assert recipe(file, iterations=200).why['max_iters'].endswith(', as asked for')
     with pytest.raises(UserError, match='--iterations 5: give 20 or more'):
         recipe(file, iterations=5)
+
+
+def test_a_head_for_ignored_regions_where_there_are_some() -> None:
+    file = data_set({'person': [20.0] * 50, 'car': [70.0] * 50})
+    assert not recipe(file).ignored
+    crowds = [dict(a, iscrowd=int(i < 3)) for i, a in enumerate(file.annotations)]
+    made = recipe(replace(file, annotations=crowds))
+    assert made.ignored and '3 boxes of the training data' in made.why['ignored']
+    left_out = [dict(a, ignore=int(i < 3)) for i, a in enumerate(file.annotations)]
+    made = recipe(replace(file, annotations=left_out))
+    assert not made.ignored and '3 boxes are marked as ignore' in made.why['ignored']
+
+
+@pytest.mark.parametrize('levels', ['plain', 'three', 'train_only', 'finer'])
+def test_the_head_is_that_of_the_detector(levels: str, tmp_path: Path) -> None:
+    sides = {
+        'plain': {'person': [90.0] * 50},
+        'three': {'person': [20.0] * 50, 'car': [70.0] * 50},
+        'train_only': {'person': [10.0] * 50, 'lorry': [40.0] * 48 + [200.0] * 2},
+        'finer': {'person': [10.0] * 50, 'car': [40.0] * 50},
+    }[levels]
+    file = data_set(sides)
+    file = replace(
+        file, annotations=[dict(a, iscrowd=int(i < 3)) for i, a in enumerate(file.annotations)]
+    )
+    made = recipe(file)
+    assert made.levels == levels
+    path = tmp_path / 'mine.py'
+    paths = DataPaths('', 'train.json', 'val.json', '', '')
+    path.write_text(config_text(made, paths, str(Path(__file__).parents[2] / 'configs'), 'a test'))
+    head = Config.fromfile(path).model.bbox_head
+    assert head.get('main_head', head).type == 'IgnoreRegionYOLOXHead'
+    assert '# IgnoreRegionYOLOXHead: 3 boxes' in path.read_text()

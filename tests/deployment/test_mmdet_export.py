@@ -93,6 +93,14 @@ def test_losses_around_others(loss: dict, expected: dict) -> None:
     assert to_mmdet_config(config)[0].model.bbox_head.loss_bbox == expected
 
 
+def test_a_head_for_ignored_regions_becomes_the_plain_one() -> None:
+    config = load('small/abc_synthetic.py')
+    config.model.bbox_head.main_head.update(type='IgnoreRegionYOLOXHead', ignore_iof_thr=0.4)
+    head = to_mmdet_config(config)[0].model.bbox_head
+    assert head.type == 'YOLOXHead' and 'ignore_iof_thr' not in head
+    assert head == to_mmdet_config(load('small/abc_synthetic.py'))[0].model.bbox_head
+
+
 def test_settings_of_the_main_head_win_over_those_of_the_detector() -> None:
     config = load('small/abc_synthetic.py')
     config.model.bbox_head.main_head.test_cfg = dict(score_thr=0.3)

@@ -10,7 +10,9 @@ import torch
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.evaluation.bootstrap import HEADLINE
+from abc_mmdet.evaluation.presets import PRESETS
 from abc_mmdet.report import TestSet, evaluate, load_test_set, read_detections, render
+from abc_mmdet.report.tables import summary_rows
 from mmdet.registry import METRICS
 
 from .conftest import CONFIG, imperfect
@@ -220,3 +222,43 @@ def test_thresholds(results: list, test_set: TestSet) -> None:
     fixed = evaluate('a', 'a', test_set, results[0].detections, fixed_threshold=0.9)
     assert all(fixed.detections[d]['score'] >= 0.9 for d in fixed.errors.kept)
     assert 0 < len(fixed.errors.kept) < len(results[0].errors.kept)
+
+
+@pytest.mark.parametrize('protocol', PRESETS)
+def test_published_evaluations(
+    protocol: str, traffic: Path, test_set: TestSet, tmp_path: Path
+) -> None:
+    """Their figures under their names, ignored regions of a category of their own included."""
+    content = json.loads((traffic / 'annotations' / 'val.json').read_text())
+    content['categories'].append(dict(id=99, name='ignored regions'))
+    for number, box in enumerate(content['annotations']):
+        box['uncertain'] = int(number % 5 == 4)
+    content['annotations'] += [
+        dict(id=9000 + i, image_id=image['id'], category_id=99, bbox=[0, 0, 70, 128], area=8960)
+        | dict(iscrowd=1)
+        for i, image in enumerate(content['images'])
+    ]
+    path = tmp_path / 'marked.json'
+    path.write_text(json.dumps(content))
+    options = {'data_root': str(traffic), 'test_evaluator.protocol': protocol}
+    config = load_experiment(CONFIG, {**options, 'test_evaluator.ann_file': str(path)})
+    marked = load_test_set(config)
+    detections = imperfect(test_set, seed=5)
+    result = evaluate('a', 'a.bbox.json', marked, detections)
+
+    metric = METRICS.build(dict(config.test_evaluator))
+    metric.dataset_meta = dict(classes=marked.classes)
+    records = content['images'], content['annotations'], detections, marked.category_ids
+    np.testing.assert_equal(result.named, metric.evaluate_records(*records)[0])
+    assert result.named['bbox_mAP_50'] > 0.1
+    left_out = len(detections) - len(result.detections)
+    assert left_out > 0 if protocol == 'visdrone' else left_out == 0
+    headings, (row,) = summary_rows([result])
+    titles = list(PRESETS[protocol].columns.values())
+    assert [h for h in headings if h in titles] == [
+        title for key, title in PRESETS[protocol].columns.items() if f'bbox_{key}' in result.named
+    ]
+    assert all(0 <= figure.value <= 1 for figure in row.metrics)
+    assert result.interval(result, 'bbox_mAP') is None
+    page = render([result, result], gallery=1)
+    assert headings[0] in page and f'By the protocol of {PRESETS[protocol].title}' in page

@@ -1,30 +1,28 @@
 """The head of the auxiliary task: small objects on the finest levels, in training only."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import torch
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.registry import MODELS
-from mmdet.structures.bbox import get_box_tensor
 from mmdet.utils import ConfigType
 
-IGNORED = -1.0  # targets below 0 are masked out by MMDetection's binary cross-entropy
+from .ignore_region_head import IgnoreRegions
 
 
 @MODELS.register_module()
-class AuxSmallObjectHead(YOLOXHead):
+class AuxSmallObjectHead(IgnoreRegions, YOLOXHead):
     """A YOLOX head on the finest levels, with feature convolutions of its own before it.
 
     The enhancing convolutions stand between the shared features and the auxiliary task, so that
     what only that task needs does not have to be in the features. They also narrow the features
     to ``feat_channels``, which keeps training on a stride-4 level affordable.
 
-    Unlike YOLOX it heeds ignored instances: inside their boxes objectness is not trained, except
-    at the priors of another object. (Class and box are learnt from objects alone.)
+    It heeds ignored instances as :class:`IgnoreRegionYOLOXHead` does; objects of the small classes
+    above ``max_area`` are among them. Priors whose centre is in such a box are ignored as well.
 
     Args:
         num_classes: number of small classes; :class:`ABCHead` fills it in.
@@ -34,7 +32,7 @@ class AuxSmallObjectHead(YOLOXHead):
         stacked_convs: 3x3 convolutions of each of the head's two branches.
         strides: strides of the levels used, in pixels; these levels must be in the pyramid.
         train_cfg: the task's own assigner; default ``FastSimOTAAssigner``.
-        **kwargs: as in :class:`YOLOXHead`.
+        **kwargs: as in :class:`YOLOXHead`, and ``ignore_iof_thr``.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class AuxSmallObjectHead(YOLOXHead):
         stacked_convs: int = 1,
         strides: Sequence[int] = (4, 8),
         train_cfg: ConfigType | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         self.num_enhance_convs = num_enhance_convs
         self.shared_channels = in_channels
@@ -93,26 +91,12 @@ class AuxSmallObjectHead(YOLOXHead):
             [enhance(level) for enhance, level in zip(self.enhance_convs, x, strict=True)]
         )
 
-    @torch.no_grad()
-    def _get_targets_single(
-        self,
-        priors: Tensor,
-        cls_preds: Tensor,
-        decoded_bboxes: Tensor,
-        objectness: Tensor,
-        gt_instances: InstanceData,
-        img_meta: dict,
-        gt_instances_ignore: InstanceData | None = None,
-    ) -> tuple:
-        targets = super()._get_targets_single(
-            *(priors, cls_preds, decoded_bboxes, objectness),
-            *(gt_instances, img_meta, gt_instances_ignore),
-        )
-        if gt_instances_ignore is None or len(gt_instances_ignore) == 0:
-            return targets
-        is_object, _, obj_target, *_ = targets
-        boxes = get_box_tensor(gt_instances_ignore.bboxes)
+    def ignored_priors(self, priors: Tensor, decoded_bboxes: Tensor, regions: Tensor) -> Tensor:
+        """Also those whose centre is in a region.
+
+        Objects above ``max_area`` are among the regions. The boxes predicted on them are those of
+        a task that learns small boxes only, and may be of any size.
+        """
         centers = (priors[:, :2] + priors[:, 2:] * 0.5).unsqueeze(1)  # (P, 1, 2)
-        inside = ((centers > boxes[:, :2]) & (centers < boxes[:, 2:])).all(-1).any(-1)
-        obj_target[inside & ~is_object] = IGNORED
-        return targets
+        inside = ((centers > regions[:, :2]) & (centers < regions[:, 2:])).all(-1).any(-1)
+        return inside | super().ignored_priors(priors, decoded_bboxes, regions)

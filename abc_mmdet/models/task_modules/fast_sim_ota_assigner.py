@@ -61,7 +61,8 @@ class FastSimOTAAssigner(SimOTAAssigner):
             pred_instances: ``priors`` (P, 4) as centre x, centre y, stride x, stride y and
                 ``bboxes`` (P, 4) as x1, y1, x2, y2, in pixels; ``scores`` (P, C) in [0, 1].
             gt_instances: ``bboxes`` (G, 4) in pixels and ``labels`` (G,).
-            gt_instances_ignore: Accepted and not used, as in MMDetection.
+            gt_instances_ignore: Accepted and not used, as in MMDetection: what is not assigned
+                is left to the head (:class:`IgnoreRegionYOLOXHead`).
 
         Returns:
             ``gt_inds`` (P,): index of the box plus 1, or 0; ``labels`` (P,): its class or -1;

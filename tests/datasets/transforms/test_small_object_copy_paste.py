@@ -132,10 +132,11 @@ def test_copy_shows_the_object() -> None:
         ([(1, 20, 8, 8)], ()),  # its margin is cut off
         ([(20, 20, 8, 8), (29, 20, 8, 8)], ()),  # in each other's margin
         ([(20, 20, 8, 8)], (0,)),
+        ([(10, 10, 40, 40), (20, 20, 8, 8)], (0,)),
         ([(20, 20, 0.4, 8)], ()),
         ([], ()),
     ],
-    ids=['large', 'cut off', 'close together', 'ignored', 'thin', 'none'],
+    ids=['large', 'cut off', 'close together', 'ignored', 'in an ignored region', 'thin', 'none'],
 )
 def test_what_is_not_copied(boxes: list, ignored: tuple) -> None:
     before = results(boxes, ignored=ignored)
