@@ -12,16 +12,25 @@ from .task_modules import (
     NWDOverlaps2D,
     SizedSimOTAAssigner,
 )
+from .trackers import (
+    BufferedOverlaps2D,
+    FastObjectKalmanFilter,
+    SizeRelativeNWDOverlaps2D,
+    SmallObjectByteTracker,
+    SmallObjectOCSORTTracker,
+)
 
 __all__ = [
     'ABCPAFPN',
     'ABCHead',
     'ABCMultiTaskLoss',
     'AuxSmallObjectHead',
+    'BufferedOverlaps2D',
     'CenterSimOTAAssigner',
     'ClassScoreYOLOXHead',
     'DistilledYOLOX',
     'EventDataPreprocessor',
+    'FastObjectKalmanFilter',
     'FastSimOTAAssigner',
     'GradientArbiter',
     'MaxViTRNN',
@@ -29,7 +38,10 @@ __all__ = [
     'NWDBlendLoss',
     'NWDOverlaps2D',
     'SizeAwareIoULoss',
+    'SizeRelativeNWDOverlaps2D',
     'SizedSimOTAAssigner',
     'SlicedDetector',
+    'SmallObjectByteTracker',
+    'SmallObjectOCSORTTracker',
     'StreamingDetector',
 ]
