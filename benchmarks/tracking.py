@@ -53,13 +53,10 @@ def sequence(speed: float, images: int, seed: int = 0) -> list[Image]:
         is_inside = ((at > 0) & (at < FRAME)).all(axis=1)
         truth = np.concatenate([at - half, at + half], axis=1)[is_inside]
         kept = truth[rng.random(len(truth)) > 0.05]
+        kept = kept + rng.normal(0, 0.5, kept.shape)
         false = rng.uniform([0, 0], FRAME, (rng.poisson(1), 2))
-        boxes = np.concatenate(
-            [
-                kept + rng.normal(0, 0.5, kept.shape),
-                np.concatenate([false - SIZE / 2, false + SIZE / 2], axis=1),
-            ]
-        )
+        others = np.concatenate([false - SIZE / 2, false + SIZE / 2], axis=1)
+        boxes = np.concatenate([kept, others])
         scores = rng.uniform(0.35, 0.9, len(boxes))
         made.append(Image(np.flatnonzero(is_inside), truth, boxes, scores))
     return made

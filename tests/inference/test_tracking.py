@@ -1,5 +1,6 @@
 """Tracks of detections whose objects are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_low_scores_go_on_but_begin_nothing() -> None:
     scores = [(0.3, 0.15), (0.15, 0.15), (0.05, 0.15), (0.3, 0.05)]
     listed = [tracker(detections(centres, np.array(s)), i) for i, s in enumerate(scores)]
     assert [found.ids.tolist() for found in listed] == [[1], [1], [], [1]]
+
+
+def test_numbers_are_drawn() -> None:
+    (centres,) = driving((0.0,), 1)
+    found = SequenceTracker(Tracking())(detections(centres), 0)
+    drawn = [replace(found, ids=ids).draw() for ids in (None, np.array([1]), np.array([2]))]
+    assert all((a != b).any() for a, b in zip(drawn, [*drawn[1:], drawn[0]], strict=True))
 
 
 def test_classes_do_not_mix() -> None:
