@@ -21,7 +21,7 @@ COMMANDS = [
     for block in re.findall(r'```bash\n(.*?)```', TEXT, re.S)
     for command in re.split(r'(?<!\\)\n', block.strip())
 ]
-IN_PYTHON, RECORDED = re.findall(r'```python\n(.*?)```', TEXT, re.S)
+IN_PYTHON, TRACKED, RECORDED = re.findall(r'```python\n(.*?)```', TEXT, re.S)
 CONFIG, CHECKPOINT = 'configs/frames/finetune_yolox_s.py', 'work_dirs/mine/iter_10000.pth'
 TINY = {  # a train-only level, and three that stay
     'model.backbone.widen_factor': 0.125,
@@ -56,6 +56,11 @@ def user(random_weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     video.write(image)
     video.release()
+    codec = cv2.VideoWriter.fourcc(*'MJPG')
+    video = cv2.VideoWriter(str(folder / 'street.avi'), codec, 5, (80, 60))
+    for number in range(3):
+        video.write(np.roll(image, number, axis=1))
+    video.release()
     return folder
 
 
@@ -85,10 +90,21 @@ def found(folder: Path) -> dict:
     }
 
 
-def test_python(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python(user: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(user)
-    exec(IN_PYTHON, {})
+    shown: dict = {}
+    exec(IN_PYTHON, shown)
     assert cv2.imread('crossing_drawn.jpg').shape == (60, 80, 3)
+    capsys.readouterr()
+    exec(TRACKED, shown)
+    assert len(shown['tracked']) == len(shown['tracked'].ids)
+
+
+def test_tracking(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = [c for c in COMMANDS if '--track' in c]
+    execute(command.replace('0.3', '0.2'), user, monkeypatch)
+    lines = (user / 'tracked/tracks/street.avi.txt').read_text().splitlines()
+    assert lines and {line.split(',')[0] for line in lines} <= {'1', '2', '3'}
 
 
 def test_files(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +123,8 @@ def test_slices(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_onnx
 def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    export, infer = (c for c in COMMANDS if ' detector.onnx' in c)
+    chosen = [c for c in COMMANDS if ' detector.onnx' in c]
+    export, infer = (c for c in chosen if '--engine' not in c and 'tensorrt' not in c)
     execute(export, user, monkeypatch)
     assert 'maximum difference from PyTorch' in capfd.readouterr().out
     execute(f'{infer} --score-thr 0.1', user, monkeypatch)
@@ -134,11 +151,54 @@ def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
         is_like = np.abs(by_onnx[name][:, None] - expected[None]).max(axis=-1) < 0.01
         assert min(is_like.any(axis=0).mean(), is_like.any(axis=1).mean()) > 0.95
 
+    if importlib.util.find_spec('openvino'):
+        (command,) = [c for c in COMMANDS if '--engine openvino' in c]
+        execute(f'{command} --score-thr 0.1', user, monkeypatch)
+        assert list(found(user / 'found_by_openvino')) == list(by_onnx)
+
+
+def test_tensorrt_is_refused_with_its_reason(
+    user: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    (command,) = [c for c in COMMANDS if 'tensorrt' in c]
+    monkeypatch.setitem(sys.modules, 'tensorrt', None)
+    (user / 'detector.onnx').touch()
+    monkeypatch.chdir(user)
+    monkeypatch.setattr(sys, 'argv', shlex.split(command)[1:])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(ROOT / sys.argv[0]), run_name='__main__')
+    assert stop.value.code == 2
+    assert 'TensorRT is not installed here' in capfd.readouterr().err
+    (user / 'detector.onnx').unlink()
+
+
+@pytest.mark.slow
+@needs_onnx
+def test_onnx_in_8_bits(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    """With random weights nothing is found before or after, so nothing is lost."""
+    truth = dict(
+        images=[dict(id=1, file_name='crossing.jpg', width=80, height=60)],
+        annotations=[
+            dict(id=1, image_id=1, category_id=1, bbox=[20, 20, 12, 9], area=108, iscrowd=0)
+        ],
+        categories=[dict(id=1, name='pedestrian')],
+    )
+    (user / 'truth.json').write_text(json.dumps(truth))
+    places = [f'{k}_dataloader.dataset.data_root=""' for k in ('train', 'val')]
+    places += [f'{k}_dataloader.dataset.ann_file=truth.json' for k in ('train', 'val')]
+    places += [f'{k}_dataloader.dataset.data_prefix.img=photos' for k in ('train', 'val')]
+    (command,) = [c for c in COMMANDS if '--int8' in c]
+    options = ' '.join([*places, 'val_evaluator.ann_file=truth.json'])
+    execute(f'{command} --cfg-options {options}', user, monkeypatch)
+    said = capfd.readouterr().out
+    assert 'calibrated on 1 training images' in said
+    assert re.search(r'float32 .*AP_small 0\.', said) and re.search(r'int8 .*AP_small 0\.', said)
+
 
 @pytest.mark.slow
 @needs_onnx
 def test_onnx_in_half_precision(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (command,) = [c for c in COMMANDS if '--fp16' in c]
+    (command,) = [c for c in COMMANDS if '--fp16' in c and 'tensorrt' not in c]
     execute(command, user, monkeypatch)
     execute(
         'python tools/infer.py --onnx detector_fp16.onnx photos --out half --score-thr 0.1',
@@ -149,7 +209,7 @@ def test_onnx_in_half_precision(user: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_command_is_left_out() -> None:
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 9
     paths = re.findall(r'`((?:configs|tools|docs)/[\w/.]+)`', TEXT)
     assert paths
     assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -4,6 +4,7 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import abc_mmdet  # noqa: F401  first: it says in a word when its import is interrupted
 
@@ -20,13 +21,14 @@ from abc_mmdet.apis import (
 from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
-from abc_mmdet.deployment import OnnxDetector
+from abc_mmdet.deployment import ENGINES, OnnxDetector
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference import Detector
-from abc_mmdet.inference.detections import FILES
+from abc_mmdet.inference import Detector, Tracking
+from abc_mmdet.inference.detections import FILES, TRACKS
 from abc_mmdet.inference.detector import ImageDetector
 from abc_mmdet.inference.predict import Outcome, detect_files
 from abc_mmdet.inference.sources import find_sources, number_of_images
+from abc_mmdet.inference.tracking import OVERLAPS, TRACKERS
 from abc_mmdet.report import read_threshold
 
 NUM_EXAMPLES = 5  # of a warning that may hold for all images
@@ -49,10 +51,11 @@ def threshold(args: argparse.Namespace) -> float:
 
 
 def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
-    print(
-        f'{out}: images/, {", ".join(FILES)}; {outcome.detections} detections '
-        f'with a score from {score_thr:g} on in {outcome.images} images'
-    )
+    files = ', '.join(FILES if outcome.tracks is None else (*FILES, f'{TRACKS}/'))
+    what = f'{outcome.detections} detections with a score from {score_thr:g} on'
+    if outcome.tracks is not None:
+        what = f'{outcome.tracks} tracks with {outcome.detections} detections'
+    print(f'{out}: images/, {files}; {what} in {outcome.images} images')
     if outcome.images and not outcome.detections:
         best = outcome.best_score
         lower = f'{best / 2:.2g}'
@@ -74,6 +77,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('files', nargs='+', metavar='INPUT', help='file, folder or pattern')
     parser.add_argument('--out', required=True, type=Path, help='folder of the results')
     parser.add_argument('--onnx', help='model of export_onnx.py, in place of CONFIG and CHECKPOINT')
+    parser.add_argument(
+        '--engine',
+        choices=['pytorch', *ENGINES],
+        help='what runs the network; default: pytorch, or onnx with --onnx. openvino takes the '
+        'file of --onnx too',
+    )
     parser.add_argument(
         '--score-thr',
         type=score,
@@ -98,13 +107,24 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/test.py'
     )
     add_trust_option(parser)
+    add_track_arguments(parser)
     add_slice_arguments(parser)
     args = parser.parse_intermixed_args()
     args.slicing = slicing_of(args)
     if args.batch < 1:
         raise UserError(f'--batch {args.batch}: give a number from 1 on.')
-    if args.onnx and (args.slicing or args.cfg_options):
-        raise UserError('--slice and --cfg-options need CONFIG and CHECKPOINT, not --onnx.')
+    args.tracking = tracking_of(args)
+    if args.onnx and args.cfg_options:
+        raise UserError('--cfg-options needs CONFIG and CHECKPOINT, not --onnx.')
+    args.engine = args.engine or ('onnx' if args.onnx else 'pytorch')
+    if (args.engine == 'pytorch') == bool(args.onnx):
+        raise UserError(
+            '--engine pytorch runs CONFIG and CHECKPOINT, not the file of --onnx.'
+            if args.onnx
+            else f'--engine {args.engine} runs a file: write it with '
+            'tools/deployment/export_onnx.py CONFIG CHECKPOINT detector.onnx, and give '
+            f'--engine {args.engine} --onnx detector.onnx in place of CONFIG and CHECKPOINT.'
+        )
     args.model, args.inputs = ([], args.files) if args.onnx else (args.files[:2], args.files[2:])
     if not args.inputs:
         raise UserError(
@@ -113,9 +133,50 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
+def add_track_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        'tracking, in videos and in folders of their images', argument_default=argparse.SUPPRESS
+    )
+    group.add_argument(
+        '--track',
+        action='store_true',
+        help='one number per object: drawn, in both lists, and in tracks/ as MOTChallenge has it',
+    )
+    group.add_argument('--tracker', choices=TRACKERS, help=f'default: {Tracking.tracker}')
+    group.add_argument(
+        '--track-by',
+        dest='overlaps',
+        choices=OVERLAPS,
+        help='what pairs an object with its track: normalised Wasserstein distance (nwd), IoU of '
+        f'enlarged boxes (biou, of C-BIoU) or plain IoU; default: {Tracking.overlaps}',
+    )
+    group.add_argument(
+        '--reach',
+        type=real_number,
+        metavar='SIZES',
+        help='by how many of its sizes an object may move from one image to the next; default: '
+        f'{Tracking.reach:g}',
+    )
+
+
+def tracking_of(args: argparse.Namespace) -> dict[str, Any] | None:
+    """Arguments for :class:`Tracking`; None without ``--track``."""
+    given = {name: getattr(args, name) for name in ('tracker', 'overlaps', 'reach') if name in args}
+    if 'track' not in args and given:
+        option = '--track-by' if 'overlaps' in given else f'--{next(iter(given))}'
+        raise UserError(f'{option} is of tracking: add --track.')
+    if given.get('overlaps') == 'iou' and 'reach' in given:
+        raise UserError('--reach is not for --track-by iou, where boxes have to overlap.')
+    if 'track' not in args:
+        return None
+    Tracking(**given)  # what is wrong with it is said before anything is read
+    return given
+
+
 def build_detector(args: argparse.Namespace) -> ImageDetector:
     if args.onnx:
-        return OnnxDetector(args.onnx, args.device or 'cpu', args.batch)
+        device = args.device or 'cpu'
+        return OnnxDetector(args.onnx, device, args.batch, args.slicing, args.engine)
     config, checkpoint = args.model
     experiment = load_experiment(config, args.cfg_options)
     return Detector(experiment, checkpoint, args.device, args.slicing, args.batch)
@@ -135,7 +196,10 @@ def main() -> int:
         file_mistakes(),
         tqdm(total=sum(map(number_of_images, sources)), unit='image', mininterval=1) as bar,
     ):
-        outcome = detect_files(detector, sources, args.out, score_thr, bar.update)
+        tracking = args.tracking
+        if tracking is not None:
+            tracking = Tracking(**tracking, score_thr=score_thr)
+        outcome = detect_files(detector, sources, args.out, score_thr, bar.update, tracking)
     say_what_was_found(outcome, score_thr, args.out)
     if outcome.dark:
         print(f'\nwarning: dark images of 16 bits: {len(outcome.dark)}', file=sys.stderr)

@@ -207,28 +207,15 @@ def sliced(
         UserError: a detector of event recordings, which come in one piece, or a factor that is
             not positive.
     """
-    if not 0 < upscale <= MOST_UPSCALE:
-        raise UserError(
-            f'upscale={upscale}: give a factor above 0, such as 1 or 2, and up to {MOST_UPSCALE}: '
-            'an image has its square as many pixels then.'
-        )
+    _check_upscale(upscale)
     config = deepcopy(config)
     if 'model' not in config or type_name(config.model) == 'StreamingDetector':
         raise UserError(
             f'{config.filename} has no detector of images: recordings of events are not sliced.'
         )
     detector = _unsliced(config.model)
-    settings = dict(merge=dict(type=merge) if isinstance(merge, str) else merge)
-    config.model = dict(
-        detector,
-        type=DETECTOR,
-        detector=detector['type'],
-        slice_size=tuple(slice_size),
-        overlap=overlap,
-        batch_size=batch_size,
-        full_image=full_image,
-        **settings,
-    )
+    settings = sliced_model(detector['type'], slice_size, overlap, batch_size, full_image, merge)
+    config.model = dict(detector, **settings)
     for loader in _EVALUATED:
         if config.get(loader):
             for _, dataset in walk(config[loader].dataset):
@@ -236,7 +223,7 @@ def sliced(
                     continue
                 if any(type_name(step) == 'Pad' for step in dataset['pipeline']):
                     _let_preprocessor_pad(config.model)
-                dataset['pipeline'] = _unshrunk(dataset['pipeline'], float(upscale))
+                dataset['pipeline'] = unshrunk(dataset['pipeline'], upscale)
     # A pipeline of its own for test-time augmentation resizes as it pleases; tools/test.py makes
     # one with flips from the pipeline of the test
     config.pop('tta_pipeline', None)
@@ -260,8 +247,41 @@ def _let_preprocessor_pad(detector: dict) -> None:
         preprocessor['pad_size_divisor'] = DIVISOR
 
 
-def _unshrunk(pipeline: list[dict], upscale: float) -> list[dict]:
-    """The pipeline with images in the size of their files, times ``upscale``."""
-    resize = dict(type='Resize', scale_factor=upscale, keep_ratio=True)
+def sliced_model(
+    detector: str | dict,
+    slice_size: tuple[int, int],
+    overlap: float = 0.2,
+    batch_size: int = 8,
+    full_image: bool | str = True,
+    merge: str | dict | None = None,
+) -> dict:
+    """Fields of a :class:`SlicedDetector`; arguments as in :func:`sliced`."""
+    return dict(
+        type=DETECTOR,
+        detector=detector,
+        slice_size=tuple(slice_size),
+        overlap=overlap,
+        batch_size=batch_size,
+        full_image=full_image,
+        merge=dict(type=merge) if isinstance(merge, str) else merge,
+    )
+
+
+def unshrunk(pipeline: list[dict], upscale: float = 1.0) -> list[dict]:
+    """A pipeline of a test with images in the size of their files, times ``upscale``.
+
+    Raises:
+        UserError: a factor that is not positive.
+    """
+    _check_upscale(upscale)
+    resize = dict(type='Resize', scale_factor=float(upscale), keep_ratio=True)
     kept = [step for step in pipeline if type_name(step) not in (*RESIZES, 'Pad')]
     return [kept[0], resize, *kept[1:]]  # what loads the image comes first in every pipeline
+
+
+def _check_upscale(upscale: float) -> None:
+    if not 0 < upscale <= MOST_UPSCALE:
+        raise UserError(
+            f'upscale={upscale}: give a factor above 0, such as 1 or 2, and up to {MOST_UPSCALE}: '
+            'an image has its square as many pixels then.'
+        )

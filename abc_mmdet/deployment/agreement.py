@@ -16,7 +16,7 @@ from abc_mmdet.inference.images import as_image, read_image
 from mmdet.structures import DetDataSample
 
 from .exportable_detector import ExportableDetector, example_inputs
-from .onnx_detector import Recorded, detections_of, suppression_of
+from .recorded import Recorded, detections_of, suppression_of
 
 BATCHES = (1, 2)
 

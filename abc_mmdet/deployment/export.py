@@ -20,8 +20,9 @@ from abc_mmdet.utils.atomic_write import atomic_write
 
 from .agreement import FP16, FP32, Agreement, Bound, compare, trial_inputs
 from .decoding import Candidates
+from .engines import need, open_session
 from .exportable_detector import ExportableDetector, example_inputs
-from .onnx_detector import Recorded, need, open_session, suppression_of
+from .recorded import Recorded, suppression_of
 from .suppression import Suppression
 
 TRANSFORMS = ('Resize', 'Pad')

@@ -147,6 +147,10 @@ class Suppression:
             io_map=[('all_boxes', 'all_boxes'), ('all_scores', 'all_scores')],
             outputs=names,
         )
+        # Both parts bring theirs, and ONNX Runtime's quantiser wants each domain once
+        imported = {'' if i.domain == 'ai.onnx' else i.domain: i for i in joined.opset_import}
+        del joined.opset_import[:]
+        joined.opset_import.extend(imported.values())
         outputs = {output.name: output for output in joined.graph.output}
         del joined.graph.output[:]  # those of the first part come first
         joined.graph.output.extend(outputs[name] for name in names)

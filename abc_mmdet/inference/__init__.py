@@ -2,5 +2,6 @@
 
 from .detections import Detections
 from .detector import Detector
+from .tracking import SequenceTracker, Tracking
 
-__all__ = ['Detections', 'Detector']
+__all__ = ['Detections', 'Detector', 'SequenceTracker', 'Tracking']

@@ -18,6 +18,7 @@ from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.visualization import draw_detections
 
 from .images import read_image, write_image
+from .mot_format import mot_lines
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,6 +32,7 @@ class Detections:
         classes: names of all classes, by label.
         size: width and height of the image.
         source: the image, or its file.
+        ids: int64 ``(N,)``, the numbers of their tracks, from 1 on; None if they were not tracked.
     """
 
     boxes: np.ndarray
@@ -39,6 +41,7 @@ class Detections:
     classes: tuple[str, ...]
     size: tuple[int, int]
     source: np.ndarray | Path
+    ids: np.ndarray | None = None
 
     def __repr__(self) -> str:
         counts = Counter(self.names).most_common()
@@ -60,14 +63,20 @@ class Detections:
         """Those with a score of at least ``score_thr``."""
         keep = self.scores >= score_thr
         return replace(
-            self, boxes=self.boxes[keep], scores=self.scores[keep], labels=self.labels[keep]
+            self,
+            boxes=self.boxes[keep],
+            scores=self.scores[keep],
+            labels=self.labels[keep],
+            ids=None if self.ids is None else self.ids[keep],
         )
 
     def draw(self, score_thr: float = 0.3) -> np.ndarray:
         """The image with the detections of at least this score: uint8 ``(H, W, 3)``, BGR."""
         image = self.source if isinstance(self.source, np.ndarray) else read_image(self.source)
         found = self.above(score_thr)
-        return draw_detections(image, found.boxes, found.scores, found.labels, self.classes)
+        return draw_detections(
+            image, found.boxes, found.scores, found.labels, self.classes, found.ids
+        )
 
     def save(self, path: str | Path, score_thr: float = 0.3) -> None:
         """Write :meth:`draw` to an image file.
@@ -79,6 +88,8 @@ class Detections:
 
 
 FILES = ('detections.json', 'detections.csv')
+TRACKS = 'tracks'
+"""The folder of what is tracked, one file per video or folder of images, as MOTChallenge has it."""
 _LEAST_PAUSE, _SHARE = 5.0, 0.05
 """Seconds between two writings, and the share of the time that they may take."""
 
@@ -89,7 +100,8 @@ class DetectionFiles:
     ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
     ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
     COCO results. Categories count from 1, in the order of the classes. Images of a video have
-    their video and number as well.
+    their video and number as well. What was tracked has its number as ``track_id``, and lies in
+    the folder ``tracks`` as well (:func:`~abc_mmdet.inference.mot_format.mot_lines`).
 
     Args:
         folder: where both files go.
@@ -101,6 +113,7 @@ class DetectionFiles:
         self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
+        self.are_tracked = False
         self._next_time = 0.0
 
     def add(self, file_name: str, found: Detections, **fields: Any) -> None:
@@ -108,7 +121,13 @@ class DetectionFiles:
         width, height = found.size
         image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
         self.images.append({**image, **fields})
-        for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
+        tracks: list[dict[str, int]] = [{}] * len(found)
+        if found.ids is not None:
+            self.are_tracked = True
+            tracks = [dict(track_id=track) for track in found.ids.tolist()]
+        for box, score, label, track in zip(
+            found.boxes, found.scores, found.labels, tracks, strict=True
+        ):
             x1, y1, x2, y2 = (round(float(value), 3) for value in box)
             box_width, box_height = round(x2 - x1, 3), round(y2 - y1, 3)
             self.annotations.append(
@@ -120,6 +139,7 @@ class DetectionFiles:
                     area=round(box_width * box_height, 3),
                     iscrowd=0,
                     score=round(float(score), 5),
+                    **track,
                 )
             )
 
@@ -132,7 +152,7 @@ class DetectionFiles:
             self._next_time = end + max(_LEAST_PAUSE, (end - begin) / _SHARE)
 
     def write(self) -> None:
-        """Write ``detections.json`` and ``detections.csv``.
+        """Write ``detections.json`` and ``detections.csv``, and tracks if there are.
 
         Raises:
             UserError: the folder cannot be written to.
@@ -141,7 +161,8 @@ class DetectionFiles:
         atomic_write(self.folder / FILES[0], json.dumps(content).encode())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
-        writer.writerow(['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2'])
+        columns = ['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2']
+        writer.writerow([*columns, 'track_id'] if self.are_tracked else columns)
         for found in self.annotations:
             x, y, width, height = found['bbox']
             corners = [x, y, round(x + width, 3), round(y + height, 3)]
@@ -151,6 +172,32 @@ class DetectionFiles:
                     self.categories[found['category_id'] - 1]['name'],
                     found['score'],
                     *corners,
+                    *([found['track_id']] if self.are_tracked else []),
                 ]
             )
         atomic_write(self.folder / FILES[1], text.getvalue().encode())
+        for sequence, content in self._sequences().items():
+            atomic_write(self.folder / TRACKS / f'{sequence}.txt', content.encode())
+
+    def _sequences(self) -> dict[str, str]:
+        """Content of the files of tracks, by the name of the video or folder."""
+        if not self.are_tracked:
+            return {}
+        rows: dict[str, list[tuple[int, int, list[float], float]]] = {}
+        for image in self.images:
+            rows.setdefault(image['video'], [])
+        for found in self.annotations:
+            image = self.images[found['image_id'] - 1]
+            row = image['number'], found['track_id'], found['bbox'], found['score']
+            rows[image['video']].append(row)
+        return {sequence: mot_lines(of) for sequence, of in rows.items()}
+
+    @property
+    def num_tracks(self) -> int:
+        """In all sequences together."""
+        tracks = {
+            (self.images[found['image_id'] - 1].get('video'), found['track_id'])
+            for found in self.annotations
+            if 'track_id' in found
+        }
+        return len(tracks)

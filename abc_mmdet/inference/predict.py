@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +20,7 @@ from .detections import DetectionFiles, Detections
 from .detector import ImageDetector
 from .images import read_image
 from .sources import Source, Video
+from .tracking import Place, SequenceTracker, Tracking, in_sequences
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Outcome:
 
     Attributes:
         images, detections: how many are in the lists, those of videos included.
+        tracks: how many objects these are of; None if they were not tracked.
         best_score: of all that was detected, listed or not; 0 if nothing was.
         failures: one message per file that was not done, or not to its end.
         dark: one message per image of 16 bits that the network gets nearly black.
@@ -35,6 +37,7 @@ class Outcome:
 
     images: int = 0
     detections: int = 0
+    tracks: int | None = None
     best_score: float = 0.0
     failures: list[str] = field(default_factory=list)
     dark: list[str] = field(default_factory=list)
@@ -62,6 +65,7 @@ def detect_files(
     out: Path,
     score_thr: float = 0.3,
     advance: Callable[[int], Any] = lambda number: None,
+    tracking: Tracking | None = None,
 ) -> Outcome:
     """Draw what is found in images and videos, and list it (:class:`DetectionFiles`).
 
@@ -75,12 +79,18 @@ def detect_files(
         out: folder of the results.
         score_thr: detections below are neither drawn nor listed.
         advance: told how many images were done, now and then.
+        tracking: give objects of videos, and of the images of a folder, the same number in all
+            images; drawn and listed is then what is of a track. An image that is left out counts
+            in the numbers of images.
 
     Raises:
         UserError: ``out`` cannot be written to, or what is drawn would replace one of the sources.
     """
     _check_places(sources, out)
-    run = _Run(detector, out, score_thr, DetectionFiles(out, detector.classes), advance)
+    places = {} if tracking is None else in_sequences(sources)
+    sources = list(places) or sources
+    files = DetectionFiles(out, detector.classes)
+    run = _Run(detector, out, score_thr, files, advance, tracking, places)
     try:
         for is_video, batch in _batches(sources, detector.batch_size):
             if is_video:
@@ -93,6 +103,7 @@ def detect_files(
         run.files.write()
     outcome = run.outcome
     outcome.images, outcome.detections = len(run.files.images), len(run.files.annotations)
+    outcome.tracks = None if tracking is None else run.files.num_tracks
     return outcome
 
 
@@ -122,7 +133,10 @@ class _Run:
     score_thr: float
     files: DetectionFiles
     advance: Callable[[int], Any]
+    tracking: Tracking | None
+    places: dict[Source, Place]
     outcome: Outcome = field(default_factory=Outcome)
+    tracker: tuple[str, SequenceTracker] | None = None
 
     def images(self, sources: list[Source]) -> None:
         read: list[tuple[Source, np.ndarray]] = []
@@ -142,12 +156,20 @@ class _Run:
                 self._keep(source, each)
 
     def _keep(self, source: Source, found: Detections) -> None:
-        found.save(_drawn(self.out, source), self.score_thr)
-        self._list(source.name, found)
+        place = self.places.get(source)
+        chosen = self._chosen(found, place)
+        chosen.save(_drawn(self.out, source), 0)
+        fields = {} if place is None else dict(video=place.sequence, number=place.number)
+        self.files.add(source.name, chosen, **fields)
 
-    def _list(self, name: str, found: Detections, **fields: Any) -> None:
-        self.files.add(name, found.above(self.score_thr), **fields)
+    def _chosen(self, found: Detections, place: Place | None) -> Detections:
+        """What is drawn and listed: what is good enough, or of a track."""
         self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
+        if self.tracking is None or place is None:
+            return found.above(self.score_thr)
+        if self.tracker is None or self.tracker[0] != place.sequence:
+            self.tracker = place.sequence, SequenceTracker(self.tracking)
+        return self.tracker[1](found, place.number)
 
     def video(self, source: Source) -> None:
         video = None
@@ -158,6 +180,7 @@ class _Run:
             self.advance(1)
             return
         path, number, images = PurePosixPath(source.name), 0, iter(video)
+        place = self.places.get(source)
         drawn = _drawn(self.out, source)
         naming = self.outcome.naming
         # What goes wrong inside is named inside, so that the video is closed with what was done
@@ -165,8 +188,10 @@ class _Run:
             while batch := list(islice(images, self.detector.batch_size)):
                 for found in self.detector(batch):
                     name = path / f'{number:06d}.jpg'
-                    sink.add(name.name, found.draw(self.score_thr))
-                    self._list(str(name), found, video=source.name, number=number)
+                    chosen = self._chosen(found, place and replace(place, number=number))
+                    sink.add(name.name, chosen.draw(0))
+                    sequence = place.sequence if place else source.name
+                    self.files.add(str(name), chosen, video=sequence, number=number)
                     number += 1
                 self.advance(len(batch))
                 self.files.write_now_and_then()

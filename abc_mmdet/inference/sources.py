@@ -78,7 +78,7 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
             if path.resolve() in seen:
                 continue
             seen.add(path.resolve())
-            name = _free_name(PurePosixPath(path.relative_to(root).as_posix()), names)
+            name = free_name(PurePosixPath(path.relative_to(root).as_posix()), names)
             names.add(name)
             sources.append(Source(path, name))
     return sources
@@ -102,7 +102,8 @@ def _is_wanted(path: Path) -> bool:
     return known and not path.name.startswith('.') and path.is_file()
 
 
-def _free_name(name: PurePosixPath, taken: set[str]) -> str:
+def free_name(name: PurePosixPath, taken: set[str]) -> str:
+    """The name, or with a number behind it if it is taken."""
     free, number = name, 1
     while str(free) in taken:
         number += 1

@@ -17,16 +17,25 @@ from .task_modules import (
     NWDOverlaps2D,
     SizedSimOTAAssigner,
 )
+from .trackers import (
+    BufferedOverlaps2D,
+    FastObjectKalmanFilter,
+    SizeRelativeNWDOverlaps2D,
+    SmallObjectByteTracker,
+    SmallObjectOCSORTTracker,
+)
 
 __all__ = [
     'ABCPAFPN',
     'ABCHead',
     'ABCMultiTaskLoss',
     'AuxSmallObjectHead',
+    'BufferedOverlaps2D',
     'CenterSimOTAAssigner',
     'ClassScoreYOLOXHead',
     'DistilledYOLOX',
     'EventDataPreprocessor',
+    'FastObjectKalmanFilter',
     'FastSimOTAAssigner',
     'GradientArbiter',
     'IgnoreRegionYOLOXHead',
@@ -35,7 +44,10 @@ __all__ = [
     'NWDBlendLoss',
     'NWDOverlaps2D',
     'SizeAwareIoULoss',
+    'SizeRelativeNWDOverlaps2D',
     'SizedSimOTAAssigner',
     'SlicedDetector',
+    'SmallObjectByteTracker',
+    'SmallObjectOCSORTTracker',
     'StreamingDetector',
 ]

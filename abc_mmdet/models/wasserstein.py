@@ -88,17 +88,21 @@ def aligned_nwd(boxes: Tensor, others: Tensor, constant: float) -> Tensor:
     return torch.exp(-torch.linalg.vector_norm(difference, dim=-1) / constant)
 
 
-def pairwise_nwd(boxes: Tensor, others: Tensor, constant: float) -> Tensor:
+def pairwise_nwd(boxes: Tensor, others: Tensor, constant: float | Tensor) -> Tensor:
     """:func:`aligned_nwd` of each of ``(M, 4)`` boxes with each of ``(N, 4)``: ``(M, N)``.
 
     One coordinate at a time, without an ``(M, N, 4)`` tensor. Not for gradients.
+
+    Args:
+        boxes, others: ``xyxy``.
+        constant: in the units of the boxes; one, or ``(M, N)`` of them.
     """
     of_boxes, of_others = _gaussians(boxes), _gaussians(others)
     dtype = torch.promote_types(of_boxes.dtype, of_others.dtype)
     squared = of_boxes.new_zeros(len(boxes), len(others), dtype=dtype)
     for a, b in zip(of_boxes.unbind(-1), of_others.unbind(-1), strict=True):
         squared.add_((a[:, None] - b).square_())
-    return squared.sqrt_().div_(-constant).exp_()
+    return squared.sqrt_().div_(constant).neg_().exp_()
 
 
 def _gaussians(boxes: Tensor) -> Tensor:

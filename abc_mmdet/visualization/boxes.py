@@ -105,6 +105,7 @@ def draw_detections(
     scores: np.ndarray | None,
     labels: np.ndarray,
     classes: Sequence[str],
+    ids: np.ndarray | None = None,
 ) -> np.ndarray:
     """A copy of an image with outlines, one colour per class, and class and score beside each.
 
@@ -114,6 +115,7 @@ def draw_detections(
         scores: ``(N,)``; None for ground truth, which has none.
         labels: ``(N,)``.
         classes: names, by label.
+        ids: ``(N,)`` numbers of tracks, which come first; None if there are none.
 
     Returns:
         uint8 ``(H, W, 3)``.
@@ -125,6 +127,8 @@ def draw_detections(
     # The best on top of the others, and first to choose a place for its label
     order = range(len(labels)) if scores is None else np.argsort(-scores, kind='stable').tolist()
     captions = [names[labels[i]] + ('' if scores is None else f' {scores[i]:.2f}') for i in order]
+    if ids is not None:
+        captions = [f'#{ids[i]} {text}' for i, text in zip(order, captions, strict=True)]
     colours = [class_colour(int(labels[i]), len(classes)) for i in order]
     draw_boxes(image, boxes[list(order)], captions, colours)
     return image

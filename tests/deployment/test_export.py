@@ -9,7 +9,7 @@ import torch
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.deployment import OnnxDetector, export_onnx, write_onnx
 from abc_mmdet.deployment.agreement import FP32, Agreement, Bound
-from abc_mmdet.deployment.onnx_detector import Recorded
+from abc_mmdet.deployment.recorded import Recorded
 from abc_mmdet.errors import UserError
 
 pytest.importorskip('onnxscript', reason="pip install 'abc_mmdet[onnx]'")

@@ -163,7 +163,14 @@ def test_fifty_megapixels(infer: Callable[..., int], model, tmp_path: Path) -> N
         (['a.jpg', '--slice', '64x64', '--overlap', '2'], 'overlap=2.0: give'),
         (['a.jpg', '--device', 'meta'], 'device meta cannot be used'),
         (['a.jpg', '--batch', '0'], '--batch 0: give a number from 1 on'),
-        (['a.jpg', '--onnx', 'a.onnx', '--slice', '64x64'], '--slice and --cfg-options need'),
+        (['a.jpg', '--onnx', 'a.onnx', '--cfg-options', 'a=1'], '--cfg-options needs CONFIG'),
+        (['a.jpg', '--onnx', 'a.onnx', '--slice', '64x64'], 'there is no file a.onnx'),
+        (['a.jpg', '--onnx', 'a.onnx', '--engine', 'pytorch'], '--engine pytorch runs CONFIG and'),
+        (['a.jpg', '--engine', 'openvino'], '--engine openvino runs a file: write it with'),
+        (['a.jpg', '--reach', '2'], '--reach is of tracking: add --track'),
+        (['a.jpg', '--track-by', 'iou'], '--track-by is of tracking: add --track'),
+        (['a.jpg', '--track', '--reach', '0'], 'reach=0: give by how many of its sizes'),
+        (['a.jpg', '--track', '--track-by', 'iou', '--reach', '2'], '--reach is not for'),
     ],
 )
 def test_mistakes_end_in_one_message(
