@@ -173,7 +173,7 @@ def _with_int8(content: bytes, images: Sequence[Feed], layers: Sequence[str]) ->
     """The model with these convolutions in 8 bits."""
     onnx, _, quantization = need('onnx', 'onnxruntime', 'onnxruntime.quantization')
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         def __init__(self) -> None:
             self.rest: Iterator[Feed] = iter(images)
 

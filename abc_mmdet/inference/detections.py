@@ -176,8 +176,8 @@ class DetectionFiles:
                 ]
             )
         atomic_write(self.folder / FILES[1], text.getvalue().encode())
-        for sequence, content in self._sequences().items():
-            atomic_write(self.folder / TRACKS / f'{sequence}.txt', content.encode())
+        for sequence, lines in self._sequences().items():
+            atomic_write(self.folder / TRACKS / f'{sequence}.txt', lines.encode())
 
     def _sequences(self) -> dict[str, str]:
         """Content of the files of tracks, by the name of the video or folder."""
