@@ -38,8 +38,12 @@ def task_sizes(recipe: Recipe) -> np.ndarray:
     return sizes.size[np.isin(sizes.label, small.ids) & (sizes.size**2 <= small.max_area)]
 
 
-def trim(recipe: Recipe) -> bool:
+def trim(recipe: Recipe, sizes: BoxSizes) -> bool:
     """Spend what stride 32 costs on a larger input, where fine-tuning has no use for it.
+
+    Args:
+        recipe: gets the levels and the larger input; classes and weights are known.
+        sizes: of the training boxes, in pixels of the network's input.
 
     Returns:
         Whether the size of the input was changed.
@@ -51,7 +55,7 @@ def trim(recipe: Recipe) -> bool:
     if share is None:
         return False
     larger = math.sqrt(1 / share)
-    above = 1 - recipe.sizes.share_below(LARGE / larger)
+    above = 1 - sizes.share_below(LARGE / larger)
     if above >= FEW_LARGE:
         return False
     recipe.levels = 'trimmed'
@@ -61,7 +65,8 @@ def trim(recipe: Recipe) -> bool:
     )
     recipe.why['img_scale'] += f'; times {larger:.2f}, which stride 32 would cost'
     # no more than the FLOPs of all levels: sides are filled up to multiples of 16
-    recipe.img_scale = tuple(int(side * larger) // 16 * 16 for side in recipe.img_scale)
+    width, height = (int(side * larger) // 16 * 16 for side in recipe.img_scale)
+    recipe.img_scale = width, height
     return True
 
 

@@ -114,11 +114,11 @@ def choose(
     choose_weights(recipe)
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
-    _measure_boxes(recipe, train)
-    if trim(recipe):
-        _measure_boxes(recipe, train)
-    _choose_small(recipe, recipe.sizes, small_classes, small_by_size)
-    choose_levels(recipe, recipe.sizes)
+    recipe.sizes = sizes = _box_sizes(recipe, train)
+    if trim(recipe, sizes):
+        recipe.sizes = sizes = _box_sizes(recipe, train)
+    _choose_small(recipe, sizes, small_classes, small_by_size)
+    choose_levels(recipe, sizes)
     _choose_paste(recipe)
     _choose_ignored(recipe, train)
     choose_training(recipe, len(train.images), iterations)
@@ -201,9 +201,9 @@ def _choose_image_size(recipe: Recipe, train: CocoFile, on_disk: BoxSizes) -> No
     recipe.why['img_scale'] = f'width, height: {reason}'
 
 
-def _measure_boxes(recipe: Recipe, train: CocoFile) -> None:
+def _box_sizes(recipe: Recipe, train: CocoFile) -> BoxSizes:
     resize = NetworkInput([dict(type='Resize', scale=recipe.img_scale, keep_ratio=True)])
-    recipe.sizes = BoxSizes.of(train, recipe.classes, resize)
+    return BoxSizes.of(train, recipe.classes, resize)
 
 
 def _choose_small(

@@ -18,7 +18,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from abc_mmdet.apis.standard_config import type_name
+from abc_mmdet.apis.config_parts import type_name
 from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 from mmdet.registry import HOOKS, PARAM_SCHEDULERS, TRANSFORMS

@@ -33,7 +33,7 @@ from .changes_by_name import DELETE, LOADERS, REGISTRIES, change_parts, change_p
 from .input_scale import scale_input
 
 BASELINE = 'baseline'
-DESCRIPTION = dict(order=(int, float), title=str, reason=str)
+DESCRIPTION: dict[str, type | tuple[type, ...]] = dict(order=(int, float), title=str, reason=str)
 """What every entry has: its place in tables, its name there, and why it should help."""
 
 OPTIONS = ('combines', 'input_scale', 'run_length')
@@ -176,10 +176,11 @@ def _all_changes(table: Mapping[str, Entry], name: str) -> dict[Path, Any]:
             for earlier, former in changes.items():
                 clash = _overlap(path, earlier) and not (path == earlier and value == former)
                 if clash and not any(_overlap(path, mine) for mine in own):
+                    shorter = path if len(path) < len(earlier) else earlier
                     raise UserError(
-                        f'variant {name}: what it combines changes '
-                        f'{".".join(min(path, earlier, key=len))} in two ways, of {other} and of '
-                        f'{_owner(table, name, earlier)}. Say in this entry which it is to be.'
+                        f'variant {name}: what it combines changes {".".join(shorter)} in two '
+                        f'ways, of {other} and of {_owner(table, name, earlier)}. Say in this '
+                        'entry which it is to be.'
                     )
         changes.update(theirs)
     return changes | own

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scipy.optimize import linear_sum_assignment
 
 import mmdet.models.trackers.byte_tracker
 import mmdet.models.trackers.ocsort_tracker
