@@ -50,8 +50,7 @@ def trim(recipe: Recipe, sizes: BoxSizes) -> bool:
     """
     if recipe.weights is None:
         return False
-    network = NETWORKS[recipe.network]
-    share = network.trimmed_gray if recipe.gray else network.trimmed
+    share = NETWORKS[recipe.network].share(recipe.gray)
     if share is None:
         return False
     larger = math.sqrt(1 / share)

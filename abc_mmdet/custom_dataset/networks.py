@@ -57,6 +57,10 @@ class Network:
     trimmed: float | None = None
     trimmed_gray: float | None = None
 
+    def share(self, gray: bool) -> float | None:
+        """Which share of its FLOPs remains without stride 32, and without colours where gray."""
+        return self.trimmed_gray if gray else self.trimmed
+
     @property
     def levels(self) -> list[int]:
         """Channels of the backbone at strides 4, 8, 16, 32."""
@@ -183,7 +187,9 @@ def choose_training(recipe: Recipe, num_images: int, iterations: int | None) -> 
     """
     network = NETWORKS[recipe.network]
     width, height = recipe.img_scale
-    fitting = [batch for batch in network.batches if batch * width * height <= network.pixels]
+    remaining = network.share(recipe.gray) if recipe.levels == 'trimmed' else None
+    room = network.pixels / (remaining or 1)  # a trimmed network has the larger input for its work
+    fitting = [batch for batch in network.batches if batch * width * height <= room]
     recipe.batch = fitting[0] if fitting else network.batches[-1]
     share = 1.0 if recipe.weights is None else 0.5
     recipe.lr = round(share * network.lr * math.sqrt(recipe.batch / network.batches[0]), 5)

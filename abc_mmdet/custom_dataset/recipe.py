@@ -115,9 +115,9 @@ def choose(
     on_disk = BoxSizes.of(train, recipe.classes, None)
     _choose_image_size(recipe, train, on_disk)
     recipe.sizes = sizes = _box_sizes(recipe, train)
+    _choose_small(recipe, sizes, small_classes, small_by_size)
     if trim(recipe, sizes):
         recipe.sizes = sizes = _box_sizes(recipe, train)
-    _choose_small(recipe, sizes, small_classes, small_by_size)
     choose_levels(recipe, sizes)
     _choose_paste(recipe)
     _choose_ignored(recipe, train)
