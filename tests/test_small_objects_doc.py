@@ -43,9 +43,9 @@ def test_config_trains(name: str, data: Path, tmp_path: Path) -> None:
     options = {
         'data_root': str(data),
         'model.backbone.widen_factor': 0.125,
-        'model.neck.in_channels': [16, 32, 64]
-        if name in ('trimmed', 'finer')
-        else [16, 32, 64, 128],
+        'model.neck.in_channels': {'trimmed': [32, 64, 128], 'finer': [16, 32, 64]}.get(
+            name, [16, 32, 64, 128]
+        ),
     }
     config = load_experiment(str(path), options)
     model, dataset = MODELS.build(config.model), DATASETS.build(config.train_dataloader.dataset)

@@ -162,7 +162,7 @@ def streamed_weights(rank: int) -> dict:
 
 def bad_batches(folder: Path) -> dict:
     """Runs whose batches 4 and 9 have a bad image in process 1: left out, or stopped at."""
-    hook_test = importlib.import_module('test_finite_loss_hook')
+    hook_test = importlib.import_module('test_loss_hooks')
 
     def run(name: str, max_skipped: int) -> tuple[dict, str]:
         bad = {7: float('nan')}

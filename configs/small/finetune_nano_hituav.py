@@ -1,10 +1,8 @@
 # YOLOX-Nano fine-tuned from COCO on HIT-UAV, small enough for a CPU: what did best in
 # configs/ablation_coco, on whole images. Three passes are enough for data like this.
 _base_ = [
-    '../_base_/models/yolox_nano_trimmed.py',
-    '../_base_/datasets/hituav.py',
-    '../_base_/schedules/small.py',
-]
+    '../_base_/models/yolox_nano_trimmed.py', '../_base_/datasets/hituav.py',
+    '../_base_/schedules/small.py']
 
 load_from = (
     'https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.pth')
@@ -22,39 +20,19 @@ optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0
 param_scheduler = [dict(type='LinearLR', start_factor=0.01, begin=0, end=40, by_epoch=False)]
 custom_hooks = [
     dict(
-        type='EMAHook',
-        ema_type='StochasticWeightAverage',
-        begin_iter=max_iters // 2,
-        update_buffers=True,
-        priority=49)]
+        type='EMAHook', ema_type='StochasticWeightAverage', begin_iter=max_iters // 2,
+        update_buffers=True, priority=49)]
 # A drone sees things from above, with no up or down; people and bicycles are few
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='RandomResize', scale=img_scale, ratio_range=(0.8, 1.25), keep_ratio=True),
-    dict(type='RandomCrop', crop_size=img_scale, allow_negative_crop=True),
+changes = dict(
+    Resize=dict(scale=img_scale), RandomResize=dict(scale=img_scale),
+    RandomCrop=dict(crop_size=img_scale), Pad=dict(size=img_scale),
+    RandomFlip=dict(prob=[0.25] * 3, direction=['horizontal', 'vertical', 'diagonal']))
+train_pipeline = [dict(step, **changes.get(step.type, {})) for step in _base_.train_pipeline]
+train_pipeline.insert(
+    [step['type'] for step in train_pipeline].index('RandomFlip'),
     dict(
-        type='SmallObjectCopyPaste',
-        small_classes=_base_.small_classes,
-        classes=_base_.classes,
-        num_objects=(1, 5),
-        position='uniform'),
-    dict(
-        type='RandomFlip',
-        prob=[0.25] * 3,
-        direction=['horizontal', 'vertical', 'diagonal']),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='Pad', size=img_scale, pad_val=dict(img=(114, 114, 114))),
-    dict(type='PackDetInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=img_scale, keep_ratio=True),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
-]
+        type='SmallObjectCopyPaste', small_classes=_base_.small_classes, classes=_base_.classes,
+        num_objects=(1, 5), position='uniform'))
+test_pipeline = [dict(step, **changes.get(step.type, {})) for step in _base_.test_pipeline]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -122,7 +122,7 @@ def test_fine_tuning_on_strides_8_and_16_without_colours(data: Path) -> None:
     config = load_experiment(str(written.path))
     model = MODELS.build(config.model)
     assert model.backbone.stem.conv.conv.in_channels == 4
-    assert [stride[0] for stride in model.bbox_head.strides] == [8, 16]
+    assert [list(s) for s in model.bbox_head.prior_generator.strides] == [[8, 8], [16, 16]]
     assert loss_of(config).isfinite()
 
 
@@ -220,7 +220,10 @@ def test_fine_tuning_averages_and_flips_what_has_no_up(data: Path) -> None:
     options = dict(network='nano', weights=str(weights))
     street = Config.fromfile(write(data, 'street.py', **options).path)
     above = Config.fromfile(write(data, 'above.py', **options, from_above=True).path)
-    flips = [config.train_pipeline[4] for config in (street, above)]
+    flips = [
+        next(step for step in config.train_pipeline if step.type == 'RandomFlip')
+        for config in (street, above)
+    ]
     assert flips[0] == dict(type='RandomFlip', prob=0.5)
     assert flips[1].direction == ['horizontal', 'vertical', 'diagonal'] and sum(flips[1].prob) < 1
     for config in (street, above):

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import abc_mmdet  # noqa: F401  before mmdet: it provides what mmdet.models imports
 from abc_mmdet.apis import frame_size, user_messages
 from abc_mmdet.apis.options import whole_number
@@ -54,7 +52,9 @@ def tensorrt() -> Any:
             f'TensorRT is not installed here ({error}): pip install tensorrt, on a machine with a '
             'GPU of NVIDIA. On a CPU tools/infer.py --engine openvino or onnx runs the file.'
         ) from error
-    if not torch.cuda.is_available():
+    from torch import cuda  # not above: Ctrl-C while it is imported is for user_messages
+
+    if not cuda.is_available():
         raise UserError('TensorRT builds an engine on the GPU it is for, and there is none here.')
     return package
 
@@ -105,7 +105,7 @@ def main() -> int:
         raise UserError(f'{args.model} is a detector of events; this is for those of images.')
     engine = build(trt, content, recorded, args)
     atomic_write(args.out, engine)
-    print(f'{args.out}: {len(engine) / 2**20:.1f} MB, for {torch.cuda.get_device_name()}')
+    print(f'{args.out}: {len(engine) / 2**20:.1f} MB, for the GPU of this machine')
     return 0
 
 
