@@ -31,6 +31,7 @@ RENAMED = {  # its counterpart, and the fields that this does not have
     'FastSimOTAAssigner': ('SimOTAAssigner',),
     'CenterSimOTAAssigner': ('SimOTAAssigner', 'center_radius'),
     'SizedSimOTAAssigner': ('SimOTAAssigner', 'max_cells'),
+    'MinPositivesSimOTAAssigner': ('SimOTAAssigner', 'min_positives', 'max_side'),
     'NWDOverlaps2D': ('BboxOverlaps2D', 'constant'),
     'IgnoreRegionYOLOXHead': ('YOLOXHead', 'ignore_iof_thr'),
     'DetectionVisualizer': ('DetLocalVisualizer',),

@@ -1,4 +1,4 @@
-from .backbones import MaxViTRNN
+from .backbones import GrayCSPDarknet, MaxViTRNN
 from .data_preprocessors import EventDataPreprocessor
 from .dense_heads import (
     ABCHead,
@@ -9,7 +9,7 @@ from .dense_heads import (
 from .detectors import DistilledYOLOX, SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
-from .necks import ABCPAFPN
+from .necks import ABCPAFPN, TrimmedPAFPN
 from .task_modules import (
     CenterSimOTAAssigner,
     FastSimOTAAssigner,
@@ -38,6 +38,7 @@ __all__ = [
     'FastObjectKalmanFilter',
     'FastSimOTAAssigner',
     'GradientArbiter',
+    'GrayCSPDarknet',
     'IgnoreRegionYOLOXHead',
     'MaxViTRNN',
     'MinPositivesSimOTAAssigner',
@@ -50,4 +51,5 @@ __all__ = [
     'SmallObjectByteTracker',
     'SmallObjectOCSORTTracker',
     'StreamingDetector',
+    'TrimmedPAFPN',
 ]

@@ -29,6 +29,11 @@ class Found:
         name: of the result.
         places: in the list of annotations, of what is found at IoU 0.5.
         number: of detections with a sufficient score.
+
+    Example:
+        >>> before, after = Found('before', frozenset({0}), 1), Found('after', frozenset({0, 3}), 2)
+        >>> sorted(after.places - before.places)
+        [3]
     """
 
     name: str
