@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .box_sizes import HARDLY_THERE, BoxSizes, median
+from .box_sizes import FEW_LARGE, HARDLY_THERE, LARGE, BoxSizes, median
 from .dataset_check import DatasetCheck
 from .splits import Split
 
@@ -26,6 +26,11 @@ SMALL_CLASS = 32.0
 KEEP_LEVELS = (
     'Finer levels are no remedy here: new ones throw away what the pretrained weights know '
     '(docs/results.md).'
+)
+
+TRIM = (
+    ' Strides 8 and 16 alone keep it, and leave FLOPs for a larger input '
+    '(models/yolox_trimmed.py, docs/small_objects.md).'
 )
 
 
@@ -83,7 +88,7 @@ def _about_resolution(dataset_check: DatasetCheck, split: Split) -> Iterator[str
                 'level: '
             )
             if dataset_check.is_pretrained:
-                yield f'{cells}{remedy}. {KEEP_LEVELS}'
+                yield f'{cells}{remedy}. {_for_weights(dataset_check, sizes)}'
             else:
                 yield (
                     f'{cells}strides 4, 8, 16 with a slim head cost no more at inference '
@@ -95,7 +100,7 @@ def _about_resolution(dataset_check: DatasetCheck, split: Split) -> Iterator[str
         f'this input size: {remedy}'
     )
     if dataset_check.is_pretrained:
-        yield f'{text}. {KEEP_LEVELS}'
+        yield f'{text}. {_for_weights(dataset_check, sizes)}'
     elif dataset_check.train_only_strides:
         yield (
             f'{text} or keep the level of stride {min(dataset_check.train_only_strides)} at '
@@ -105,6 +110,12 @@ def _about_resolution(dataset_check: DatasetCheck, split: Split) -> Iterator[str
         yield f'{text} or train with a stride-4 level ({split.finer_levels}).'
     else:
         yield f'{text}.'
+
+
+def _for_weights(dataset_check: DatasetCheck, sizes: BoxSizes) -> str:
+    """What to do with the levels of pretrained weights."""
+    has_no_large = 1 - sizes.share_below(LARGE) < FEW_LARGE and 32 in dataset_check.strides
+    return KEEP_LEVELS + TRIM * has_no_large
 
 
 def _about_small_classes(dataset_check: DatasetCheck, sizes: BoxSizes) -> Iterator[str]:

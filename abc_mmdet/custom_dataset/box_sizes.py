@@ -15,6 +15,12 @@ from .network_input import NetworkInput
 EDGES = (0, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
 """Pixels; the last bin of a histogram has no upper limit."""
 
+LARGE = 128.0
+"""Pixels: eight cells of stride 16, the largest boxes that FCOS leaves to that level."""
+
+FEW_LARGE = 0.01
+"""Share of larger boxes from which on stride 32 is there for them."""
+
 HARDLY_THERE = 5.0
 """Pixels; what is smaller has too few of them to be recognised by anything."""
 

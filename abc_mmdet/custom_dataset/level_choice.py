@@ -10,7 +10,7 @@ import numpy as np
 from abc_mmdet.models.small_classes import ALL, SmallClasses
 
 from .advice import MANY_FINE, percent
-from .box_sizes import BoxSizes
+from .box_sizes import FEW_LARGE, LARGE, BoxSizes
 from .networks import NETWORKS
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ TWO_CELLS = 16.0
 
 TINY = 8.0
 """Pixels: below this IoU knows little more than hit or miss."""
-
-LARGE = 128.0
-"""Pixels: eight cells of stride 16, the largest boxes that FCOS leaves to that level."""
-
-FEW_LARGE = 0.01
-"""Share of larger boxes from which on stride 32 is there for them."""
 
 
 def task_sizes(recipe: Recipe) -> np.ndarray:

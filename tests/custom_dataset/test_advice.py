@@ -70,6 +70,9 @@ def test_pretrained_weights_keep_their_levels() -> None:
         text = advice(train, is_pretrained=True)
         assert text.startswith(begins) and 'raise it' in text
         assert 'Finer levels are no remedy here' in text and 'finer_levels' not in text
+        assert 'Strides 8 and 16 alone keep it' in text
+    train = split('train', {'car': [12.0] * 37 + [140.0] * 63}, enlarged=2.0)
+    assert 'Strides 8 and 16' not in advice(train, is_pretrained=True), 'large boxes need 32'
 
 
 def test_boxes_that_are_hardly_there() -> None:
