@@ -138,6 +138,6 @@ class RunFiles:
         return {run: result for run, result in results.items() if result is not None}
 
 
-def one_line(error: str, length: int = 200) -> str:
+def one_line(error: str, length: int = 300) -> str:
     """An error for lists and tables."""
     return textwrap.shorten(error, length, placeholder=' ...')
