@@ -28,17 +28,15 @@ class Found:
     Args:
         name: of the result.
         places: in the list of annotations, of what is found at IoU 0.5.
-        number: of detections with a sufficient score.
 
     Example:
-        >>> before, after = Found('before', frozenset({0}), 1), Found('after', frozenset({0, 3}), 2)
+        >>> before, after = Found('before', frozenset({0})), Found('after', frozenset({0, 3}))
         >>> sorted(after.places - before.places)
         [3]
     """
 
     name: str
     places: frozenset[int]
-    number: int
 
 
 def found(test_set: TestSet, name: str, detections: Sequence[dict], score_thr: float) -> Found:
@@ -50,7 +48,7 @@ def found(test_set: TestSet, name: str, detections: Sequence[dict], score_thr: f
     places = {
         int(i) for of_class in table['all'] for i in of_class.ground_truth[0][of_class.hit[0]]
     }
-    return Found(name, frozenset(places), len(kept))
+    return Found(name, frozenset(places))
 
 
 def most_gained(test_set: TestSet, first: Found, second: Found, area: str) -> int | str:

@@ -10,6 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmdet.models.trackers import ByteTracker, OCSORTTracker
+from mmdet.models.trackers.base_tracker import BaseTracker
 from mmdet.registry import MODELS, TASK_UTILS
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox_cxcyah_to_xyxy
@@ -23,12 +24,18 @@ Pairs = tuple[np.ndarray, np.ndarray]
 """The detection of each track, and the track of each detection; -1 for none."""
 
 
-class _Associating:
+class _Associating(BaseTracker):
     """What both trackers have in common: association by any overlap that MMDetection builds."""
 
     overlaps: Any
     motion: Any
     tracks: dict
+
+    def track(self, data_sample: DetDataSample, **kwargs: Any) -> InstanceData:
+        """As MMDetection's; tracks also move on in images without detections."""
+        if not self.empty and not len(data_sample.pred_instances):
+            self._skip_image(data_sample.metainfo.get('frame_id', -1))
+        return super().track(data_sample, **kwargs)
 
     def _build(self, overlaps: dict | None) -> None:
         offer_to_mmdet()
@@ -117,12 +124,6 @@ class SmallObjectByteTracker(_Associating, ByteTracker):
         costs = self._costs(*where, det_bboxes, det_labels, weights)
         return lapjv(costs, cost_limit=1 - (match_iou_thr or 0))[1:]
 
-    def track(self, data_sample: DetDataSample, **kwargs: Any) -> InstanceData:
-        """As :meth:`ByteTracker.track`; tracks also move on in images without detections."""
-        if not self.empty and not len(data_sample.pred_instances):
-            self._skip_image(data_sample.metainfo.get('frame_id', -1))
-        return super().track(data_sample, **kwargs)
-
 
 @MODELS.register_module()
 class SmallObjectOCSORTTracker(_Associating, OCSORTTracker):
@@ -191,9 +192,3 @@ class SmallObjectOCSORTTracker(_Associating, OCSORTTracker):
         weights = det_scores if weight_iou_with_det_scores else None
         costs = self._costs(track_obs, last_track_labels.cpu(), det_bboxes, det_labels, weights)
         return lapjv(costs, cost_limit=1 - (match_iou_thr or 0))[1:]
-
-    def track(self, data_sample: DetDataSample, **kwargs: Any) -> InstanceData:
-        """As :meth:`OCSORTTracker.track`; tracks also move on in images without detections."""
-        if not self.empty and not len(data_sample.pred_instances):
-            self._skip_image(data_sample.metainfo.get('frame_id', -1))
-        return super().track(data_sample, **kwargs)
