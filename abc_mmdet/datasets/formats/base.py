@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from .folder import Folder
-from .records import DataSet
+from .records import Box, DataSet, ImageRecord
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,38 @@ MISSING = (
     'take the annotation out'
 )
 UNLABELLED = 'images without an annotation file'
+
+
+def add_records(
+    data: DataSet,
+    folder: Folder,
+    images: Mapping[Path, Path],
+    boxes: Callable[[Path], Sequence[Box]],
+    said: Callable[[Path], tuple[int, int]] | None = None,
+) -> None:
+    """Put the images of annotation files that hold one each into their splits.
+
+    Args:
+        data: gets them.
+        folder: that was given.
+        images: annotation file -> image; one that cannot be read is a problem of the folder.
+        boxes: of an annotation file.
+        said: width and height by an annotation file, 0 for none, which are compared.
+    """
+    sizes = folder.sizes(images.values())
+    for path, image in images.items():
+        if image in sizes:
+            if said is not None:
+                folder.check_size(folder.short(path), image, sizes[image], said(path))
+            record = ImageRecord(image, sizes[image], tuple(boxes(path)))
+            data.splits.setdefault(folder.split_of(path), []).append(record)
+
+
+def count_unlabelled(data: DataSet, folder: Folder, images: Mapping[Path, Path]) -> None:
+    """Say how many images have no annotation file."""
+    unlabelled = len(folder.images) - len(set(images.values()))
+    if unlabelled:
+        data.skipped[UNLABELLED] = unlabelled
 
 
 def ordered(names: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:

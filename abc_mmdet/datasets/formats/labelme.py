@@ -16,17 +16,18 @@ from typing import Any, ClassVar
 from .base import (
     MISSING,
     NO_AREA,
-    UNLABELLED,
     Format,
     Options,
+    add_records,
     as_number,
     check_class,
+    count_unlabelled,
     enclosing,
     is_flat,
     ordered,
 )
 from .folder import Folder
-from .records import Box, DataSet, ImageRecord
+from .records import Box, DataSet
 
 IGNORE, BACKGROUND = '__ignore__', '_background_'
 _NUM_POINTS = {'rectangle': 2, 'mask': 2, 'circle': 2, 'polygon': 3, 'oriented_rectangle': 3}
@@ -74,7 +75,6 @@ class LabelMe(Format):
                 folder.problems.add(MISSING, f'{folder.short(path)}: {content["imagePath"]}')
             else:
                 contents[path], images[path] = content, image
-        sizes = folder.sizes(images.values())
         wanted = _listed(folder) if options.classes is None else options.classes
         names = [
             str(shape.get('label'))
@@ -84,17 +84,14 @@ class LabelMe(Format):
         ]
         classes = ordered([name for name in names if name not in (IGNORE, BACKGROUND)], wanted)
         data = DataSet(self.name, self.title, classes, {})
-        for path, content in contents.items():
-            image = images[path]
-            if image in sizes:
-                said = (content.get('imageWidth') or 0, content.get('imageHeight') or 0)
-                folder.check_size(folder.short(path), image, sizes[image], said)
-                boxes = _boxes(folder, path, content, wanted, data)
-                record = ImageRecord(image, sizes[image], tuple(boxes))
-                data.splits.setdefault(folder.split_of(path), []).append(record)
-        unlabelled = len(folder.images) - len(set(images.values()))
-        if unlabelled:
-            data.skipped[UNLABELLED] = unlabelled
+        add_records(
+            data,
+            folder,
+            images,
+            lambda path: _boxes(folder, path, contents[path], wanted, data),
+            lambda path: _said(contents[path]),
+        )
+        count_unlabelled(data, folder, images)
         return data
 
 
@@ -104,6 +101,10 @@ def _is_labelme(content: Any) -> bool:
         and isinstance(content.get('shapes'), list)
         and isinstance(content.get('imagePath'), str)
     )
+
+
+def _said(content: dict) -> tuple[int, int]:
+    return content.get('imageWidth') or 0, content.get('imageHeight') or 0
 
 
 def _listed(folder: Folder) -> Sequence[str] | None:

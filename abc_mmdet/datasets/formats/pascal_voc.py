@@ -17,11 +17,11 @@ from abc_mmdet.errors import UserError
 from .base import (
     MISSING,
     NO_AREA,
-    UNLABELLED,
     Format,
     Options,
     as_number,
     check_class,
+    count_unlabelled,
     first_lines,
     is_flat,
     ordered,
@@ -76,9 +76,7 @@ class PascalVoc(Format):
                 records[path] = ImageRecord(image, sizes[image], tuple(boxes))
                 folder.check_size(folder.short(path), image, sizes[image], _said(roots[path]))
         data.splits = _splits(folder, records)
-        unlabelled = len(folder.images) - len(set(images.values()))
-        if unlabelled:
-            data.skipped[UNLABELLED] = unlabelled
+        count_unlabelled(data, folder, images)
         how = 'as given' if options.first_pixel is not None else 'as its source says'
         if first == 0 and options.first_pixel is None:
             how = (

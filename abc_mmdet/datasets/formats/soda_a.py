@@ -10,9 +10,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .base import MISSING, NO_AREA, Format, Options, as_number, enclosing, is_flat
+from .base import (
+    MISSING,
+    NO_AREA,
+    Format,
+    Options,
+    add_records,
+    as_number,
+    enclosing,
+    is_flat,
+)
 from .folder import Folder
-from .records import Box, DataSet, ImageRecord
+from .records import Box, DataSet
 
 CLASSES = (
     'airplane',
@@ -73,15 +82,13 @@ class SodaA(Format):
                 folder.problems.add(MISSING, f'{folder.short(path)}: {name or path.stem}')
             else:
                 contents[path], images[path] = content, image
-        sizes = folder.sizes(images.values())
-        for path, content in contents.items():
-            image, about = images[path], content['images']
-            if image in sizes:
-                said = (about.get('width') or 0, about.get('height') or 0)
-                folder.check_size(folder.short(path), image, sizes[image], said)
-                boxes = _boxes(folder, path, content['annotations'], data)
-                record = ImageRecord(image, sizes[image], tuple(boxes))
-                data.splits.setdefault(folder.split_of(path), []).append(record)
+        add_records(
+            data,
+            folder,
+            images,
+            lambda path: _boxes(folder, path, contents[path]['annotations'], data),
+            lambda path: _said(contents[path]['images']),
+        )
         data.notes.append('oriented boxes became the upright box around them')
         return data
 
@@ -93,6 +100,10 @@ def _is_soda_a(content: Any) -> bool:
     if not isinstance(annotations, list):
         return False
     return all(isinstance(a, dict) and 'poly' in a for a in annotations[:1])
+
+
+def _said(about: dict) -> tuple[int, int]:
+    return about.get('width') or 0, about.get('height') or 0
 
 
 def _files(folder: Folder) -> list[Path]:

@@ -12,9 +12,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from .base import MISSING, NO_AREA, UNLABELLED, Format, Options, as_number, first_lines, is_flat
+from .base import (
+    MISSING,
+    NO_AREA,
+    Format,
+    Options,
+    add_records,
+    as_number,
+    count_unlabelled,
+    first_lines,
+    is_flat,
+)
 from .folder import Folder
-from .records import Box, DataSet, ImageRecord
+from .records import Box, DataSet
 
 CLASSES = (
     'pedestrian',
@@ -64,14 +74,8 @@ class VisDrone(Format):
                 folder.problems.add(MISSING, folder.short(path))
             else:
                 images[path] = image
-        sizes = folder.sizes(images.values())
-        for path, image in images.items():
-            if image in sizes:
-                record = ImageRecord(image, sizes[image], tuple(_boxes(folder, path, data)))
-                data.splits.setdefault(folder.split_of(path), []).append(record)
-        unlabelled = len(folder.images) - len(set(images.values()))
-        if unlabelled:
-            data.skipped[UNLABELLED] = unlabelled
+        add_records(data, folder, images, lambda path: _boxes(folder, path, data))
+        count_unlabelled(data, folder, images)
         return data
 
 
