@@ -19,7 +19,7 @@ class Command:
         script: of the tool, below ``tools/``; '' for the doctor, and for a group.
         group: further words, one of which has to follow.
 
-    Example:
+    Examples:
         >>> COMMANDS['train'].script
         'train.py'
     """
@@ -78,7 +78,7 @@ def in_words_of_the_command(text: str) -> str:
     Who installed the package has no folder ``tools/``, and who calls the tools may not have the
     command: there the text stays as it is.
 
-    Example:
+    Examples:
         >>> in_words_of_the_command('Try python tools/train.py CONFIG.')
         'Try python tools/train.py CONFIG.'
     """

@@ -40,7 +40,7 @@ class Issue:
     ``state`` is ``ok``, ``note``, ``missing`` or ``broken``; the last two keep training from
     working.
 
-    Example:
+    Examples:
         >>> Issue('torch', 'missing', 'not installed', fix='pip install torch').state
         'missing'
     """

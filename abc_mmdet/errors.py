@@ -11,7 +11,7 @@ class UserError(ValueError):
     The message says what is wrong, where (file, field, value) and what to do. Tools print it
     without a traceback and exit with code 2.
 
-    Example:
+    Examples:
         >>> raise UserError('a.py: batch_size=0. Give 1 or more.')
         Traceback (most recent call last):
             ...
@@ -22,7 +22,7 @@ class UserError(ValueError):
 def backslash_hint(path: str | os.PathLike[str]) -> str:
     """What to add to a message that there is no such file; empty if that is not why.
 
-    Example:
+    Examples:
         >>> backslash_hint('train/a.jpg')
         ''
     """

@@ -23,7 +23,7 @@ TOOLS = (_FOLDER / 'tools').resolve()
 def config_names() -> list[str]:
     """Names of the shipped experiments, below ``configs/`` and without ``.py``; parts left out.
 
-    Example:
+    Examples:
         >>> 'frames/finetune_yolox_s' in config_names()
         True
     """
@@ -40,7 +40,7 @@ def find_config(name: str) -> str:
     Raises:
         UserError: neither is there; the nearest names are in the message.
 
-    Example:
+    Examples:
         >>> find_config('frames/finetune_yolox_s')  # doctest: +ELLIPSIS
         '.../configs/frames/finetune_yolox_s.py'
     """

@@ -40,6 +40,16 @@ def test_every_public_class_has_one() -> None:
 
 
 @pytest.mark.parametrize('name', MODULES)
+def test_the_documentation_shows_them_as_code(name: str) -> None:
+    """Outside a section ``Examples`` (not ``Example``) the site takes ``>>>`` for a quotation."""
+    tree = ast.parse((PACKAGE.parent / f'{name.replace(".", "/")}.py').read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.Module):
+            before, found, _ = (ast.get_docstring(node) or '').partition('>>> ')
+            assert not found or 'Examples:\n' in before, node
+
+
+@pytest.mark.parametrize('name', MODULES)
 def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)

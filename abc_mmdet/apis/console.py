@@ -83,7 +83,7 @@ def short_console(verbose: bool = False) -> Iterator[None]:
 class ShortRunner(Runner):
     """MMEngine's runner, whose console has what a person reads and whose log file has everything.
 
-    Example:
+    Examples:
         >>> runner = ShortRunner.from_cfg(config)  # doctest: +SKIP
         >>> with short_console():  # doctest: +SKIP
         ...     runner.train()
@@ -111,7 +111,7 @@ def shorten(logger: MMLogger) -> None:
 class ForPeople(logging.Filter):
     """Lets through warnings, what this package and a user's own modules say, and :data:`SAID`.
 
-    Example:
+    Examples:
         >>> record = logging.LogRecord('user', logging.INFO, '', 0, 'of a user', None, None)
         >>> ForPeople().filter(record)
         True
@@ -145,7 +145,7 @@ def _speaker() -> tuple[str, str]:
 class Plain(logging.Formatter):
     """The text alone; what is more than information says so.
 
-    Example:
+    Examples:
         >>> record = logging.LogRecord('', logging.WARNING, '', 0, 'no box', None, None)
         >>> Plain().format(record)
         'warning: no box'
@@ -162,7 +162,7 @@ class WithoutChatter(io.TextIOBase):
 
     Only the beginning of such a line is held back; everything else is passed on at once.
 
-    Example:
+    Examples:
         >>> console = io.StringIO()
         >>> for line in ('creating index...', 'mAP 0.208'):
         ...     print(line, file=WithoutChatter(console))

@@ -68,7 +68,7 @@ class ConfigOptions(DictAction):
     Raises:
         UserError: an option without ``=``, or with brackets and quotes that do not close.
 
-    Example:
+    Examples:
         >>> parser = ArgumentParser()
         >>> _ = parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions)
         >>> parser.parse_args(['--cfg-options', 'a.b=[1,2]']).cfg_options

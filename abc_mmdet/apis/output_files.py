@@ -43,7 +43,7 @@ def check_outputs(
     Raises:
         UserError: the first output that is an input, or is another output, or cannot be looked at.
 
-    Example:
+    Examples:
         >>> check_outputs({'--json': 'report.json'}, ['annotations.json'])
     """
     given = {option: Path(path) for option, path in outputs.items() if path is not None}

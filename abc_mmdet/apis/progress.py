@@ -28,7 +28,7 @@ class ConsoleHook(Hook):
     Progress comes as often as ``default_hooks.logger`` writes to the log file, from the same
     averages. :class:`~abc_mmdet.evaluation.SmallObjectMetric` logs a table of its own.
 
-    Example:
+    Examples:
         >>> runner.register_hook(ConsoleHook())  # doctest: +SKIP
     """
 
@@ -205,7 +205,7 @@ def result_line(metrics: Mapping[str, float], checkpoint: str | Path | None) -> 
         metrics: of an evaluation, by names with or without a prefix such as ``coco/``.
         checkpoint: that was evaluated.
 
-    Example:
+    Examples:
         >>> result_line({'coco/bbox_mAP': 0.2084, 'coco/bbox_mAP_s': 0.172}, 'iter_400.pth')
         'result: mAP 0.208, AP_small 0.172, checkpoint iter_400.pth'
     """

@@ -29,7 +29,7 @@ def even_interval(interval: int, length: int) -> int:
     MMEngine validates and saves at the last iteration as well: every 50 of 2451 iterations would
     be at 2450 and at 2451, and those two would be the checkpoints that are kept.
 
-    Example:
+    Examples:
         >>> even_interval(50, 2500), even_interval(50, 2451)
         (50, 55)
     """

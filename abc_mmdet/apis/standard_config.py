@@ -50,7 +50,7 @@ def prepare_run(config: Config, is_test: bool = False) -> None:
         config: the experiment; changed in place.
         is_test: of the hooks, those of :data:`IN_TESTS` alone.
 
-    Example:
+    Examples:
         >>> config = Config(dict(val_dataloader=dict(batch_size=2)))
         >>> prepare_run(config, is_test=True)
         >>> list(config.default_hooks), config.val_dataloader.batch_sampler.type

@@ -36,7 +36,7 @@ class TestRecord:
             frequent one of several.
         milliseconds: per image: loading, network and suppression, without the first batch.
 
-    Example:
+    Examples:
         >>> record = TestRecord('a.py', 'iter_400.pth', '2026-01-31T12:00', 'CPU', images=20)
         >>> record.milliseconds is None
         True
@@ -62,7 +62,7 @@ def record_path(results: str | Path) -> Path:
 class InputSizes:
     """Counts the sizes of what a detector is given, while it is tested.
 
-    Example:
+    Examples:
         >>> network = torch.nn.Module()
         >>> network.data_preprocessor = torch.nn.Identity()
         >>> sizes = InputSizes(network)

@@ -90,7 +90,7 @@ def write_average(checkpoints: Sequence[str | Path], out: str | Path) -> int:
         UserError: fewer than two files, one that cannot be read, or weights of different networks
             or classes.
 
-    Example:
+    Examples:
         >>> files = ['seed0/iter_400.pth', 'seed1/iter_400.pth']
         >>> write_average(files, 'mean.pth')  # doctest: +SKIP
     """

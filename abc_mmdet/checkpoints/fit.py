@@ -30,7 +30,7 @@ class Target:
         classes: names of the classes in order; None if they are not known.
         resumed: training goes on, so the auxiliary task counts too.
 
-    Example:
+    Examples:
         >>> target = Target(nn.Linear(2, 1), 'config.py', classes=('car',))
         >>> load_fitting(nn.Linear(2, 1).state_dict(), target, 'weights.pth')
     """

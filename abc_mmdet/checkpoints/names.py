@@ -105,7 +105,7 @@ def meanings(
         strides: of the levels of neck and main head, finest first.
         aux_strides: of the levels of an auxiliary head.
 
-    Example:
+    Examples:
         >>> meanings(['neck.out_convs.1.conv.weight'], (8, 16, 32))
         {'neck.out_convs.1.conv.weight': 'neck@16.out_convs.conv.weight'}
     """
@@ -193,7 +193,7 @@ def match_classes(
     Raises:
         UserError: ``class_map`` has a name that one of the two lists does not have.
 
-    Example:
+    Examples:
         >>> match_classes(['Pedestrians', 'Vehicle', 'kite'], ['person', 'car'])
         {'Pedestrians': 'person', 'Vehicle': 'car', 'kite': None}
         >>> match_classes(['drone'], ['airplane', 'bird'], {'drone': 'bird'})

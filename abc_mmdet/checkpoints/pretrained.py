@@ -40,7 +40,7 @@ class Transfer:
         strides: of the levels in the file and in the new detector.
         rows_as_they_are: the file does not name its classes, and has as many.
 
-    Example:
+    Examples:
         >>> state = {'backbone.weight': torch.zeros(6), 'neck.weight': torch.zeros(2)}
         >>> result = Transfer(state, taken=['backbone.weight'], new=['neck.weight'])
         >>> result.share(), result.share('neck')
@@ -99,7 +99,7 @@ class HeadLayout:
         strides: of its levels, finest first.
         classes: their names; None if they are not known.
 
-    Example:
+    Examples:
         >>> HeadLayout(strides=(8, 16, 32), classes=('car', 'bus')).strides
         (8, 16, 32)
     """

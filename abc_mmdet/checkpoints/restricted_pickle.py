@@ -61,7 +61,7 @@ class RestrictedUnpickler(pickle._Unpickler):
 
     Source: the same checks as in ``torch._weights_only_unpickler`` (PyTorch 2.6).
 
-    Example:
+    Examples:
         >>> import io
         >>> RestrictedUnpickler(io.BytesIO(pickle.dumps([1, 2]))).load()
         [1, 2]
@@ -111,7 +111,7 @@ ANNEALING = ('_annealing_cos', '_annealing_linear')
 class StandIn:
     """An object of a checkpoint of which nothing is kept, whatever the file says about it.
 
-    Example:
+    Examples:
         >>> schedule = StandIn('of a file')
         >>> schedule.__setstate__(dict(lr=0.1))
         >>> vars(schedule)
@@ -128,7 +128,7 @@ class StandIn:
 class ScheduleStandIn(StandIn):
     """A ``OneCycleLR``: its two methods can be named, and do nothing.
 
-    Example:
+    Examples:
         >>> method_of_schedule(ScheduleStandIn, 'step') is None
         True
     """
@@ -144,8 +144,7 @@ def stand_ins() -> dict[str, Any]:
     Every optimizer and every schedule of PyTorch has one; of methods, those of ``OneCycleLR`` alone
     (:func:`method_of_schedule`). A defaultdict becomes a plain dict.
 
-    Example::
-
+    Examples:
         >>> stand_ins()['torch.optim.adamw.AdamW'].__name__
         'StandIn'
     """

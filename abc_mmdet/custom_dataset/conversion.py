@@ -117,7 +117,7 @@ def _write(data: DataSet, folder: str, paths: dict[str, Path], overwrite: bool) 
 def splits_for_training(data: DataSet) -> dict[str, str]:
     """Which split is trained on, and which one validates; ``test`` only where there is no ``val``.
 
-    Example:
+    Examples:
         >>> splits_for_training(DataSet('yolo', 'YOLO', ('a',), {'train': [], 'test': []}))
         {'train': 'train', 'val': 'test'}
     """

@@ -42,7 +42,7 @@ def split_file(path: str, share: float, train: Path, val: Path) -> Shares:
     Raises:
         UserError: a share that is none, a file that is not COCO's or has less than two images.
 
-    Example:
+    Examples:
         >>> split_file('all.json', 0.2, Path('train.json'), Path('val.json'))  # doctest: +SKIP
     """
     if not 0 < share < 1:

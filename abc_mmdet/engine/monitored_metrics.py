@@ -37,7 +37,7 @@ def best_key(wanted: str, keys: Iterable[str]) -> str | None:
     Raises:
         UserError: several evaluators report a metric of this name.
 
-    Example:
+    Examples:
         >>> best_key('bbox_mAP', ['coco/car_precision', 'coco/bbox_mAP'])
         'coco/bbox_mAP'
     """
@@ -108,7 +108,7 @@ def name_monitor(owner: Any, keys: Sequence[str], kind: str) -> None:
         UserError: no metric has this name, or the highest one is the best and ``rule`` says
             ``less``.
 
-    Example:
+    Examples:
         >>> hook = EarlyStoppingHook(monitor='bbox_mAP')
         >>> name_monitor(hook, ['coco/bbox_mAP'], 'EarlyStoppingHook')
         >>> hook.monitor

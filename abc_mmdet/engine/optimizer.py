@@ -64,7 +64,7 @@ def precision_on_cpu(cpu_dtype: str | None) -> str:
 class AmpOnCpuOptimWrapper(OptimWrapper):
     """Autocast on a CPU. Only bfloat16, whose range needs no scaling of the loss.
 
-    Example:
+    Examples:
         >>> model = nn.Linear(4, 1)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> with AmpOnCpuOptimWrapper('bfloat16', optimizer=optimizer).optim_context(model):

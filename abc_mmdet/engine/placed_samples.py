@@ -54,7 +54,7 @@ class Place(NamedTuple):
     Samples are numbered over all processes, in the order in which MMEngine's samplers deal them
     out: two processes draw what one with twice the batch size does.
 
-    Example:
+    Examples:
         >>> Place(index=7, number=120).number
         120
     """
@@ -77,7 +77,7 @@ class PlacedBatches:
     Attributes:
         start: number of the batch that the next iteration begins with.
 
-    Example:
+    Examples:
         >>> from torch.utils.data import BatchSampler
         >>> batches = PlacedBatches(BatchSampler(range(5), 2, drop_last=False), endless=False)
         >>> [[place.number for place in batch] for batch in batches]
@@ -136,7 +136,7 @@ class PlacedSamples:
         dataset: where the samples come from.
         seed: of the run.
 
-    Example:
+    Examples:
         >>> draw = PlacedSamples(['a', 'b', 'c'], seed=0)
         >>> draw([Place(index=2, number=0), 1])
         ['c', 'b']

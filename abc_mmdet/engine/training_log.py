@@ -47,7 +47,7 @@ class Curve:
         key: name of the value in the log.
         steps, values: ``(K,)``.
 
-    Example:
+    Examples:
         >>> Curve('ours', 'loss', np.array([10.0, 20.0]), np.array([1.0, 0.5])).key
         'loss'
     """

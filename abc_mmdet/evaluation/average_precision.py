@@ -107,7 +107,7 @@ def coco_metrics(
         kind: as in :func:`class_overlaps`.
         main: as in :class:`CocoMetrics`.
 
-    Example:
+    Examples:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
         >>> found = [dict(box, score=0.9)]
         >>> metrics = coco_metrics([1], [7], [dict(box, area=100)], found, [0.5, 0.75], [100])

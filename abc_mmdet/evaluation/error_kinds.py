@@ -28,7 +28,7 @@ class Matches:
         gt_labels: ``(N,)`` of the annotations.
         counted: ``(N,)`` whether each annotation counts.
 
-    Example:
+    Examples:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
         >>> match_at(0.5, [7], [dict(box, area=100)], [dict(box, score=0.9)]).ground_truth
         array([0])

@@ -27,7 +27,7 @@ def uncounted(
         marks: fields.
         counted: reasons for which a converted file ignores what counts here.
 
-    Example:
+    Examples:
         >>> uncounted([dict(id=1, ignore=1), dict(id=2, ignore=0)], ['ignore'])
         [{'id': 1, 'ignore': 1, 'iscrowd': 0, 'uncounted': 1}, {'id': 2, 'ignore': 0}]
     """

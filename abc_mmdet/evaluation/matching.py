@@ -63,7 +63,7 @@ def match(
 ) -> MatchTable:
     """Match all classes; the arguments are those of :func:`class_overlaps`.
 
-    Example:
+    Examples:
         >>> box = dict(image_id=1, category_id=7, bbox=[0, 0, 10, 10])
         >>> table = match([1], [7], [dict(box, area=100)], [dict(box, score=0.9)], [0.5])
         >>> table['all'][0].hit

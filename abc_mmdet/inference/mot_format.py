@@ -14,7 +14,7 @@ def mot_lines(rows: Iterable[tuple[int, int, Sequence[float], float]]) -> str:
     Returns:
         A line ``frame,id,x,y,w,h,score,-1,-1,-1`` per row; frames count from 1.
 
-    Example:
+    Examples:
         >>> mot_lines([(0, 7, (1.0, 2.0, 8.0, 9.0), 0.5)])
         '1,7,1.00,2.00,8.00,9.00,0.50000,-1,-1,-1\\n'
     """

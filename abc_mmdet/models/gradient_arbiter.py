@@ -46,7 +46,7 @@ class GradientArbiter(nn.Module):
     Raises:
         UserError: a mode or ``per`` that does not exist.
 
-    Example:
+    Examples:
         >>> arbiter = GradientArbiter([4, 8, 16, 32], [4, 8], mode='gate', per='level')
         >>> arbiter.shared_strides
         [4, 8]

@@ -233,7 +233,7 @@ class Merged(NamedTuple):
         boxes: ``(K, 4)`` the boxes they have now.
         scores: ``(K,)`` the scores they have now.
 
-    Example:
+    Examples:
         >>> Merged(kept=Tensor([0]), boxes=Tensor([[0, 0, 8, 8]]), scores=Tensor([0.9])).boxes.shape
         torch.Size([1, 4])
     """
@@ -257,7 +257,7 @@ class MergeDetections:
     Raises:
         UserError: an unknown type or metric, or a threshold that is none.
 
-    Example:
+    Examples:
         >>> merge = MergeDetections(type='nms', threshold=0.5)
         >>> boxes, scores = Tensor([[0, 0, 8, 8], [0, 0, 8, 7]]), Tensor([0.6, 0.9])
         >>> merge(boxes, scores, torch.zeros(2), torch.ones(2)).kept.tolist()

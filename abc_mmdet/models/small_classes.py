@@ -37,7 +37,7 @@ class SmallClasses:
         UserError: an id instead of a name, an unknown name, a name given twice, neither a name
             nor a size, or a size that is not positive.
 
-    Example:
+    Examples:
         >>> SmallClasses(('pedestrian', 'car', 'bicycle'), ['bicycle', 'pedestrian']).ids
         (2, 0)
     """

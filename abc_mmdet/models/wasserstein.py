@@ -24,7 +24,7 @@ class NWDConstant:
     Raises:
         UserError: a value that is not positive.
 
-    Example:
+    Examples:
         >>> NWDConstant(12.5).known()
         12.5
     """

@@ -14,7 +14,7 @@ def unwrapped(model: Any) -> Any:
         model: of a runner; around the detector there may be ``DistributedDataParallel`` and
             test-time augmentation.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> layer = nn.Linear(1, 1)
         >>> unwrapped(layer) is layer

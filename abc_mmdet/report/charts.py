@@ -52,7 +52,7 @@ _LOOK: dict[Any, Any] = {
 class Chart:
     """An image as a data URI and its alternative text.
 
-    Example:
+    Examples:
         >>> bar_chart('AP', ['car'], [[0.5]], 'AP of cars: 0.500').alt
         'AP of cars: 0.500'
     """
@@ -72,7 +72,7 @@ class Line:
         dashes: place in :data:`DASHES`.
         mark: place of a point to mark, if any.
 
-    Example:
+    Examples:
         >>> line = Line('ours', [0, 1], [0.2, 0.4], colour=0)
         >>> line_chart('mAP', ('iteration', 'mAP'), [line], 'mAP rises').uri[:18]
         'data:image/svg+xml'

@@ -104,7 +104,7 @@ class Evaluated:
         resampled: the headline metrics in resamples of the images; none of published presets.
         fixed_threshold: score from which on detections are kept; None for the best of them.
 
-    Example:
+    Examples:
         >>> result = evaluate('ours', 'a.bbox.json', test_set, detections)  # doctest: +SKIP
         >>> result.named['bbox_mAP'], result.errors.counts['Miss']  # doctest: +SKIP
     """

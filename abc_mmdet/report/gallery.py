@@ -33,7 +33,7 @@ _LOSSLESS_UP_TO = 128  # pixels; in a crop this small one would see the blocks o
 class Rectangle:
     """A box in a crop, in shares of its side. ``kind``: ``ground_truth`` or ``detection``.
 
-    Example:
+    Examples:
         >>> Rectangle(0.25, 0.25, 0.5, 0.5, 'detection', is_target=True).width
         0.5
     """
@@ -50,7 +50,7 @@ class Rectangle:
 class Crop:
     """A square of an image as a data URI, with the boxes in it.
 
-    Example:
+    Examples:
         >>> box = [40, 40, 10, 10]
         >>> crop(np.zeros((100, 100, 3), np.uint8), box, [box], [], True).rectangles[0].is_target
         True
@@ -125,7 +125,7 @@ class Example:
         verdict: what went wrong or how well it was found, in a few words.
         crop: the place, magnified.
 
-    Example:
+    Examples:
         >>> worst_false_positives(result, 12)[0].verdict  # doctest: +SKIP
     """
 

@@ -31,7 +31,7 @@ class GroundTruth:
         unit: what the images are, in the plural.
         group: field of the images that says which of them belong together; empty for none.
 
-    Example:
+    Examples:
         >>> coco_ground_truth(dataset, 'annotations/val.json').category_ids  # doctest: +SKIP
     """
 

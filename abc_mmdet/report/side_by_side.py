@@ -29,7 +29,7 @@ class Found:
         name: of the result.
         places: in the list of annotations, of what is found at IoU 0.5.
 
-    Example:
+    Examples:
         >>> before, after = Found('before', frozenset({0})), Found('after', frozenset({0, 3}))
         >>> sorted(after.places - before.places)
         [3]

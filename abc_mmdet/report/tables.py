@@ -41,7 +41,7 @@ class Metric:
         difference: None for the baseline, and where there is none.
         interval: 95 % confidence interval of the difference, where it is known.
 
-    Example:
+    Examples:
         >>> metric = Metric(0.4, difference=0.02, interval=(0.01, 0.03))
         >>> metric.trend, metric.is_clear
         ('better', True)
@@ -68,7 +68,7 @@ class Metric:
 class Row:
     """A line of a table: its name, what it is about in a word, and a metric per column.
 
-    Example:
+    Examples:
         >>> Row('car', '120', [Metric(0.4)]).name
         'car'
     """
@@ -82,7 +82,7 @@ class Row:
 class ThresholdCell:
     """Best threshold of a class; ``reason`` says why there is none.
 
-    Example:
+    Examples:
         >>> ThresholdCell(reason='no boxes').threshold is None
         True
     """

@@ -45,7 +45,7 @@ class TestSet:
         unit: what is evaluated, in the plural.
         group: field of the images that says which of them belong together; empty for none.
 
-    Example:
+    Examples:
         >>> load_test_set(config).classes  # doctest: +SKIP
     """
 

@@ -53,7 +53,7 @@ def change_parts(lists: Sequence[Parts], changes: Mapping[str, Any], field: str)
     Raises:
         UserError: no part, or several, of a name; no such class; a field the class does not have.
 
-    Example:
+    Examples:
         >>> pipeline = [dict(type='RandomFlip', prob=0.5), dict(type='PackDetInputs')]
         >>> change_parts([pipeline], dict(RandomFlip=dict(prob=0.1)), 'train_pipeline')
         >>> change_parts([pipeline], dict(RandomTranspose=dict(_after_='RandomFlip')),

@@ -20,7 +20,7 @@ Result = Mapping[str, Any]
 class Spread:
     """Mean and standard deviation over seeds; the latter is None for one seed.
 
-    Example:
+    Examples:
         >>> Spread(mean=0.31, std=None).mean
         0.31
     """
@@ -35,7 +35,7 @@ class Difference:
 
     That of one seed is about images alone: what another training would bring is not in it.
 
-    Example:
+    Examples:
         >>> Difference(0.02, low=0.01, high=0.03, seeds=3).is_clear
         True
     """
@@ -65,7 +65,7 @@ class Row:
             GPU).
         differences: of the headline metrics; none for what is compared with, and without it.
 
-    Example:
+    Examples:
         >>> compare(variants, results)[0].metrics['bbox_mAP'].mean  # doctest: +SKIP
     """
 

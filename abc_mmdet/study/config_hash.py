@@ -28,7 +28,7 @@ def config_hash(config: Config) -> str:
     Neither the order of fields, nor variables of the config that nothing reads, nor the places of
     data and weights change it.
 
-    Example:
+    Examples:
         >>> one, other = Config(dict(lr=1, load_from='a/x.pth')), Config(dict(load_from='b/x.pth'))
         >>> config_hash(one) == config_hash(other)
         True

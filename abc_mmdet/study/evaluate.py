@@ -33,7 +33,7 @@ TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between tr
 class MatchedObjectMetric(SmallObjectMetric):
     """:class:`SmallObjectMetric` that keeps which detection found which box in :attr:`matches`.
 
-    Example:
+    Examples:
         >>> METRICS.build(dict(type='MatchedObjectMetric')).max_dets
         (100, 1000)
     """
@@ -154,7 +154,7 @@ class Inference:
         config: of its experiment.
         device: where it runs.
 
-    Example:
+    Examples:
         >>> Inference(config, 'cpu').gflops()  # doctest: +SKIP
     """
 

@@ -29,7 +29,7 @@ def scale_input(config: Config, factor: Any) -> None:
     Raises:
         UserError: no positive number, or no pipeline has a size.
 
-    Example:
+    Examples:
         >>> pipeline = [dict(type='Resize', scale=(512, 416), keep_ratio=True)]
         >>> config = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
         >>> scale_input(config, 1.25)

@@ -50,7 +50,7 @@ class RunFiles:
         results: folder of the result files, ``VARIANT_seedN.json``, which are meant to be kept.
         work: folder with a folder per run for logs, checkpoints and weights.
 
-    Example:
+    Examples:
         >>> RunFiles(Path('results'), Path('work')).stored([])
         {}
     """

@@ -74,7 +74,7 @@ class QueueResult:
         finished, failed: runs of this call.
         left: runs that are still to be done, half-finished ones among them.
 
-    Example:
+    Examples:
         >>> QueueResult().left
         []
     """
@@ -100,7 +100,7 @@ class RunQueue:
         grace: seconds.
         say: takes a line for each event.
 
-    Example:
+    Examples:
         >>> files = RunFiles(Path('results'), Path('work'))
         >>> RunQueue(files, lambda run, slot: (['true'], {}), jobs=2).work([]).finished
         []

@@ -22,7 +22,7 @@ from mmdet.registry import HOOKS
 class Paused(Exception):
     """A run was asked to stop, has saved a checkpoint and can be resumed from it.
 
-    Example:
+    Examples:
         >>> str(Paused('after iteration 10'))
         'after iteration 10'
     """
@@ -35,7 +35,7 @@ class PausableCheckpointHook(AtomicCheckpointHook):
     Raises:
         Paused: once the checkpoint is written.
 
-    Example:
+    Examples:
         >>> HOOKS.build(dict(type='PausableCheckpointHook', interval=100)).interval
         100
     """
@@ -66,7 +66,7 @@ class ResourceHook(Hook):
     On a machine that others use, processor time says more than time on the clock. Work of a
     loader's own processes is in neither.
 
-    Example:
+    Examples:
         >>> config = dict(custom_hooks=[dict(type='ResourceHook')])
     """
 

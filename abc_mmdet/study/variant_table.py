@@ -80,7 +80,7 @@ def resolve(base: Mapping[str, Any], table: Mapping[str, Entry], name: str) -> C
         UserError: no such variant, an entry that is none or changes what is not there, or
             combined entries that change the same field differently.
 
-    Example:
+    Examples:
         >>> base = dict(optim_wrapper=dict(optimizer=dict(lr=1.0)))
         >>> entry = dict(order=1, title='slow', reason='why not', optim_wrapper=dict(
         ...     optimizer=dict(lr=0.5)))

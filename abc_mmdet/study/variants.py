@@ -106,7 +106,7 @@ class Ablation:
     Raises:
         UserError: no such files, no entry ``baseline``, or mistakes in them.
 
-    Example:
+    Examples:
         >>> from abc_mmdet.shipped import CONFIGS
         >>> ablation = Ablation(CONFIGS / 'ablation_coco')
         >>> ablation.config('lr_split').optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult

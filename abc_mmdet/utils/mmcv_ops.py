@@ -82,7 +82,7 @@ class _OpsModule(ModuleType):
 class OpsFinder(MetaPathFinder, Loader):
     """Import hook that knows one module. It stands last, so an installed ``mmcv._ext`` wins.
 
-    Example:
+    Examples:
         >>> OpsFinder().find_spec('mmcv._ext', None).name
         'mmcv._ext'
         >>> OpsFinder().find_spec('mmcv.ops', None) is None

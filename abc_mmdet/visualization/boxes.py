@@ -142,7 +142,7 @@ class DetectionVisualizer(DetLocalVisualizer):
     image itself, labels cover what they name, and letters other than Latin ones become squares.
     Masks are drawn as there.
 
-    Example:
+    Examples:
         >>> config = dict(visualizer=dict(type='DetectionVisualizer', name='visualizer'))
     """
 

@@ -22,7 +22,7 @@ class ImageSink:
         out: a folder, or a file that ends in ``.mp4``.
         fps: images per second of a video.
 
-    Example:
+    Examples:
         >>> with ImageSink(Path('images'), fps=10) as sink:
         ...     sink.add('first', np.zeros((8, 8, 3), np.uint8))
         >>> [path.name for path in Path('images').iterdir()]

@@ -28,7 +28,7 @@ class Issue:
         count: how many.
         examples: the first few, as a person would look them up.
 
-    Example:
+    Examples:
         >>> issue = Issue('zero_area', PROBLEM, 'train.json', 'boxes are empty', 1, ['box 7'])
         >>> list(issue_lines(issue))
         ['  - train.json: 1 boxes are empty', '      box 7']

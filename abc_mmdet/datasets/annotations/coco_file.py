@@ -68,7 +68,7 @@ class CocoFile:
             order of the file.
         malformed: what is wrong with the other entries.
 
-    Example:
+    Examples:
         >>> with open('train.json', 'w') as file:
         ...     _ = file.write('{"images": [], "annotations": [], "categories": []}')
         >>> CocoFile.read('train.json').names
@@ -153,7 +153,7 @@ class BoxTable:
         image_size: ``(N, 2)`` width and height as the file says; 0 without an image.
         ignored: crowds, and what is marked as ignored.
 
-    Example:
+    Examples:
         >>> image = dict(id=1, file_name='a.png', width=64, height=48)
         >>> box = dict(id=1, image_id=1, category_id=3, bbox=[4, 4, 10, 5], area=50)
         >>> file = CocoFile('train.json', [image], [box], [dict(id=3, name='bird')], [])

@@ -15,7 +15,7 @@ class EventCatalogueEntry:
         size: width and height of the sensor, pixels.
         kept: how many of the classes, from the first on, RVT (Gehrig and Scaramuzza, 2023) keeps.
 
-    Example:
+    Examples:
         >>> CATALOGUE['gen1'].classes
         ('car', 'pedestrian')
     """

@@ -38,7 +38,7 @@ class LoadEventClip(BaseTransform):
     Adds ``events``, uint8 ``(T, C, H, W)``, and to every frame ``gt_bboxes`` ``(N, 4)``, xyxy in
     pixels of the representation.
 
-    Example:
+    Examples:
         >>> pipeline = [dict(type='LoadEventClip'), dict(type='PackClipInputs')]
         >>> type(TRANSFORMS.build(pipeline[0])).__name__
         'LoadEventClip'
@@ -60,7 +60,7 @@ class RandomFlipClip(BaseTransform):
     Args:
         prob: how often.
 
-    Example:
+    Examples:
         >>> clip = dict(events=np.arange(3).reshape(1, 1, 1, 3), frames=[], seed=0)
         >>> RandomFlipClip(prob=1).transform(clip)['events'].ravel().tolist()
         [2, 1, 0]
@@ -91,7 +91,7 @@ class PackClipInputs(BaseTransform):
     says which step of the clip it is. Its meta information names the clip: ``recording``,
     ``start``, ``stop``, ``seed``, ``streamed``.
 
-    Example:
+    Examples:
         >>> place = dict(recording=0, start=0, stop=2, seed=0, streamed=True)
         >>> clip = dict(events=np.zeros((2, 20, 4, 6), np.uint8), frames=[], **place)
         >>> PackClipInputs().transform(clip)['inputs'].shape
@@ -157,7 +157,7 @@ class RandomZoomClip(BaseTransform):
         zoom_out: range of the factor by which the whole is shrunk.
         zoom_in_share: how many of the changed clips are magnified.
 
-    Example:
+    Examples:
         >>> clip = dict(events=np.ones((1, 1, 40, 40)), frames=[], seed=0, streamed=True)
         >>> shrink = RandomZoomClip(stream_prob=1, zoom_out=(2.0, 2.0))
         >>> int(shrink.transform(clip)['events'].sum())  # of 1600 pixels

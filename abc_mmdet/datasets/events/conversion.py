@@ -48,7 +48,7 @@ _UNLABELLED = np.dtype(
 class NoLabelsLeft(UserError):
     """A recording whose labels are all left out: nothing to convert, and no mistake.
 
-    Example:
+    Examples:
         >>> issubclass(NoLabelsLeft, UserError)
         True
     """
@@ -65,7 +65,7 @@ class ConversionSettings:
         step_ms: distance of two windows.
         size: width and height of the sensor; None takes them from the file or the catalogue.
 
-    Example:
+    Examples:
         >>> ConversionSettings(dataset='gen1', box_filter='rvt').to_json()['step_ms']
         50
     """
@@ -91,7 +91,7 @@ class Source:
         events: its file.
         boxes: file of its labels; None for a recording without.
 
-    Example:
+    Examples:
         >>> Source('street', 'val', Path('val/street_td.h5'), boxes=None).name
         'street'
     """

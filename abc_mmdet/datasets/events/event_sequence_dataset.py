@@ -26,7 +26,7 @@ class Clip(NamedTuple):
         streamed: whether the clip goes on where the one before it ended. A clip on its own begins
             without memory and leaves none.
 
-    Example:
+    Examples:
         >>> clip = Clip(recording=0, start=5, stop=10, seed=0, streamed=True)
         >>> clip.stop - clip.start
         5
@@ -42,10 +42,11 @@ class Clip(NamedTuple):
 def tile(num_steps: int, length: int, ends: set[int]) -> list[tuple[int, int]]:
     """Cut ``num_steps`` steps into ranges of at most ``length``, and after each step in ``ends``.
 
-    >>> tile(7, 3, set())
-    [(0, 3), (3, 6), (6, 7)]
-    >>> tile(7, 3, {1, 3})
-    [(0, 2), (2, 4), (4, 7)]
+    Examples:
+        >>> tile(7, 3, set())
+        [(0, 3), (3, 6), (6, 7)]
+        >>> tile(7, 3, {1, 3})
+        [(0, 2), (2, 4), (4, 7)]
     """
     ranges, start = [], 0
     for step in range(num_steps):
@@ -82,7 +83,7 @@ class EventSequenceDataset(BaseDataset):
     Raises:
         UserError: unknown catalogue or class, no recordings, or files that cannot be read.
 
-    Example:
+    Examples:
         >>> config = dict(
         ...     type='EventSequenceDataset', data_root='data/etram', catalogue='etram',
         ...     data_prefix=dict(recordings='train/'), clip_length=5,

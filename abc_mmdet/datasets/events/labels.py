@@ -32,7 +32,7 @@ class FrameTimes:
         windows_us: ends of the windows of events, ``(N,)``; every frame is one of them.
         frame_steps: index of each frame's window, ``(F,)``.
 
-    Example:
+    Examples:
         >>> times = frame_times(np.arange(100_000, 400_000, 100_000), is_gen1=False)
         >>> times.frames_us.tolist(), times.windows_us[times.frame_steps].tolist()
         ([100000, 200000, 300000], [100000, 200000, 300000])
@@ -171,7 +171,7 @@ class BoxFilter:
     Attributes:
         dropped: by reason, what :func:`count_boxes` says; sizes are those of the labels.
 
-    Example:
+    Examples:
         >>> from abc_mmdet.datasets.events.catalogue import GEN1
         >>> fields = [(name, float) for name in ('x', 'y', 'w', 'h')]
         >>> boxes = np.array([(-5, 0, 9, 9, 0), (400, 0, 9, 9, 0)], [*fields, ('class_id', int)])

@@ -55,7 +55,7 @@ class Recording:
         UserError: a file that is missing, of another kind, damaged, or has no size or one above
             :data:`LARGEST_SIDE`.
 
-    Example:
+    Examples:
         >>> with h5py.File('street_td.h5', 'w') as file:
         ...     file['events/height'], file['events/width'] = 48, 64
         ...     for name in 'xypt':

@@ -25,7 +25,7 @@ class StackedHistogram:
     Raises:
         ValueError: a value out of range.
 
-    Example:
+    Examples:
         >>> StackedHistogram(bins=5, window_ms=20, downsample='none').name
         'stacked_histogram_dt=20_nbins=5'
     """

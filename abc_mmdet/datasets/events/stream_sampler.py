@@ -31,7 +31,7 @@ class RecordingSampler(Sampler):
     Raises:
         UserError: another kind of data set, or in training fewer recordings than processes.
 
-    Example:
+    Examples:
         >>> sampler = dict(type='RecordingSampler', shuffle=True)  # of a train_dataloader
     """
 
@@ -102,7 +102,7 @@ class StreamBatchSampler:
         UserError: another kind of sampler, a share out of range, or random clips wanted from
             recordings without labels.
 
-    Example:
+    Examples:
         >>> batch_sampler = dict(type='StreamBatchSampler', random_share=0.5)
     """
 

@@ -52,7 +52,7 @@ class Format(ABC):
 def as_number(text: object) -> float | None:
     """A finite number, or None.
 
-    Example:
+    Examples:
         >>> as_number('0.5'), as_number('nan'), as_number('x')
         (0.5, None, None)
     """
@@ -68,7 +68,7 @@ def as_number(text: object) -> float | None:
 def enclosing(points: Sequence[float]) -> tuple[float, float, float, float]:
     """Left, top, width and height of the box around ``x1, y1, x2, y2, ...``.
 
-    Example:
+    Examples:
         >>> enclosing([4, 1, 6, 3, 4, 5, 2, 3])
         (2, 1, 4, 4)
     """

@@ -29,7 +29,7 @@ def is_coco(content: Any) -> bool:
 class Coco(Format):
     """COCO files of any origin; formats that follow COCO change the methods below ``read``.
 
-    Example:
+    Examples:
         >>> is_coco({'images': [], 'annotations': [], 'categories': []})
         True
     """
@@ -153,7 +153,7 @@ def turned(
 ) -> tuple[float, float, float, float]:
     """The upright box around a box that is turned about its centre.
 
-    Example:
+    Examples:
         >>> [round(side, 6) for side in turned((10, 10, 4, 2), 90)]
         [11.0, 9.0, 2.0, 4.0]
     """

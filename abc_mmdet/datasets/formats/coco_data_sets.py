@@ -41,7 +41,7 @@ class AiTod(Coco):
     ``SPLIT/images``, or all in ``trainval``. A file of both, ``trainval``, is left out where those
     of its parts are there.
 
-    Example:
+    Examples:
         >>> AiTod.name
         'ai-tod'
     """
@@ -74,7 +74,7 @@ class TinyPerson(Coco):
     images on paper (``corner``, the region of an image that an entry stands for) are refused, as
     MMDetection would read the whole image with the boxes of a part; slices are cut in training.
 
-    Example:
+    Examples:
         >>> TinyPerson().why_ignored(dict(iscrowd=0, ignore=False, uncertain=True))
         'uncertain'
     """
@@ -128,7 +128,7 @@ class SodaD(Coco):
     <https://github.com/shaunyuan22/SODA-mmdetection>`_). The files without them,
     ``*_wo_ignore.json``, are left out.
 
-    Example:
+    Examples:
         >>> SodaD().class_name(dict(id=10, name='ignore')) is None
         True
     """

@@ -31,7 +31,7 @@ def as_coco(images: Sequence[ImageRecord], classes: Sequence[str], root: Path) -
         classes: names; their ids begin with 1.
         root: folder that file names are relative to.
 
-    Example:
+    Examples:
         >>> from abc_mmdet.datasets.formats import Box
         >>> image = ImageRecord(Path('d/a.png'), (9, 9), (Box((1, 2, 3, 4), 'car', 'difficult'),))
         >>> as_coco([image], ['car'], Path('d'))['annotations']  # doctest: +NORMALIZE_WHITESPACE

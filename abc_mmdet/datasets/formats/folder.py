@@ -41,7 +41,7 @@ class Folder:
     Raises:
         UserError: there is no such folder.
 
-    Example:
+    Examples:
         >>> Path('a').mkdir()
         >>> Folder('a').files
         []

@@ -42,7 +42,7 @@ class LabelMe(Format):
     out. ``__ignore__`` is a region to ignore, for all classes; the flag ``ignore`` of a shape (or
     ``difficult``) makes it ignored. Classes are those of ``labels.txt``, else sorted by name.
 
-    Example:
+    Examples:
         >>> LabelMe.name
         'labelme'
     """

@@ -43,7 +43,7 @@ class PascalVoc(Format):
 
     Splits are those of ``ImageSets/Main``, else the folders ``train``, ``val`` and ``test``.
 
-    Example:
+    Examples:
         >>> PascalVoc.name
         'voc'
     """

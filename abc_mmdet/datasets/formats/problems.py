@@ -14,7 +14,7 @@ class Problems:
     Args:
         where: folder of the data set.
 
-    Example:
+    Examples:
         >>> problems = Problems('data')
         >>> problems.add('lines are no numbers: correct them', 'labels/a.txt:3: x')
         >>> problems.stop('YOLO')  # doctest: +IGNORE_EXCEPTION_DETAIL

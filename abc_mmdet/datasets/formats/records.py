@@ -21,7 +21,7 @@ class Box:
     Raises:
         ValueError: no label, and no reason to ignore it.
 
-    Example:
+    Examples:
         >>> Box((10, 20, 8, 4), 'car').area is None
         True
     """
@@ -64,7 +64,7 @@ class DataSet:
         skipped: what was left out and why, and how many of it.
         notes: what the reader had to decide, in sentences.
 
-    Example:
+    Examples:
         >>> DataSet('yolo', 'YOLO', ('car',), {'train': []}).splits
         {'train': []}
     """
@@ -80,7 +80,7 @@ class DataSet:
 def summary(data: DataSet) -> list[str]:
     """What was read, in lines for people: format, images, boxes, ignored, skipped and why.
 
-    Example:
+    Examples:
         >>> image = ImageRecord(Path('a.png'), (64, 64), (Box((1, 2, 3, 4), 'car'),))
         >>> summary(DataSet('yolo', 'YOLO', ('car',), {'train': [image]}))
         ['YOLO, 1 class: car', 'train: 1 image, 1 box']

@@ -47,7 +47,7 @@ def read_folder(
     Raises:
         UserError: no folder, none or several of the formats, or mistakes in it, all in one message.
 
-    Example:
+    Examples:
         >>> read_folder('data/VisDrone').classes[0]  # doctest: +SKIP
         'pedestrian'
     """

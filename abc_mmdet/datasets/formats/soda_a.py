@@ -44,7 +44,7 @@ class SodaA(Format):
     ``SPLIT/Images``. Of its copies without regions to ignore nothing is read where the whole files
     (``AnnsWithIgnore``) are there.
 
-    Example:
+    Examples:
         >>> CLASSES[8]
         'windmill'
     """

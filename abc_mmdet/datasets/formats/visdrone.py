@@ -48,7 +48,7 @@ class VisDrone(Format):
 
     Ignored regions and other objects become regions to ignore for all ten classes.
 
-    Example:
+    Examples:
         >>> len(CLASSES)
         10
     """

@@ -31,7 +31,7 @@ class Yolo(Format):
     Lines with a polygon or four corners (``class x1 y1 x2 y2 x3 y3 ...``) become the box around
     their points; of lines with keypoints (``kpt_shape`` in ``data.yaml``) the box is taken.
 
-    Example:
+    Examples:
         >>> Yolo.name
         'yolo'
     """

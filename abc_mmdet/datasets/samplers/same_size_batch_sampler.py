@@ -27,7 +27,7 @@ class SameSizeBatchSampler(Sampler):
         batch_size: most images of a batch.
         drop_last: is not heeded, for every image counts.
 
-    Example:
+    Examples:
         >>> loader = dict(batch_size=8, batch_sampler=dict(type='SameSizeBatchSampler'))
     """
 

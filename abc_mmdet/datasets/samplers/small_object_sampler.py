@@ -39,7 +39,7 @@ class SmallObjectSampler(InfiniteSampler):
     Raises:
         UserError: wrong class names, a negative power, or a data set without instances.
 
-    Example:
+    Examples:
         >>> from mmengine.dataset import BaseDataset
         >>> small, large = [0, 0, 9, 9], [0, 0, 90, 90]
         >>> images = [[large], [small] * 3]

@@ -34,7 +34,7 @@ _NOISE = 3.0  # grey levels
 class Recipe(BaseRecipe):
     """All that decides what a data set of images contains; the fields of :class:`BaseRecipe`.
 
-    Example:
+    Examples:
         >>> Recipe(train=30, val=6).width
         640
     """

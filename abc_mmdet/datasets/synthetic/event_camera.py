@@ -32,7 +32,7 @@ class EventSensor:
         hot_hz: how often they do.
         dark: brightness (0 to 255) that is added to all, so that the dark is not infinitely dark.
 
-    Example:
+    Examples:
         >>> EventSensor(noise_hz=0).threshold
         0.25
     """
@@ -54,7 +54,7 @@ class EventCamera:
         size: width and height, pixels.
         rng: source of everything random.
 
-    Example:
+    Examples:
         >>> camera = EventCamera(EventSensor(mismatch=0), (2, 1), np.random.default_rng(0))
         >>> len(camera.see(np.array([[50, 50]], np.uint8), t_us=0))
         0

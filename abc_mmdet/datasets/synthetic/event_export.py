@@ -52,7 +52,7 @@ class EventRecipe(BaseRecipe):
     Args:
         seconds: length of each recording.
 
-    Example:
+    Examples:
         >>> EventRecipe(train=1, val=1).recordings
         [('train', 0), ('val', 0)]
     """
@@ -83,7 +83,7 @@ class Annotator:
     Args:
         width: of the sensor, pixels.
 
-    Example:
+    Examples:
         >>> annotator = Annotator(width=1280)
         >>> annotator.label(0, [SceneObject(1, 0, (0, 0, 9, 9), visible=1.0)])
         []

@@ -26,7 +26,7 @@ class BaseRecipe:
     Raises:
         UserError: for values that make no data set.
 
-    Example:
+    Examples:
         >>> BaseRecipe(train=2, val=0, width=640, height=384, seed=0)
         Traceback (most recent call last):
         abc_mmdet.errors.UserError: --val 0: at least one is needed.

@@ -22,7 +22,7 @@ _BITS = 4  # of a coordinate behind the point, in OpenCV's drawing
 class Patch(NamedTuple):
     """A filled outline in the image: corners (N, 2) in pixels.
 
-    Example:
+    Examples:
         >>> Patch(np.array([(0, 0), (4, 0), (0, 4)]), (0, 0, 255)).outline.shape
         (3, 2)
     """
@@ -43,7 +43,7 @@ class Camera:
         focal: focal length, pixels.
         size: width and height of the image, pixels.
 
-    Example:
+    Examples:
         >>> camera = Camera((0, 0, 8), (0, 20, 8), focal=100, size=(101, 101))
         >>> camera.pixels(camera.view(np.array([(2.0, 20.0, 8.0)]))).tolist()
         [[60.0, 50.0]]
@@ -77,7 +77,7 @@ class Camera:
 class Light:
     """Brightness of a face: ``ambient``, and ``diffuse`` more where it looks at the sun.
 
-    Example:
+    Examples:
         >>> noon = Light((0, 0, 1), ambient=0.5, diffuse=0.25)
         >>> noon.shade(np.array([(0, 0, 1), (0, 1, 0)])).tolist()
         [0.75, 0.5]
@@ -105,7 +105,7 @@ class Block(NamedTuple):
     Blocks with a higher ``level`` stand on those with a lower one, which, seen from above, cannot
     hide them.
 
-    Example:
+    Examples:
         >>> Block(length=(-2, 2), width=1.8, height=(0.3, 0.9), colour=(0, 0, 200)).level
         0
     """
@@ -133,7 +133,7 @@ _UNIT_NORMALS = np.array(list(_CORNERS), float)
 class Body:
     """Blocks of one participant in its own axes: y forward, z up, origin on the ground.
 
-    Example:
+    Examples:
         >>> car = Body([Block((-2, 2), 1.8, (0.3, 0.9), (0, 0, 200))])
         >>> camera = Camera((0, 0, 9), (0, 20, 0), focal=300, size=(320, 192))
         >>> light = Light((0, 0, 1), ambient=0.5, diffuse=0.25)

@@ -123,7 +123,7 @@ _BUILDERS: dict[str, Callable[[np.random.Generator], list[Block]]] = {
 def body_of(name: str, rng: np.random.Generator) -> Body:
     """A road user of this class with random colours and proportions.
 
-    Example:
+    Examples:
         >>> length = np.ptp(body_of('bus', np.random.default_rng(0)).points[:, 1])
         >>> bool(9 < length < 12)  # metres
         True

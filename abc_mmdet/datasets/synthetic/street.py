@@ -35,7 +35,7 @@ class Strip:
 
     ``heading`` is 1 along y (away from the camera), -1 against it.
 
-    Example:
+    Examples:
         >>> Strip('road', 1.0, 4.0, heading=1).centre
         2.5
     """
@@ -59,7 +59,7 @@ class Flow:
         cruise, standing, ramp: duration of each part, s; ``ramp`` is spent twice.
         phase: where in the cycle time 0 lies, s.
 
-    Example:
+    Examples:
         >>> Flow(speed=10, cruise=4, standing=3, ramp=2, phase=0).distance(4)
         40.0
     """
@@ -85,7 +85,7 @@ class Flow:
 class Traveller(NamedTuple):
     """A road user on a lane, the middle ``offset`` metres into its loop.
 
-    Example:
+    Examples:
         >>> car = body_of('car', np.random.default_rng(0))
         >>> Traveller('car', car, half_length=2.2, offset=10.0, number=0).name
         'car'
@@ -101,7 +101,7 @@ class Traveller(NamedTuple):
 class TravellerState(NamedTuple):
     """Where a traveller is: y along the street, and rounds done; see :meth:`Lane.states`.
 
-    Example:
+    Examples:
         >>> TravellerState._fields
         ('traveller', 'y', 'lap')
     """
@@ -115,7 +115,7 @@ class TravellerState(NamedTuple):
 class Lane:
     """A strip with its traffic.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> lane, *_ = sample_lanes(sample_strips(rng), ['pedestrian'], rng)
         >>> len(lane.states(t=2.5)) == len(lane.travellers)

@@ -32,7 +32,7 @@ class Sprite:
         class_id: index into :data:`~.road_users.CLASSES`.
         patches: its outlines in painting order.
 
-    Example:
+    Examples:
         >>> sprites = TrafficScene(seed=1, size=(96, 64)).sprites_at(0)
         >>> all(isinstance(sprite, Sprite) for sprite in sprites)
         True
@@ -54,7 +54,7 @@ class SceneObject:
             the top-left corner of the image.
         visible: share of what lies inside the image that is not behind others.
 
-    Example:
+    Examples:
         >>> SceneObject(track_id=7, class_id=1, box=(4, 4, 20, 12), visible=1.0).name
         'car'
     """
@@ -80,7 +80,7 @@ class TrafficScene:
     Raises:
         ValueError: for an unknown class name.
 
-    Example:
+    Examples:
         >>> scene = TrafficScene(seed=1, size=(320, 192))
         >>> scene.render(t=2.5).shape
         (192, 320, 3)

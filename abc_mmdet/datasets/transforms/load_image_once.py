@@ -20,7 +20,7 @@ class LoadImageOnce(LoadImageFromFile):
         limit_mb: images beyond this many megabytes are decoded every time.
         **kwargs: as in :class:`LoadImageFromFile`.
 
-    Example:
+    Examples:
         >>> TRANSFORMS.build(dict(type='LoadImageOnce', limit_mb=512)).limit_mb
         512
     """

@@ -20,7 +20,7 @@ class ObjectPatch:
         label: its class.
         row: the height of the box's centre in the image it was cut from, 0 (top) to 1.
 
-    Example:
+    Examples:
         >>> image = np.arange(100.0).reshape(10, 10)
         >>> patch = ObjectPatch.cut(image, np.array([2, 3, 4, 6]), label=1, margin=1)
         >>> patch.pixels.shape, patch.box.tolist()
@@ -132,7 +132,7 @@ def filled_area(
     Returns:
         bool ``(H, W)``.
 
-    Example:
+    Examples:
         >>> image = np.full((8, 9, 3), 114, np.uint8)
         >>> image[:, :5] = np.arange(3)
         >>> filled_area(image, 114)[0].tolist()

@@ -24,7 +24,7 @@ class RandomTranspose(BaseTransform):
     Raises:
         UserError: ``prob`` out of 0 to 1, or annotations with masks.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from mmdet.structures.bbox import HorizontalBoxes
         >>> image = np.arange(6, dtype=np.uint8).reshape(2, 3)

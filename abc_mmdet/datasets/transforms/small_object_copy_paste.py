@@ -67,7 +67,7 @@ class SmallObjectCopyPaste(BaseTransform):
     Raises:
         UserError: an option out of range, wrong class names, or annotations with masks.
 
-    Example:
+    Examples:
         >>> copy_paste = SmallObjectCopyPaste(num_objects=(1, 3), position='uniform')
     """
 

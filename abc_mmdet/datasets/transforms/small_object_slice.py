@@ -38,7 +38,7 @@ class SmallObjectSlice(RandomCrop):
     Raises:
         UserError: an option out of range or wrong class names.
 
-    Example:
+    Examples:
         >>> slices = SmallObjectSlice(size=(640, 640), small_prob=0.5)
     """
 

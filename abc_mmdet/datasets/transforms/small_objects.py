@@ -30,7 +30,7 @@ class SmallObjects:
     Raises:
         UserError: wrong class names, a size that is not positive, neither names nor a size.
 
-    Example:
+    Examples:
         >>> small = SmallObjects('Example', ['bird'], max_area=64, classes=['bird', 'car'])
         >>> boxes = np.array([[0, 0, 8, 8], [0, 0, 9, 8], [0, 0, 8, 8]])
         >>> small.among(boxes, labels=np.array([0, 0, 1]), ignored=np.zeros(3)).tolist()

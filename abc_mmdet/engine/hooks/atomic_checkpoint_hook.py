@@ -28,7 +28,7 @@ BACKEND = 'whole_file'
 class AtomicFileBackend(LocalBackend):
     """MMEngine's storage on the local disk, where files appear under their names when whole.
 
-    Example:
+    Examples:
         >>> AtomicFileBackend().put_text('whole', 'example.txt')
         >>> Path('example.txt').read_text()
         'whole'
@@ -66,7 +66,7 @@ class AtomicCheckpointHook(CheckpointHook):
         UserError: a checkpoint cannot be written, say, because the disk is full. The one before
             is whole. Or ``save_best`` names a metric that there is not.
 
-    Example:
+    Examples:
         >>> hook = HOOKS.build(dict(type='AtomicCheckpointHook', interval=100, save_best='auto'))
         >>> hook.interval
         100

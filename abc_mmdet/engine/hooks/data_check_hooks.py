@@ -33,7 +33,7 @@ class ClassNamesHook(Hook):
     Raises:
         UserError: two of the lists differ; both are in the message.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(class_names=dict(type='ClassNamesHook')))
     """
 
@@ -152,7 +152,7 @@ class KeptBoxesHook(Hook):
     Raises:
         UserError: no image or frame of the training data keeps a box.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(kept_boxes=dict(type='KeptBoxesHook')))
     """
 

@@ -46,7 +46,7 @@ class ExactResumeHook(Hook):
     remember earlier images (``CachedMosaic``, ``CachedMixUp``) or have random numbers of their own,
     and data sets without index.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(exact_resume=dict(type='ExactResumeHook')))
     """
 
@@ -126,7 +126,7 @@ class BatchStream:
         to_skip: batches that the loop is going to ask for and drop, as that of an older MMEngine
             does; nothing is loaded for them.
 
-    Example:
+    Examples:
         >>> stream = BatchStream(['first', 'second'], to_skip=1)
         >>> next(stream), next(stream)
         (None, 'first')

@@ -38,7 +38,7 @@ class CheckpointFitHook(Hook):
     Raises:
         UserError: a checkpoint that does not fit, or one that a run cannot go on from.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(checkpoint_fit=dict(type='CheckpointFitHook')))
     """
 
@@ -98,7 +98,7 @@ class PretrainedWeightsHook(Hook):
     Raises:
         UserError: the file holds no finite weights, or less than half of the backbone fits.
 
-    Example:
+    Examples:
         >>> config = dict(
         ...     load_from='yolox_s_coco.pth',
         ...     default_hooks=dict(pretrained_weights=dict(class_map=dict(Vehicle='car'))))

@@ -58,7 +58,7 @@ class FiniteLossHook(Hook):
     Raises:
         UserError: a loss or gradient that is no number, or one more than may be left out.
 
-    Example:
+    Examples:
         >>> HOOKS.build(dict(type='FiniteLossHook', max_skipped=10)).max_skipped
         10
     """
@@ -241,7 +241,7 @@ class MeanLossHook(Hook):
     mean is the loss of the whole batch where losses are normalised over all processes, as those of
     YOLOX and of the auxiliary head are; so logs compare with those of a single process.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(mean_loss=dict(type='MeanLossHook')))
     """
 

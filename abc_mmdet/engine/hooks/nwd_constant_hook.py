@@ -47,7 +47,7 @@ class NWDConstantHook(Hook):
         UserError: there is no box of a task among the samples, or a head hands its loss boxes in
             units of strides.
 
-    Example:
+    Examples:
         >>> HOOKS.build(dict(type='NWDConstantHook', num_samples=50)).num_samples
         50
     """

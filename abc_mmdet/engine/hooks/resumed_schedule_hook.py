@@ -35,7 +35,7 @@ class ResumedScheduleHook(Hook):
     Raises:
         UserError: an optimizer with other groups of parameters, or of another type.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(resumed_schedule=dict(type='ResumedScheduleHook')))
     """
 

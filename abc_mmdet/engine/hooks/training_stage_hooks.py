@@ -38,7 +38,7 @@ class IterModeSwitchHook(Hook):
         UserError: the loop counts epochs, the config lacks ``ExactResumeHook``, or there is no
             ``MultiImageMixDataset`` whose transforms could be left out.
 
-    Example:
+    Examples:
         >>> hook = IterModeSwitchHook(num_last_iters=100)
     """
 
@@ -121,7 +121,7 @@ class MultiTaskWeightHook(Hook):
         UserError: an entry without ``begin``, with an unknown field or an impossible value, or a
             model without :class:`ABCHead`.
 
-    Example:
+    Examples:
         >>> hook = MultiTaskWeightHook([dict(begin=0, end=1000, aux_weight=0.25)])
         >>> hook.weight_at('aux_weight', 500, configured=0.0)
         0.125

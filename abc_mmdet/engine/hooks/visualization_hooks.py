@@ -28,7 +28,7 @@ class ImageVisualizationHook(DetVisualizationHook):
     several data sets have in common. Options as in :class:`DetVisualizationHook`, whose place it
     takes in ``tools/train.py`` and ``tools/test.py``.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(visualization=dict(type='ImageVisualizationHook')))
     """
 
@@ -82,7 +82,7 @@ class EventVisualizationHook(DetVisualizationHook):
     :class:`DetVisualizationHook`; it also takes the place of that one in ``default_hooks``, so
     that ``tools/test.py --show-dir`` works as for images.
 
-    Example:
+    Examples:
         >>> config = dict(default_hooks=dict(visualization=dict(type='EventVisualizationHook')))
     """
 

@@ -21,7 +21,7 @@ class GrayCSPDarknet(CSPDarknet):
     Args:
         *args, **kwargs: those of MMDetection's ``CSPDarknet``.
 
-    Example:
+    Examples:
         >>> import torch
         >>> backbone = GrayCSPDarknet(widen_factor=0.25, deepen_factor=0.33, out_indices=(2, 3))
         >>> [tuple(level.shape) for level in backbone(torch.zeros(1, 3, 64, 64))]

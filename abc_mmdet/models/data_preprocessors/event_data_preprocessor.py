@@ -18,7 +18,7 @@ class EventDataPreprocessor(BaseDataPreprocessor):
     Raises:
         UserError: clips of one batch have different sizes.
 
-    Example:
+    Examples:
         >>> import torch
         >>> clips = EventDataPreprocessor()(dict(inputs=[torch.zeros(5, 20, 36, 64)]))
         >>> clips['inputs'][0].shape

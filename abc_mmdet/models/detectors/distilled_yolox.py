@@ -47,7 +47,7 @@ class DistilledYOLOX(YOLOX):
     Raises:
         UserError: files that are missing, or a teacher of other strides or channels.
 
-    Example:
+    Examples:
         >>> model = dict(
         ...     type='DistilledYOLOX', scale=2,
         ...     teacher=dict(config='finetuned.py', checkpoint='finetuned.pth'))

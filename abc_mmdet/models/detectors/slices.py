@@ -69,7 +69,7 @@ class View(NamedTuple):
         size: width and height that the part is resized to.
         room: width and height that it is padded to, so that views can be stacked.
 
-    Example:
+    Examples:
         >>> View(image=0, part=(0, 0, 320, 240), size=(640, 480), room=(640, 640)).scale
         (2.0, 2.0)
     """

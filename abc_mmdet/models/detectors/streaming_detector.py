@@ -28,7 +28,7 @@ class StreamMemory:
     Attributes:
         states: by recording, seed and step of that place.
 
-    Example:
+    Examples:
         >>> memory = StreamMemory()
         >>> memory.states
         {}
@@ -118,7 +118,7 @@ class StreamingDetector(SingleStageDetector):
     Raises:
         UserError: in evaluation, a streamed clip whose predecessor was not in the last batch.
 
-    Example:
+    Examples:
         >>> model = dict(
         ...     type='StreamingDetector', backbone=dict(type='MaxViTRNN'),
         ...     neck=dict(type='ABCPAFPN', in_channels=[64, 128, 256, 512], out_channels=128),

@@ -42,7 +42,7 @@ class ABCMultiTaskLoss(nn.Module):
     Raises:
         UserError: a weight is negative.
 
-    Example:
+    Examples:
         >>> loss = ABCMultiTaskLoss(aux_weight=0.25)
     """
 

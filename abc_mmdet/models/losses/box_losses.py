@@ -65,7 +65,7 @@ class NWDBlendLoss(nn.Module):
         UserError: a share, area or constant out of range; a box loss without ``loss_weight``, or
             that does not give one number a box.
 
-    Example:
+    Examples:
         >>> loss = NWDBlendLoss(constant=12.0, reduction='none')
         >>> near, far = torch.tensor([[9.0, 0, 13, 4]]), torch.tensor([[19.0, 0, 23, 4]])
         >>> box = torch.tensor([[0.0, 0, 4, 4]])
@@ -159,7 +159,7 @@ class SizeAwareIoULoss(nn.Module):
         UserError: an unknown weighting, a weight below 1, limits in the wrong order, or a loss
             that does not give one number a box.
 
-    Example:
+    Examples:
         >>> loss = SizeAwareIoULoss(max_weight=2.5)
         >>> loss.size_weight(torch.tensor([[0.0, 0, 8, 8], [0, 0, 100, 100]])).tolist()
         [2.5, 1.0]

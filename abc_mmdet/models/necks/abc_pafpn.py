@@ -30,7 +30,7 @@ class GatedCSPLayer(CSPLayer):
         **kwargs: as in :class:`CSPLayer`; ``conv_cfg``, ``norm_cfg`` and ``act_cfg`` are those of
             the gate as well.
 
-    Example:
+    Examples:
         >>> layer = GatedCSPLayer(16, 8, num_blocks=1)
         >>> layer(torch.rand(1, 16, 5, 5)).shape
         torch.Size([1, 8, 5, 5])
@@ -82,7 +82,7 @@ class ABCPAFPN(YOLOXPAFPN):
     Raises:
         UserError: ``num_aux_levels`` is negative or leaves fewer than two levels.
 
-    Example:
+    Examples:
         >>> neck = ABCPAFPN([8, 16, 32], out_channels=16, num_aux_levels=1).train()
         >>> levels = neck([torch.rand(2, 8 << i, 16 >> i, 16 >> i) for i in range(3)])
         >>> [tuple(level.shape) for level in levels]

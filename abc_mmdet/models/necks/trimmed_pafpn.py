@@ -36,7 +36,7 @@ class TrimmedPAFPN(YOLOXPAFPN):
     Raises:
         UserError: fewer than two levels would remain.
 
-    Example:
+    Examples:
         >>> import torch
         >>> neck = TrimmedPAFPN([16, 32, 64], 16, context=False, num_csp_blocks=1)
         >>> levels = neck((torch.zeros(1, 16, 8, 8), torch.zeros(1, 32, 4, 4)))

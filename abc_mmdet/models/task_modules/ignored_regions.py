@@ -23,7 +23,7 @@ def in_ignored_regions(boxes: Tensor, regions: Tensor, iof_thr: float) -> Tensor
     Returns:
         bool ``(P,)``.
 
-    Example:
+    Examples:
         >>> import torch
         >>> boxes = torch.tensor([[0.0, 0.0, 8.0, 8.0], [4.0, 0.0, 12.0, 8.0], [5.0, 0, 13.0, 8.0]])
         >>> in_ignored_regions(boxes, torch.tensor([[0.0, 0.0, 8.0, 8.0]]), 0.4).tolist()

@@ -29,7 +29,7 @@ def lapjv(
         The sum over the pairs, the column of each row ``(M,)`` and the row of each column
         ``(N,)``; -1 for none.
 
-    Example:
+    Examples:
         >>> lapjv(np.array([[0.1, 0.9], [0.2, 0.9]]), cost_limit=0.5)[1].tolist()
         [0, -1]
     """

@@ -25,7 +25,7 @@ class FastObjectKalmanFilter(KalmanFilter):
     Raises:
         UserError: a speed that is not positive.
 
-    Example:
+    Examples:
         ``tracker=dict(motion=dict(type='FastObjectKalmanFilter', speed=3.0), ...)``
     """
 

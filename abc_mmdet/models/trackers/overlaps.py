@@ -23,7 +23,7 @@ class BufferedOverlaps2D(BboxOverlaps2D):
     Raises:
         UserError: a negative buffer.
 
-    Example:
+    Examples:
         >>> overlaps = BufferedOverlaps2D(buffer=0.5)
         >>> overlaps(torch.tensor([[0., 0., 8., 8.]]), torch.tensor([[8., 0., 16., 8.]])).item()
         0.3333333432674408
@@ -61,7 +61,7 @@ class SizeRelativeNWDOverlaps2D(BboxOverlaps2D):
     Raises:
         UserError: a scale that is not positive.
 
-    Example:
+    Examples:
         >>> overlaps = SizeRelativeNWDOverlaps2D(scale=2.0)
         >>> overlaps(torch.tensor([[0., 0., 8., 8.]]), torch.tensor([[16., 0., 24., 8.]])).item()
         0.3678794503211975

@@ -88,7 +88,7 @@ class SmallObjectByteTracker(_Associating, ByteTracker):
         match_iou_thrs: how alike two boxes have to be.
         **kwargs: as in :class:`ByteTracker`.
 
-    Example:
+    Examples:
         ``tracker=dict(type='SmallObjectByteTracker', overlaps=dict(type='BufferedOverlaps2D'))``
         in a config of MMDetection's ``ByteTrack``.
     """
