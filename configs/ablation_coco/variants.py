@@ -27,6 +27,10 @@ variants = dict(
         order=2, title='baseline, twice as long',
         reason='Has its curve become flat? And equal time for what costs twice as much to train.',
         run_length=2),
+    baseline_equal_time=dict(
+        order=3, title='baseline, 1.3 times as long',
+        reason='The training time of best_trimmed (1.29) and above_trimmed (1.20), or more.',
+        run_length=1.3),
     # The yardstick: what costs more has to lie above the baseline's own resolution curve.
     input_075=dict(
         order=10, title='baseline, input x 0.75', reason='The yardstick, on smaller images.',
