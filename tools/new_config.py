@@ -91,6 +91,14 @@ def parse_args() -> argparse.Namespace:
         'flipped in all directions',
     )
     parser.add_argument(
+        '--budget',
+        type=real_number,
+        default=1.0,
+        metavar='X',
+        help='FLOPs at inference that are allowed, as a multiple of those of the plain network: '
+        '1.5 or 2 for a larger input, 0.5 for a smaller one (1)',
+    )
+    parser.add_argument(
         '--iterations',
         type=whole_number,
         metavar='N',
@@ -179,6 +187,7 @@ def main() -> None:
             args.iterations,
             args.weights,
             args.from_above,
+            args.budget,
             command=in_words_of_the_command(f'python tools/new_config.py {given}'),
             overwrite=args.overwrite,
         )

@@ -32,34 +32,41 @@ def task_sizes(recipe: Recipe) -> np.ndarray:
     return sizes.size[np.isin(sizes.label, small.ids) & (sizes.size**2 <= small.max_area)]
 
 
-def trim(recipe: Recipe, sizes: BoxSizes) -> bool:
-    """Spend what stride 32 costs on a larger input, where fine-tuning has no use for it.
+def enlarge(recipe: Recipe, sizes: BoxSizes, budget: float) -> bool:
+    """Spend on a larger input what is allowed at inference, and what stride 32 costs for nothing.
 
     Args:
-        recipe: gets the levels and the larger input; classes and weights are known.
+        recipe: gets the input and, where stride 32 goes, the levels; classes and weights are known.
         sizes: of the training boxes, in pixels of the network's input.
+        budget: FLOPs at inference that are allowed, as a multiple of those on strides 8, 16, 32 at
+            the input so far.
 
     Returns:
         Whether the size of the input was changed.
     """
-    if recipe.weights is None:
+    share = None if recipe.weights is None else NETWORKS[recipe.network].share(recipe.gray)
+    trimmed = share is not None and _trims(recipe, sizes, math.sqrt(budget / share))
+    larger = math.sqrt(budget / share if share is not None and trimmed else budget)
+    if larger == 1:
         return False
-    share = NETWORKS[recipe.network].share(recipe.gray)
-    if share is None:
-        return False
-    larger = math.sqrt(1 / share)
+    reasons = [f'--budget {budget:g}'] * (budget != 1) + ['which stride 32 would cost'] * trimmed
+    recipe.why['img_scale'] += f'; times {larger:.2f}, {" and ".join(reasons)}'
+    divisor = 16 if trimmed else 32  # no more than the budget: sides are filled up to multiples
+    width, height = (max(int(side * larger) // divisor, 1) * divisor for side in recipe.img_scale)
+    recipe.img_scale = width, height
+    return True
+
+
+def _trims(recipe: Recipe, sizes: BoxSizes, larger: float) -> bool:
+    """Leave stride 32 out where nothing is large on an input ``larger`` times the size."""
     above = 1 - sizes.share_below(LARGE / larger)
     if above >= FEW_LARGE:
         return False
     recipe.levels = 'trimmed'
     recipe.why['levels'] = (
-        f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and an input '
-        f'{larger:.2f} times as large finds more small ones at the same FLOPs (docs/results.md)'
+        f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and what stride '
+        '32 costs finds more small ones if it is spent on a larger input (docs/results.md)'
     )
-    recipe.why['img_scale'] += f'; times {larger:.2f}, which stride 32 would cost'
-    # no more than the FLOPs of all levels: sides are filled up to multiples of 16
-    width, height = (int(side * larger) // 16 * 16 for side in recipe.img_scale)
-    recipe.img_scale = width, height
     return True
 
 

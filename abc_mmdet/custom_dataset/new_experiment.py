@@ -70,6 +70,7 @@ def write_experiment(
     iterations: int | None = None,
     weights: str | None = None,
     from_above: bool = False,
+    budget: float = 1.0,
     command: str = 'tools/new_config.py',
     overwrite: bool = False,
 ) -> NewExperiment:
@@ -82,7 +83,7 @@ def write_experiment(
         images: folders of the images; each split takes the one that has its files.
         val_images: the folder of the validation images.
         network, small_classes, small_by_size, iterations: as in :func:`choose`.
-        from_above: the camera looks down, as in :func:`choose`.
+        from_above, budget: as in :func:`choose`.
         weights: that training starts from, as in :func:`find_weights`.
         command: that was given, for the first line of the config.
         overwrite: replace ``out`` if it exists.
@@ -116,6 +117,7 @@ def write_experiment(
         weights,
         from_above,
         are_gray(train_file, train_folder),
+        budget,
     )
     seen_from = os.path.abspath(out.parent)
     base = os.path.abspath(configs)

@@ -15,7 +15,7 @@ from abc_mmdet.models.small_classes import ALL, SmallClasses
 from .advice import MANY, percent
 from .box_sizes import BoxSizes, median
 from .class_checks import boxes_per_category
-from .level_choice import TWO_CELLS, choose_levels, trim
+from .level_choice import TWO_CELLS, choose_levels, enlarge
 from .network_input import NetworkInput
 from .networks import NETWORKS, choose_training, choose_weights
 
@@ -27,6 +27,9 @@ BOTH_WAYS = 0.05
 
 LEAST = 20
 """Iterations, so that there is one to warm up in and one to average over."""
+
+BUDGETS = (0.25, 8.0)
+"""Inputs of half to almost three times the size; beyond, another network is the better choice."""
 
 _LONG_EDGES = (320, 416, 512, 640, 800, 960, 1120, 1280)
 
@@ -88,6 +91,7 @@ def choose(
     weights: str | None = None,
     from_above: bool = False,
     gray: bool = False,
+    budget: float = 1.0,
 ) -> Recipe:
     """Choose everything from the annotation files.
 
@@ -100,13 +104,20 @@ def choose(
         weights: to start from, as :func:`find_weights` gives them.
         from_above: the camera looks down.
         gray: the images have no colours.
+        budget: FLOPs at inference that are allowed, as a multiple of those of strides 8, 16, 32 at
+            the input that is chosen without it.
 
     Raises:
-        UserError: too few iterations, no boxes, classes that do not fit each other, or unknown
-            small classes.
+        UserError: too few iterations, a budget out of range, no boxes, classes that do not fit each
+            other, or unknown small classes.
     """
     if iterations is not None and iterations < LEAST:
         raise UserError(f'--iterations {iterations}: give {LEAST} or more.')
+    if not BUDGETS[0] <= budget <= BUDGETS[1]:
+        raise UserError(
+            f'--budget {budget:g}: give FLOPs at inference as a multiple of those of the plain '
+            f'network, from {BUDGETS[0]:g} to {BUDGETS[1]:g}; 1.5 is an input 1.22 times as large.'
+        )
     recipe = Recipe(network, weights=weights, from_above=from_above, gray=gray)
     if from_above:
         recipe.why['from_above'] = 'flips in all directions, as such images have no up'
@@ -116,7 +127,7 @@ def choose(
     _choose_image_size(recipe, train, on_disk)
     recipe.sizes = sizes = _box_sizes(recipe, train)
     _choose_small(recipe, sizes, small_classes, small_by_size)
-    if trim(recipe, sizes):
+    if enlarge(recipe, sizes, budget):
         recipe.sizes = sizes = _box_sizes(recipe, train)
     choose_levels(recipe, sizes)
     _choose_paste(recipe)

@@ -346,7 +346,17 @@ variants = dict(
         title='mean of the weights of the second half, flips and quarter turns, '
         'strides 8 and 16 trimmed, no colours, larger input',
         reason='The recipe: for views from above, gray images, and classes new to COCO.',
-        combines=('above', 'trimmed')))
+        combines=('above', 'trimmed')),
+    best_trimmed_flops_150=dict(
+        order=105,
+        title='best_trimmed, input x 1.22',
+        reason='The recipe where 1.5 times the FLOPs of the baseline are allowed.',
+        combines=('best_trimmed',), input_scale=1.22),
+    best_trimmed_flops_200=dict(
+        order=106,
+        title='best_trimmed, input x 1.41',
+        reason='The recipe where twice the FLOPs of the baseline are allowed.',
+        combines=('best_trimmed',), input_scale=1.41))
 
 from abc_mmdet.study.variant_table import use_variant  # noqa: E402  MMEngine wants _base_ first
 

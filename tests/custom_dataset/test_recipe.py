@@ -212,6 +212,39 @@ def test_nano_spends_stride_32_on_a_larger_input() -> None:
     assert scratch.levels == 'finer' and scratch.img_scale == (640, 512)
 
 
+@pytest.mark.parametrize('budget', [0.5, 1.5, 2.0])
+def test_a_budget_is_spent_on_the_input(budget: float) -> None:
+    """FLOPs grow with the pixels of the input; as many as were allowed, or a little less."""
+    large = data_set({'Persons': [10.0] * 50, 'car': [300.0] * 50})
+    for options in (dict(network='s'), dict(network='nano', weights='nano.pth')):
+        plain, made = recipe(large, **options), recipe(large, budget=budget, **options)
+        assert made.levels != 'trimmed'
+        pixels = np.prod(made.img_scale) / np.prod(plain.img_scale)
+        assert 0.85 * budget < pixels <= budget
+        assert all(side % 32 == 0 for side in made.img_scale)
+        assert f'--budget {budget:g}' in made.why['img_scale']
+    small = data_set({'Persons': [10.0] * 50, 'spur': [60.0] * 50})
+    made = recipe(small, network='nano', weights='nano.pth', gray=True, budget=budget)
+    assert made.levels == 'trimmed'
+    assert 0.9 * budget < 0.675 * np.prod(made.img_scale) / (640 * 512) <= budget
+    scale = made.img_scale[0] / 640
+    assert made.sizes.size.max() == pytest.approx(60 * scale, rel=0.03)
+
+
+def test_a_budget_can_make_objects_too_large_to_trim() -> None:
+    file = data_set({'Persons': [10.0] * 50, 'car': [80.0] * 50})
+    levels = [
+        recipe(file, network='nano', weights='n', budget=budget).levels for budget in (1, 1.5, 4)
+    ]
+    assert levels == ['trimmed', 'trimmed', 'plain']
+
+
+@pytest.mark.parametrize('budget', [0.0, -1.0, 0.2, 8.5])
+def test_budgets_out_of_range(budget: float) -> None:
+    with pytest.raises(UserError, match=f'--budget {budget:g}: give FLOPs at inference'):
+        recipe(data_set({'Persons': [10.0] * 50}), budget=budget)
+
+
 @pytest.mark.parametrize('network', NETWORKS)
 def test_weights_of_a_network(network: str, tmp_path: Path) -> None:
     found = find_weights(network, None)
