@@ -1,3 +1,4 @@
+import inspect
 from copy import deepcopy
 from pathlib import Path
 
@@ -5,8 +6,9 @@ import pytest
 from mmengine.config import Config
 
 from abc_mmdet.apis import load_experiment
-from abc_mmdet.deployment.mmdet_export import _own_types, to_mmdet_config
+from abc_mmdet.deployment.mmdet_export import RENAMED, _own_types, to_mmdet_config
 from abc_mmdet.errors import UserError
+from mmdet.registry import DATA_SAMPLERS, MODELS, TASK_UTILS, VISUALIZERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NWD = dict(type='NWDBlendLoss', share=0.3, constant=12.0)
@@ -23,6 +25,29 @@ def types(value: object) -> set[str]:
         own = {value['type']} if isinstance(value.get('type'), str) else set()
         return own.union(*(types(v) for v in value.values()))
     return set().union(*map(types, value)) if isinstance(value, (list, tuple)) else set()
+
+
+def fields(kind: type) -> set[str]:
+    """Arguments of a class and of those it inherits from, by name."""
+    return {
+        name
+        for base in kind.__mro__
+        if '__init__' in vars(base)
+        for name, value in inspect.signature(base.__init__).parameters.items()
+        if value.kind in (value.POSITIONAL_OR_KEYWORD, value.KEYWORD_ONLY) and name != 'self'
+    }
+
+
+# the metric's fields are read from its signature, and the optimizer's wrapper is a function
+@pytest.mark.parametrize('name', sorted({*RENAMED} - {'SmallObjectMetric', 'AmpOnGpuOptimWrapper'}))
+def test_a_counterpart_lacks_the_fields_that_are_left_out(name: str) -> None:
+    counterpart, *own = RENAMED[name]
+    registries = (DATA_SAMPLERS, MODELS, TASK_UTILS, VISUALIZERS)
+    ours, theirs = (
+        next(kind for registry in registries if (kind := registry.get(key)) is not None)
+        for key in (name, counterpart)
+    )
+    assert fields(ours) - fields(theirs) <= set(own) <= fields(ours)
 
 
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('frames/*.py')), ids=lambda p: p.stem)
