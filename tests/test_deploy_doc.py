@@ -121,6 +121,7 @@ def test_slices(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(found(user / 'found_in_slices')) == 2
 
 
+@pytest.mark.slow
 @needs_onnx
 def test_onnx(user: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     chosen = [c for c in COMMANDS if ' detector.onnx' in c]

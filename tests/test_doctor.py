@@ -81,6 +81,7 @@ def test_an_environment_without_packages(tmp_path):
     assert done.stdout.endswith('Training cannot work here (abc_mmdet 0.1.0).\n')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('module', 'error', 'check', 'remedy'),
     [

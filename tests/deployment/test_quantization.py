@@ -58,6 +58,7 @@ def test_all_of_them_if_nothing_is_lost(content: bytes, images: list[dict]) -> N
     assert kept['precision'] == '"int8"' and kept['classes'] == '["car", "van", "person"]'
 
 
+@pytest.mark.slow
 def test_layers_come_back_until_small_objects_do(
     content: bytes, images: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:

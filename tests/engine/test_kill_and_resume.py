@@ -124,6 +124,7 @@ def test_the_same_seed_gives_the_same_weights(
     assert_same(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_a_damaged_checkpoint(tools: WarmTools, tmp_path: Path) -> None:
     """The disk is full, as files cannot grow any more, when the second checkpoint is written."""
     config = write_config(

@@ -49,6 +49,7 @@ def test_no_name_where_one_is_asked_for(tools: WarmTools, config: Path, tmp_path
     assert not (tmp_path / 'work').exists()
 
 
+@pytest.mark.slow
 def test_a_copy_goes_on_and_leaves_the_original_alone(
     tools: WarmTools, config: Path, tmp_path: Path
 ) -> None:

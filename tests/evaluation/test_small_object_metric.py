@@ -285,7 +285,7 @@ def test_processes_count_every_frame_once() -> None:
     ]
     for process in processes:
         process.start()
-    metrics = dict(results.get(timeout=60) for _ in processes)
+    metrics = dict(results.get(timeout=600) for _ in processes)
     for process in processes:
         process.join()
     # one of three boxes is found: precision 1 at the 34 of 101 recall points up to a third

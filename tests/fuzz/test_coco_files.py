@@ -135,6 +135,7 @@ def expected_boxes(content: dict[str, Any]) -> dict[Any, list[tuple]]:
     return boxes
 
 
+@pytest.mark.slow
 @cases(0.18)
 @given(data=st.data())
 def test_training_and_testing(folder: Path, data: st.DataObject) -> None:

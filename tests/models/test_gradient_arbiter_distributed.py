@@ -121,7 +121,7 @@ def ranks(tmp_path_factory) -> list[dict]:
         for rank in range(2)
     ]
     try:
-        errors = [program.communicate(timeout=180)[1].decode() for program in programs]
+        errors = [program.communicate(timeout=600)[1].decode() for program in programs]
     finally:
         for program in programs:
             program.kill()

@@ -65,11 +65,10 @@ def printed_by_test(experiment: Config, detections: list[dict], prefix: Path) ->
 @pytest.mark.parametrize(
     'options',
     [
-        {},
-        dict(protocol=('coco', 'prophesee'), subsets=('still',)),
-        dict(protocol='prophesee'),
+        pytest.param({}, id='coco', marks=pytest.mark.slow),
+        pytest.param(dict(protocol=('coco', 'prophesee'), subsets=('still',)), id='both'),
+        pytest.param(dict(protocol='prophesee'), id='prophesee', marks=pytest.mark.slow),
     ],
-    ids=['coco', 'both', 'prophesee'],
 )
 def test_figures_are_those_of_the_test(options: dict, root: Path, tmp_path: Path) -> None:
     experiment = config(root, **options)

@@ -154,7 +154,7 @@ def test_runs_end_with_a_killed_queue(files: RunFiles, tmp_path: Path) -> None:
     )
     script.write_text(code)
     with subprocess.Popen([sys.executable, script, files.results, files.work]) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not (files.folder(run) / 'iter_2.pth').exists():
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)

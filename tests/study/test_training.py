@@ -57,6 +57,7 @@ def trained(tiny_ablation: Path, tmp_path_factory) -> tuple[Path, Path, list[str
     return folder, train(config, seed=1, folder=folder), paused
 
 
+@pytest.mark.slow
 def test_pauses_and_goes_on(trained: tuple[Path, Path, list[str]]) -> None:
     folder, weights, paused = trained
     assert paused == ['iter_3.pth']
@@ -113,6 +114,7 @@ def test_evaluation_of_perfect_detections(tiny_configs: dict[str, Config]) -> No
     assert np.nanmin(evaluated['resampled']['bbox_mAP']) > 0.98
 
 
+@pytest.mark.slow
 def test_inference_cost_of_the_auxiliary_task_is_none(tiny_configs: dict[str, Config]) -> None:
     ours, baseline = tiny_configs['abc'], tiny_configs['baseline']
     costs = [inference_cost(config, baseline, 'cpu') for config in (ours, baseline)]

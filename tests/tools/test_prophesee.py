@@ -40,7 +40,7 @@ def start(*args: object, program: str = sys.executable, **options: object) -> su
 def run(*args: object, **options: object) -> tuple[int, str, str]:
     program = sys.executable if options else python()
     with start(*args, program=program, **options) as tool:
-        out, err = tool.communicate(timeout=180)
+        out, err = tool.communicate(timeout=900)
     return tool.returncode, out, err
 
 
@@ -111,6 +111,7 @@ def inodes(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(f): (f.stat().st_ino, f.stat().st_mtime_ns) for f in files}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == 'nt', reason='needs POSIX signals')
 def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
     """Two splits, two workers; a run is killed with a recording half done, the next finishes it."""
@@ -125,7 +126,7 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
     finished = [out / 'train' / 'good', out / 'val' / 'other']
 
     with start(*args) as tool:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 900
         while not all(path.exists() for path in finished) or not list(out.glob('.*/long/*/*/*.h5')):
             assert time.monotonic() < deadline and tool.poll() is None
             time.sleep(0.02)
@@ -175,6 +176,7 @@ def test_killed_completed_and_kept(tmp_path: Path, run_here: Iterator) -> None:
     assert inodes(out / 'train') == everything
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_what_is_done(tmp_path: Path) -> None:
     """Files cannot grow beyond what the first recording needs."""
     write_recording(tmp_path / 'raw' / 'train' / 'a_small_one')

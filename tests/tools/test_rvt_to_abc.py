@@ -38,7 +38,7 @@ model = dict(
 
 def run(*args: object) -> subprocess.CompletedProcess[str]:
     command = [python(), str(TOOL), *map(str, args)]
-    return subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=600)
 
 
 def rvt_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -176,6 +176,7 @@ def metrics(config: Config, model: torch.nn.Module) -> dict[str, float]:
     return metric.evaluate(len(dataset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', EXPERIMENTS)
 def test_plain_mmdetection_finds_the_same_to_the_last_bit(name: str, converted: dict) -> None:
     folder, ours, our_metrics = converted[name]

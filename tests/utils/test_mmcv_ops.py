@@ -162,7 +162,7 @@ def run_python(code, *args):
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -97,6 +97,7 @@ def found(config: Config, weights: Path, batch_size: int) -> dict[int, np.ndarra
     }
 
 
+@pytest.mark.slow
 def test_detections_of_a_batch_are_those_of_single_images(mixed: Config, tmp_path: Path) -> None:
     weights = tmp_path / 'weights.pth'
     single, together = (found(mixed, weights, batch_size) for batch_size in (1, 4))

@@ -53,7 +53,11 @@ def train(config_file: Path, work_dir: Path, interrupt_at: int | None = None) ->
 
 
 @pytest.mark.parametrize(
-    ('text', 'write_data'), [(IMAGES, write_images), (EVENTS, write_events)], ids=['image', 'event']
+    ('text', 'write_data'),
+    [
+        pytest.param(IMAGES, write_images, id='image'),
+        pytest.param(EVENTS, write_events, id='event', marks=pytest.mark.slow),
+    ],
 )
 def test_resumed_as_if_nothing_had_happened(
     text: str, write_data: Callable[[Path], Path], tmp_path: Path

@@ -107,6 +107,7 @@ def run(
     return rates.seen, max(folder.glob('*/*.log')).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('schedule', [warm_and_cosine, one_cycle, epochs])
 def test_a_longer_schedule_is_followed(schedule: Any, tmp_path: Path) -> None:
     straight, _ = run(tmp_path / 'straight', 16, schedule(16))

@@ -54,7 +54,7 @@ def write(config: Config, folder: Path, form: str) -> str:
     return path
 
 
-@pytest.mark.parametrize('form', ['by_us', 'by_hand'])
+@pytest.mark.parametrize('form', ['by_us', pytest.param('by_hand', marks=pytest.mark.slow)])
 def test_sliced_detectors(config: Config, weights: str, tmp_path: Path, form: str) -> None:
     """What MMDetection's functions find is what ours find, but for what is cut at the border."""
     path = write(config, tmp_path, form)
