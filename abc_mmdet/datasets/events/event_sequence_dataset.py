@@ -11,8 +11,8 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
 from .catalogue import CATALOGUE
-from .labels import still_objects
 from .rvt_layout import RVTSequence, find_sequences
+from .still_objects import still_objects
 
 
 class Clip(NamedTuple):
