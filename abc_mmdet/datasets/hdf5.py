@@ -29,13 +29,16 @@ ALWAYS_FINE = 1 << 30
 _NO_COMPRESSION = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 
 
-def own_dataset(group: h5py.Group, name: str, kinds: str = 'iu') -> h5py.Dataset | None:
+def own_dataset(
+    group: h5py.Group, name: str, kinds: str = 'iu', largest: int = 8
+) -> h5py.Dataset | None:
     """A data set of numbers that lies in this file, in pieces that can be read; None if not there.
 
     Args:
         group: a file or group.
         name: path of the data set below it.
         kinds: kinds of NumPy types that are allowed.
+        largest: bytes of a value.
 
     Raises:
         ValueError: anything else.
@@ -54,7 +57,7 @@ def own_dataset(group: h5py.Group, name: str, kinds: str = 'iu') -> h5py.Dataset
         raise ValueError(f'{name} is no data set')
     if item.external or item.is_virtual:
         raise ValueError(f'{name} lies in other files')
-    if item.shape is None or item.dtype.kind not in kinds or item.dtype.itemsize > 8:
+    if item.shape is None or item.dtype.kind not in kinds or item.dtype.itemsize > largest:
         raise ValueError(f'{name} holds {item.dtype}, not the numbers expected')
     _check_chunks(item, name)
     return item

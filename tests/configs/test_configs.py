@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from abc_mmdet.datasets.events.catalogue import ETRAM
+from abc_mmdet.datasets.events.catalogue import CATALOGUE, ETRAM
 from abc_mmdet.models import ABCPAFPN, ABCHead
 from abc_mmdet.models.task_modules import (
     CenterSimOTAAssigner,
@@ -65,6 +65,37 @@ def test_every_experiment_trains_and_predicts(path: Path) -> None:
 def test_classes_of_the_configs_are_those_of_the_catalogue() -> None:
     config = load('configs/_base_/datasets/etram_classes.py')
     assert config.classes == ETRAM.classes
+
+
+@pytest.mark.parametrize('name', ['dsec-detection', 'pedro', 'fred', 'ev-uav'])
+def test_data_sets_of_events_are_those_of_the_catalogue(name: str) -> None:
+    entry = CATALOGUE[name]
+    config = load(f'configs/_base_/datasets/{name.replace("-", "_")}_events.py')
+    folder = name.replace('-', '_')
+    assert config.classes == entry.classes
+    assert set(config.small_classes) <= set(entry.classes)
+    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+        dataset = loader.dataset
+        assert (dataset.catalogue, dataset.metainfo) == (name, dict(classes=entry.classes))
+        assert dataset.data_root == f'data/{folder}/'
+        representation = dataset.get('representation', 'stacked_histogram_dt=50_nbins=10')
+        assert representation == f'stacked_histogram_dt={entry.window_ms}_nbins=10'
+    assert config.train_dataloader.dataset.pipeline[0].type == 'LoadEventClip'
+    assert config.val_evaluator.protocol == config.test_evaluator.protocol == 'coco'
+    assert f'--dataset {name}' in config.data_help and f'data/{folder} ' in config.data_help + ' '
+    downsample = re.search(r'--downsample (\w+)', config.data_help)
+    assert dataset.downsample == (downsample[1] if downsample else 'sum')
+
+
+def test_the_config_of_the_guide_to_data_sets_of_events(tmp_path: Path) -> None:
+    guide = (ROOT / 'docs' / 'events.md').read_text()
+    (snippet,) = re.findall(r'```python\n(_base_ = .+?)```', guide, re.DOTALL)
+    assert 'ev_uav_events.py' in snippet
+    (tmp_path / 'mine.py').write_text(snippet.replace("'abc/", f"'{ROOT}/"))
+    config = Config.fromfile(tmp_path / 'mine.py')
+    assert config.model.bbox_head.num_classes == len(config.classes) == 1
+    assert config.train_dataloader.dataset.catalogue == 'ev-uav'
+    assert config.model.type == 'StreamingDetector' and config.optim_wrapper
 
 
 def test_published_experiment() -> None:

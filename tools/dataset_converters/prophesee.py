@@ -24,29 +24,26 @@ from abc_mmdet.apis.options import whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.datasets.events.catalogue import CATALOGUE
 from abc_mmdet.datasets.events.conversion import (
-    EVENT_ENDINGS,
     ConversionSettings,
     NoLabelsLeft,
-    Source,
     convert,
-    find_sources,
     is_converted,
     read_settings,
     remove_partial_conversions,
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
 from abc_mmdet.datasets.events.labels import BOX_FILTERS
+from abc_mmdet.datasets.events.layouts import EVENT_ENDINGS, Source, find_sources
 from abc_mmdet.datasets.events.stacked_histogram import DOWNSAMPLE, StackedHistogram
 from abc_mmdet.datasets.hdf5 import NO_ROOM
 from abc_mmdet.errors import UserError
-
-SPLITS = ('train', 'val', 'test')
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Convert event recordings (FOLDER/{train,val,test}/*_td.h5 and *_bbox.npy, '
-        'also .raw and .dat) to the layout of RVT, which EventSequenceDataset reads. RVT itself '
+        'also .raw and .dat; or the folder of another data set as it is published) to the layout '
+        'of RVT, which EventSequenceDataset reads. RVT itself '
         'reads what --downsample nearest or none with --box-filter rvt writes, not the defaults. A '
         'run that was stopped goes on where it was. Exit code 0: all converted, but for those '
         'without any label '
@@ -54,16 +51,21 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'sources', nargs='+', type=Path, metavar='FOLDER',
-        help='folder of the splits, or single recordings without labels, which go to OUT_DIR/test',
+        help='folder of the data set, with that of each split; or single recordings without '
+        'labels, which go to OUT_DIR/test',
     )  # fmt: skip
     parser.add_argument('out_dir', type=Path, help='folder to write to')
     parser.add_argument(
         '--dataset', choices=list(CATALOGUE), required=True,
-        help='whose classes, sensor and rules they have',
+        help='whose files, classes, sensor and rules they have',
     )  # fmt: skip
     parser.add_argument('--bins', type=whole_number, default=10, help='time bins per window')
-    parser.add_argument('--window-ms', type=whole_number, default=50, help='length of a window')
-    parser.add_argument('--step-ms', type=whole_number, default=50, help='from window to window')
+    parser.add_argument(
+        '--window-ms', type=whole_number, help='length of a window (default: 50; PEDRo: 40)'
+    )
+    parser.add_argument(
+        '--step-ms', type=whole_number, help='from window to window (default: 50; PEDRo: 40)'
+    )
     parser.add_argument(
         '--count-cutoff', type=whole_number, default=10, help='counts are cut to this'
     )
@@ -93,20 +95,23 @@ def parse_args() -> argparse.Namespace:
 
 
 def settings_of(args: argparse.Namespace) -> ConversionSettings:
-    if args.step_ms < 1 or 100 % args.step_ms:
-        raise UserError(f'--step-ms {args.step_ms}: it must divide 100.')
+    entry = CATALOGUE[args.dataset]
+    window = entry.window_ms if args.window_ms is None else args.window_ms
+    step = entry.step_ms if args.step_ms is None else args.step_ms
+    if step < 1 or entry.frame_ms % step:
+        raise UserError(f'--step-ms {step}: it must divide {entry.frame_ms}.')
     try:
-        histogram = StackedHistogram(args.bins, args.window_ms, args.count_cutoff, args.downsample)
+        histogram = StackedHistogram(args.bins, window, args.count_cutoff, args.downsample)
     except ValueError as error:
         raise UserError(f'--bins, --window-ms, --count-cutoff: {error}.') from error
     if args.size and min(args.size) < 2:
         raise UserError('--size: width and height are at least 2 pixels.')
-    return ConversionSettings(args.dataset, histogram, args.box_filter, args.step_ms, args.size)
+    return ConversionSettings(args.dataset, histogram, args.box_filter, step, args.size)
 
 
 def sources_of(args: argparse.Namespace) -> list[Source]:
     if len(args.sources) == 1 and not args.sources[0].is_file():
-        return find_sources(args.sources[0], SPLITS)
+        return find_sources(args.sources[0], args.dataset)
     sources = []
     for path in args.sources:
         ending = next((e for e in EVENT_ENDINGS if path.name.endswith(e)), None)

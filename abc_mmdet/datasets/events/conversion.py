@@ -15,17 +15,9 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 from .catalogue import CATALOGUE
-from .labels import (
-    FIRST_US,
-    BoxFilter,
-    FrameTimes,
-    count_boxes,
-    even_windows,
-    frame_times,
-    read_boxes,
-    total,
-)
-from .recording import CAMERA_FILES, Recording
+from .labels import BOX, BoxFilter, FrameTimes, count_boxes, even_windows, frame_times, total
+from .layouts import LAYOUTS, Labels, Source
+from .recording import Recording
 from .rvt_layout import write_sequence
 from .stacked_histogram import StackedHistogram
 
@@ -35,14 +27,9 @@ SETTINGS = 'abc_conversion.json'
 VERSION = '1.1'
 """Changes whenever equal settings no longer give equal files."""
 
-EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *[f'_td{e}' for e in CAMERA_FILES], *CAMERA_FILES)
-BOX_ENDING = '_bbox.npy'
 _PARTIAL = '.partial-conversion-'
 _BESIDE = 20
 """One of so many labelled frames may lie before the first or after the last event."""
-_UNLABELLED = np.dtype(
-    [*[(name, '<f4') for name in 'xywh'], ('t', '<i8'), ('class_id', '<u4'), ('track_id', '<u4')]
-)
 
 
 class NoLabelsLeft(UserError):
@@ -81,64 +68,6 @@ class ConversionSettings:
         return dict(json.loads(json.dumps(asdict(self))), version=VERSION)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A recording to convert.
-
-    Args:
-        name: of the recording.
-        split: ``train``, ``val`` or ``test``.
-        events: its file.
-        boxes: file of its labels; None for a recording without.
-
-    Examples:
-        >>> Source('street', 'val', Path('val/street_td.h5'), boxes=None).name
-        'street'
-    """
-
-    name: str
-    split: str
-    events: Path
-    boxes: Path | None
-
-
-def find_sources(folder: Path, splits: tuple[str, ...]) -> list[Source]:
-    """Recordings below ``FOLDER/{train,val,test}``.
-
-    Boxes without events and events without boxes are found, too: they are reported when their
-    turn comes.
-
-    Raises:
-        UserError: no such folder, or none of the splits in it.
-    """
-    if not folder.is_dir():
-        raise UserError(f'{folder} does not exist (from {Path.cwd()}).')
-    there = [split for split in splits if (folder / split).is_dir()]
-    if not there:
-        raise UserError(
-            f'{folder} has none of the folders {", ".join(splits)}. Put the recordings of each '
-            'split into one, or name recordings themselves instead of a folder.'
-        )
-    sources = []
-    for split in there:
-        files = {path.name: path for path in sorted((folder / split).iterdir())}
-        for name in sorted({_stem(name) for name in files} - {''}):
-            events = [files[name + e] for e in EVENT_ENDINGS if name + e in files]
-            expected = folder / split / f'{name}_td.h5'
-            boxes = folder / split / f'{name}{BOX_ENDING}'
-            sources.append(Source(name, split, events[0] if events else expected, boxes))
-    if not sources:
-        raise UserError(f'{folder}: there are no recordings (*_td.h5 and *{BOX_ENDING}) in it.')
-    return sources
-
-
-def _stem(file_name: str) -> str:
-    for ending in (*EVENT_ENDINGS, BOX_ENDING):
-        if file_name.endswith(ending):
-            return file_name.removesuffix(ending)
-    return ''
-
-
 def is_converted(folder: Path, settings: ConversionSettings) -> bool:
     """Whether the recording lies there complete, converted with these settings."""
     return read_settings(folder).get('settings') == settings.to_json()
@@ -164,37 +93,39 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     Returns:
         Counts: ``boxes_read``, ``boxes`` that are written by class and size, ``dropped``
         ones by reason, class and size; ``windows``, of these ``labelled`` and, of those,
-        ``labelled_empty`` without any event; ``events``, of these ``events_outside`` of the sensor
-        and ``events_between`` windows, ``times_corrected``.
+        ``labelled_empty`` without any event and ``labelled_without_boxes``; ``events``, of these
+        ``events_outside`` of the sensor and ``events_between`` windows, ``times_corrected``.
 
     Raises:
         NoLabelsLeft: no label is left after the filter.
         UserError: files that are missing, damaged, empty or do not belong together, or times that
             cannot be put in order.
     """
-    dataset = CATALOGUE[settings.dataset]
+    dataset, layout = CATALOGUE[settings.dataset], LAYOUTS[settings.dataset]
+    histogram = settings.histogram
     folder = out_dir / source.split / source.name
     # What is missing is named before anything is read
     if source.boxes is not None and not source.events.is_file():
         raise UserError(f'{source.events} is missing: there are labels without events.')
-    boxes = None if source.boxes is None else read_boxes(source.boxes, dataset.classes)
-    camera = source.events.suffix in CAMERA_FILES
-    recording = Recording(source.events, settings.size, None if camera else dataset.size)
+    labels = None
+    if source.boxes is not None:
+        labels = layout.labels(source, dataset, histogram.window_ms * 1000)
+    recording = layout.recording(source, dataset, settings.size)
 
     dropped: dict[str, dict] = {}
-    if boxes is None:
+    if labels is None:
         windows = even_windows(*recording.time_span(), settings.step_ms * 1000)
         nothing = np.empty(0, np.int64)
-        times, kept = FrameTimes(nothing, windows, nothing), np.empty(0, _UNLABELLED)
+        times, kept = FrameTimes(nothing, windows, nothing), np.empty(0, BOX)
     else:
         is_train = source.split == 'train'
         box_filter = BoxFilter(settings.box_filter, dataset, recording.size, is_train, dropped)
         try:
-            times, kept = _labelled_frames(boxes, box_filter, settings.step_ms * 1000)
+            times, kept = _labelled_frames(labels, box_filter, settings.step_ms * 1000)
         except UserError as error:
             raise type(error)(f'{source.boxes}: {error}') from error
 
-    histogram, num_per_window = settings.histogram, []
+    num_per_window: list[int] = []
 
     def representations() -> Iterator[np.ndarray]:
         for events in recording.windows(times.windows_us, histogram.window_ms * 1000):
@@ -226,10 +157,11 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
         _check_times_of_labels(source, recording, times, histogram.window_ms * 1000)
         counts = dict(
             boxes=count_boxes(kept, dataset.classes),
-            boxes_read=0 if boxes is None else len(boxes),
+            boxes_read=0 if labels is None else len(labels.boxes),
             dropped=dropped,
             labelled=len(num_per_frame),
             labelled_empty=int((num_per_frame == 0).sum()),
+            labelled_without_boxes=len(np.setdiff1d(times.frames_us, kept['t'])),
             windows=len(times.windows_us),
             events=recording.num_events,
             events_outside=recording.num_outside,
@@ -265,14 +197,25 @@ def _check_times_of_labels(
 
 
 def _labelled_frames(
-    boxes: np.ndarray, box_filter: BoxFilter, step_us: int
+    labels: Labels, box_filter: BoxFilter, step_us: int
 ) -> tuple[FrameTimes, np.ndarray]:
+    """Times of a recording, and the boxes of its labelled frames.
+
+    A frame all of whose boxes are left out is none, and not one without objects.
+    """
+    dataset, boxes = box_filter.dataset, labels.boxes
     kept = box_filter(boxes)
     if not len(kept):
         reasons = ', '.join(f'{why}: {total(counts)}' for why, counts in box_filter.dropped.items())
         raise NoLabelsLeft(f'no label is left of {len(boxes)} ({reasons or "the file is empty"}).')
-    if not (kept['t'] >= FIRST_US).any():
-        raise NoLabelsLeft('there is no label at or after 100 ms.')
-    times = frame_times(np.unique(kept['t']), box_filter.dataset.name == 'gen1', step_us)
+    first_us = dataset.first_frame_ms * 1000
+    if not (kept['t'] >= first_us).any():
+        raise NoLabelsLeft(f'there is no label at or after {dataset.first_frame_ms} ms.')
+    labelled = np.unique(kept['t'])
+    if labels.frames_us is not None:
+        labelled = np.union1d(labelled, np.setdiff1d(labels.frames_us, boxes['t']))
+    times = frame_times(
+        labelled, dataset.name == 'gen1', step_us, dataset.frame_ms * 1000, first_us
+    )
     at_frame = np.isin(kept['t'], times.frames_us)
     return times, box_filter.keep(kept, at_frame, 'between the labelled frames')

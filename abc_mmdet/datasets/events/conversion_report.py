@@ -15,7 +15,7 @@ REPORT = 'conversion_report.json'
 _MANY = 20
 """Recordings of which more than one in so many labelled frames have no event are named."""
 _SUMS = (
-    *('boxes_read', 'windows', 'labelled', 'labelled_empty'),
+    *('boxes_read', 'windows', 'labelled', 'labelled_empty', 'labelled_without_boxes'),
     *('events', 'events_outside', 'events_between', 'times_corrected'),
 )
 
@@ -39,7 +39,7 @@ def summarise(
         )
         of_split['recordings'] += 1
         for key in _SUMS:
-            of_split[key] += of_one[key]
+            of_split[key] += of_one.get(key, 0)  # conversions of before may not have counted it
         add_counts(of_split['boxes'], of_one['boxes'])
         for reason, counts in of_one['dropped'].items():
             add_counts(of_split['dropped'].setdefault(reason, {}), counts)
@@ -71,7 +71,7 @@ def report_text(report: dict) -> str:
             '',
             f'{split}: {sums["recordings"]} recordings, {sums["windows"]} windows, '
             f'{sums["labelled"]} of them labelled, {sums["labelled_empty"]} of these without '
-            'any event',
+            f'any event, {sums["labelled_without_boxes"]} without any box',
             f'  events: {sums["events"]:,} read, {sums["events_outside"]:,} outside of the '
             f'sensor left out, {sums["events_between"]:,} in no window, '
             f'{sums["times_corrected"]:,} unsorted times put right',

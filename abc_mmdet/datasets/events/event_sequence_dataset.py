@@ -69,7 +69,8 @@ class EventSequenceDataset(BaseDataset):
     needed) and ``ori_shape`` in pixels of the sensor, to which detections are scaled back.
 
     Args:
-        catalogue: whose class ids the labels have: ``etram``, ``1mpx`` or ``gen1``.
+        catalogue: whose class ids the labels have: ``etram``, ``1mpx``, ``gen1``,
+            ``dsec-detection``, ``pedro``, ``fred`` or ``ev-uav``.
         metainfo: ``dict(classes=...)``; boxes of classes that are not in it are left out. Labels
             are matched by name. Default: all classes of the catalogue.
         representation: folder of the representation.

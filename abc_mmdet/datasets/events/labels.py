@@ -42,7 +42,13 @@ class FrameTimes:
     frame_steps: np.ndarray
 
 
-def frame_times(labels_us: np.ndarray, is_gen1: bool, step_us: int = 50_000) -> FrameTimes:
+def frame_times(
+    labels_us: np.ndarray,
+    is_gen1: bool,
+    step_us: int = 50_000,
+    frame_us: int = _FRAME_STEP_US,
+    first_us: int = FIRST_US,
+) -> FrameTimes:
     """What RVT makes of the times of labels: frames at about 10 Hz, windows between them.
 
     The first label at or after 100 ms is a frame, and from there on every label that is a multiple
@@ -53,16 +59,18 @@ def frame_times(labels_us: np.ndarray, is_gen1: bool, step_us: int = 50_000) -> 
     Args:
         labels_us: distinct times of labels, increasing.
         is_gen1: whether the labels are those of Gen1.
-        step_us: distance of two windows; a divisor of 100 ms.
+        step_us: distance of two windows; a divisor of ``frame_us``.
+        frame_us: distance of two frames, in place of what comes nearest to 10 Hz; not for Gen1.
+        first_us: labels before it make no frames, in place of 100 ms.
 
     Raises:
-        UserError: no label at or after 100 ms.
+        UserError: no label at or after ``first_us``.
     """
     times = np.asarray(labels_us, np.int64)
-    start = int(np.searchsorted(times, FIRST_US, side='left'))
+    start = int(np.searchsorted(times, first_us, side='left'))
     if start == len(times):
-        raise UserError('there is no label at or after 100 ms.')
-    interval, per_interval = _interval(times, is_gen1, step_us)
+        raise UserError(f'there is no label at or after {first_us // 1000} ms.')
+    interval, per_interval = _interval(times, is_gen1, step_us, frame_us)
     frames, windows_between = [int(times[start])], []
     for time in times[start + 1 :].tolist():
         count = round((time - frames[-1]) / interval)
@@ -79,12 +87,12 @@ def frame_times(labels_us: np.ndarray, is_gen1: bool, step_us: int = 50_000) -> 
     return FrameTimes(frames_us, windows_us, np.searchsorted(windows_us, frames_us))
 
 
-def _interval(times: np.ndarray, is_gen1: bool, step_us: int) -> tuple[int, int]:
+def _interval(times: np.ndarray, is_gen1: bool, step_us: int, frame_us: int) -> tuple[int, int]:
     """Distance of frames that is aimed at, µs, and the number of windows in it."""
     if is_gen1:
         return _GEN1_INTERVAL_US, _FRAME_STEP_US // step_us
-    if len(times) < 2:
-        return _FRAME_STEP_US, _FRAME_STEP_US // step_us
+    if len(times) < 2 or frame_us != _FRAME_STEP_US:
+        return frame_us, frame_us // step_us
     median = float(np.median(np.diff(times)))
     rate = round(1e6 / median)
     if rate in (30, 60):
@@ -108,6 +116,12 @@ _RVT_MIN_SIDE = 5
 _WIDE = (9, 10)  # of the width of the sensor
 
 
+BOX = np.dtype(
+    [*[(name, '<f4') for name in 'xywh'], ('t', '<i8'), ('class_id', '<u4'), ('track_id', '<u4')]
+)
+"""Labels that are not read from a file of Prophesee's kind."""
+
+
 def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     """A ``_bbox.npy`` file: structured array, sorted by time, with the fields of :data:`FIELDS`.
 
@@ -117,6 +131,15 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     Raises:
         UserError: no such file, one that cannot be read, lacks a field, has unknown class ids or
             times that are not within a day.
+    """
+    return checked_boxes(path, load_boxes(path), classes)
+
+
+def load_boxes(path: Path) -> np.ndarray:
+    """The array of a ``_bbox.npy`` file, as it is.
+
+    Raises:
+        UserError: no such file, one that cannot be read, or lacks a field.
     """
     if not path.is_file():
         raise UserError(f'{path} is missing: the recording has no labels.')
@@ -139,6 +162,15 @@ def read_boxes(path: Path, classes: tuple[str, ...]) -> np.ndarray:
     ]
     if wrong:
         raise UserError(f'{path}: the field {wrong[0]} holds {boxes.dtype[wrong[0]]}, not numbers.')
+    return boxes
+
+
+def checked_boxes(path: Path, boxes: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """Boxes in order of time.
+
+    Raises:
+        UserError: unknown class ids, or times that are not within a day.
+    """
     late = ~((boxes['t'] >= 0) & (boxes['t'] <= LONGEST_US))
     if late.any():
         raise UserError(

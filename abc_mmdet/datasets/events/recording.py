@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,9 @@ MOST_FAR = 1000
 LARGEST_SIDE = 4096
 """Pixels of a sensor; a representation of 10 bins is then 320 MB."""
 
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""x, y, p and t of events that were read together."""
+
 _NO_SIZE = (65535, 65535)  # what faery is told to answer when the header has no size
 
 
@@ -41,6 +44,7 @@ class Recording:
             ``.dat``, which need the package faery.
         size: width and height of the sensor; None takes them from the file.
         default_size: where the file does not tell.
+        read: gives the events, for files that are none of these; one of the sizes is needed then.
 
     Attributes:
         size: width and height of the sensor, pixels.
@@ -69,15 +73,19 @@ class Recording:
         path: Path,
         size: tuple[int, int] | None = None,
         default_size: tuple[int, int] | None = None,
+        read: Callable[[], Iterator[Columns]] | None = None,
     ) -> None:
         self.path = path
+        self._read = read
         self.num_events = self.num_outside = self.num_late = self.num_in_windows = 0
         self.num_far = 0
         self.span_us: tuple[int, int] | None = None
         self._held = (0, 0)  # the time that most events were moved to, and how many
         if not path.is_file():
             raise UserError(f'{path}: there is no such recording.')
-        if path.suffix in CAMERA_FILES:
+        if read is not None:
+            stated = None
+        elif path.suffix in CAMERA_FILES:
             stated = _camera_size(path, size)
         elif path.suffix == '.h5':
             stated = _h5_size(path)
@@ -98,7 +106,7 @@ class Recording:
         width, height = self.size
         reader = _camera_chunks if self.path.suffix in CAMERA_FILES else _h5_chunks
         latest = 0
-        for x, y, p, t in reader(self.path, self.size):
+        for x, y, p, t in self._read() if self._read else reader(self.path, self.size):
             t = t.astype(np.int64)
             t_sorted = np.maximum.accumulate(np.maximum(t, latest))
             inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -176,7 +184,7 @@ class Recording:
             UserError: there are no events, more than a day of them, or :meth:`check_order`.
         """
         first = last = None
-        reading = Recording(self.path, self.size)
+        reading = Recording(self.path, self.size, read=self._read)
         for chunk in reading.chunks():
             if len(chunk['t']):
                 first = int(chunk['t'][0]) if first is None else first
@@ -193,7 +201,8 @@ class Recording:
 
 
 @contextmanager
-def _damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -> Iterator[None]:
+def damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -> Iterator[None]:
+    """Whatever a library makes of a damaged file becomes a :class:`UserError` that names it."""
     try:
         yield
     except UserError:
@@ -204,7 +213,7 @@ def _damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -
 
 
 def _h5_size(path: Path) -> tuple[int, int] | None:
-    with _damage_is_named(path), h5py.File(path) as file:
+    with damage_is_named(path), h5py.File(path) as file:
         columns = _columns(file, path)
         lengths = {k: len(column) for k, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -235,7 +244,7 @@ def _columns(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
 def _h5_chunks(
     path: Path, size: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    with _damage_is_named(path), h5py.File(path) as file:
+    with damage_is_named(path), h5py.File(path) as file:
         columns = _columns(file, path)
         for start in range(0, len(columns['t']), CHUNK):
             part = slice(start, start + CHUNK)
@@ -254,10 +263,10 @@ def _faery(path: Path) -> ModuleType:
 
 def _camera_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int] | None:
     faery = _faery(path)
-    with _damage_is_named(path), path.open('rb') as file:
+    with damage_is_named(path), path.open('rb') as file:
         if file.read(1) != b'%':  # faery would decode anything as EVT3
             raise UserError(f'{path} has no header: it is damaged, empty or no recording.')
-    with _damage_is_named(path):
+    with damage_is_named(path):
         stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
         dimensions = tuple(stream.dimensions())
     return None if dimensions == _NO_SIZE else dimensions
@@ -268,6 +277,6 @@ def _camera_chunks(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     faery = _faery(path)
     cause = f'it is damaged, or its sensor is not {size[0]}x{size[1]}'
-    with _damage_is_named(path, cause):
+    with damage_is_named(path, cause):
         for events in faery.events_stream_from_file(path, dimensions_fallback=size):
             yield events['x'], events['y'], events['on'], events['t']

@@ -12,14 +12,13 @@ import pytest
 from abc_mmdet.datasets.events.conversion import (
     ConversionSettings,
     NoLabelsLeft,
-    Source,
     convert,
-    find_sources,
     is_converted,
     remove_partial_conversions,
 )
 from abc_mmdet.datasets.events.conversion_report import report_text, summarise, write_report
 from abc_mmdet.datasets.events.labels import total
+from abc_mmdet.datasets.events.layouts import Source
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
@@ -33,7 +32,6 @@ BOX = np.dtype(
     ]
 )
 RVT = ConversionSettings('etram', StackedHistogram(downsample='nearest'), 'rvt')
-SPLITS = ('train', 'val', 'test')
 
 
 def random_boxes(times: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:
@@ -435,31 +433,3 @@ def test_left_overs_are_cleared_away(tmp_path: Path) -> None:
     (tmp_path / 'train').mkdir()
     remove_partial_conversions(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ['train']
-
-
-def test_find_sources(tmp_path: Path) -> None:
-    names = {
-        'train': ['b_td.h5', 'b_bbox.npy', 'a_td.dat.h5', 'a_bbox.npy', 'README.md'],
-        'val': ['only_events_td.h5', 'only_boxes_bbox.npy', 'c.raw', 'd_td.dat', 'e_td.raw'],
-    }
-    for split, files in names.items():
-        (tmp_path / split).mkdir()
-        for name in files:
-            (tmp_path / split / name).touch()
-    train, val = tmp_path / 'train', tmp_path / 'val'
-    assert find_sources(tmp_path, SPLITS) == [
-        Source('a', 'train', train / 'a_td.dat.h5', train / 'a_bbox.npy'),
-        Source('b', 'train', train / 'b_td.h5', train / 'b_bbox.npy'),
-        Source('c', 'val', val / 'c.raw', val / 'c_bbox.npy'),
-        Source('d', 'val', val / 'd_td.dat', val / 'd_bbox.npy'),
-        Source('e', 'val', val / 'e_td.raw', val / 'e_bbox.npy'),
-        Source('only_boxes', 'val', val / 'only_boxes_td.h5', val / 'only_boxes_bbox.npy'),
-        Source('only_events', 'val', val / 'only_events_td.h5', val / 'only_events_bbox.npy'),
-    ]
-    with pytest.raises(UserError, match='nowhere does not exist'):
-        find_sources(tmp_path / 'nowhere', SPLITS)
-    with pytest.raises(UserError, match='none of the folders train, val, test'):
-        find_sources(train, SPLITS)
-    (tmp_path / 'empty' / 'train').mkdir(parents=True)
-    with pytest.raises(UserError, match='there are no recordings'):
-        find_sources(tmp_path / 'empty', SPLITS)

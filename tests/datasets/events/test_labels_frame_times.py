@@ -113,3 +113,17 @@ def test_even_windows() -> None:
     assert even_windows(1_000, 151_000, 50_000).tolist() == [51_000, 101_000, 151_000]
     assert even_windows(1_000, 150_999, 50_000).tolist() == [51_000, 101_000]
     assert even_windows(1_000, 2_000, 50_000).tolist() == [51_000], 'a short one has one window'
+
+
+def test_a_distance_of_frames_and_a_first_one_of_its_own() -> None:
+    times = [0, 49_999, 100_001, 200_000, 222_000, 250_003]
+    found = frame_times(np.array(times), False, 50_000, frame_us=50_000, first_us=40_000)
+    assert found.frames_us.tolist() == [49_999, 100_001, 200_000, 250_003]
+    assert found.windows_us.tolist() == [49_999, 100_001, 150_000, 200_000, 250_003]
+    assert found.frame_steps.tolist() == [0, 1, 3, 4]
+    halves = frame_times(np.array(times), False, 25_000, frame_us=50_000)
+    assert halves.windows_us.tolist() == [
+        *[25_001, 50_001, 75_001, 100_001, 125_000, 150_000, 175_000, 200_000, 225_001, 250_003]
+    ]
+    with pytest.raises(UserError, match='at or after 300 ms'):
+        frame_times(np.array(times), False, first_us=300_000)
