@@ -1,5 +1,5 @@
 from .backbones import GrayCSPDarknet, MaxViTRNN
-from .data_preprocessors import EventDataPreprocessor
+from .data_preprocessors import EventDataPreprocessor, EventFrame, PolaritySurface
 from .dense_heads import (
     ABCHead,
     AuxSmallObjectHead,
@@ -9,7 +9,8 @@ from .dense_heads import (
 from .detectors import DistilledYOLOX, SlicedDetector, StreamingDetector
 from .gradient_arbiter import GradientArbiter
 from .losses import ABCMultiTaskLoss, NWDBlendLoss, SizeAwareIoULoss
-from .necks import ABCPAFPN, TrimmedPAFPN
+from .necks import ABCPAFPN, ConvLSTMAdapter, TrimmedPAFPN
+from .recurrence import RecurrentModule
 from .task_modules import (
     CenterSimOTAAssigner,
     FastSimOTAAssigner,
@@ -33,8 +34,10 @@ __all__ = [
     'BufferedOverlaps2D',
     'CenterSimOTAAssigner',
     'ClassScoreYOLOXHead',
+    'ConvLSTMAdapter',
     'DistilledYOLOX',
     'EventDataPreprocessor',
+    'EventFrame',
     'FastObjectKalmanFilter',
     'FastSimOTAAssigner',
     'GradientArbiter',
@@ -44,6 +47,8 @@ __all__ = [
     'MinPositivesSimOTAAssigner',
     'NWDBlendLoss',
     'NWDOverlaps2D',
+    'PolaritySurface',
+    'RecurrentModule',
     'SizeAwareIoULoss',
     'SizeRelativeNWDOverlaps2D',
     'SizedSimOTAAssigner',

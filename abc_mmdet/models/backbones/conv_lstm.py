@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from abc_mmdet.errors import UserError
+
+_LEAST = -1e-6
+"""Largest logarithm of a forget gate in steps of other lengths: it is divided by."""
 
 
 class ConvLSTM(nn.Module):
@@ -28,13 +34,16 @@ class ConvLSTM(nn.Module):
         with torch.no_grad():
             self.conv1x1.bias[:dim] += forget_bias
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None, elapsed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """One step.
 
         Args:
             x: ``(B, dim, H, W)``.
             state: hidden state and cell of the step before, each of the shape of ``x``; None at
                 the start of a sequence, which means zeros.
+            elapsed: ``(B,)``, see :func:`gates_after`.
 
         Returns:
             Hidden state, which is the output, and cell.
@@ -43,11 +52,19 @@ class ConvLSTM(nn.Module):
         h, c = (torch.zeros_like(x), torch.zeros_like(x)) if state is None else state
         mix = self.conv1x1(torch.cat([x, self.conv3x3_dws(h.to(x.dtype))], dim=1))
         forget, enter, leave, new = mix.chunk(4, dim=1)
-        c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
+        if elapsed is None:
+            c = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
+        else:
+            kept, gain = gates_after(forget, elapsed)
+            c = kept * c + gain * (enter.sigmoid() * new.tanh())
         return (leave.sigmoid() * c.tanh()).to(x.dtype), c
 
     def unroll(
-        self, x: Tensor, state: tuple[Tensor, Tensor] | None, batch_sizes: Sequence[int]
+        self,
+        x: Tensor,
+        state: tuple[Tensor, Tensor] | None,
+        batch_sizes: Sequence[int],
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Several steps of several sequences.
 
@@ -56,19 +73,55 @@ class ConvLSTM(nn.Module):
             state: before the first step, ``(batch_sizes[0], dim, H, W)`` each; None means zeros.
             batch_sizes: sequences that have a first step, a second one, ...; longer ones come
                 first, so that the others are at the end of a step when they end.
+            elapsed: ``(sum(batch_sizes),)``, as in :meth:`forward`.
 
         Returns:
             Hidden states in the order of ``x``, and hidden state and cell of each sequence after
             its last step.
+
+        Raises:
+            UserError: a state of another batch or size.
         """
+        expected = (batch_sizes[0], *x.shape[1:])
+        if state is not None and any(part.shape != expected for part in state):
+            raise UserError(
+                f'A ConvLSTM got a state of shape {tuple(state[0].shape)} where this input needs '
+                f'{expected} (batch, channels, height, width): states go on only with the '
+                'same recordings at the same input size. Begin a sequence with states=None.'
+            )
         outputs, ended = [], []
-        for rows in x.split(list(batch_sizes)):
+        sizes = list(batch_sizes)
+        times = [None] * len(sizes) if elapsed is None else elapsed.split(sizes)
+        for rows, time in zip(x.split(sizes), times, strict=True):
             running = rows.shape[0]
             if state is not None and running < state[0].shape[0]:
                 ended.append((state[0][running:], state[1][running:]))
                 state = state[0][:running], state[1][:running]
-            state = self(rows, state)
+            state = self(rows, state, time)
             outputs.append(state[0])
         last = [state, *reversed(ended)]
         hidden, cells = (torch.cat(parts) for parts in zip(*last, strict=True))
         return torch.cat(outputs), (hidden, cells)
+
+
+def gates_after(forget: Tensor, elapsed: Tensor) -> tuple[Tensor, Tensor]:
+    """What steps of other lengths make of a forget gate.
+
+    Where gates and input stay the same, n steps of length 1 multiply the cell by ``f ** n`` and
+    add ``1 + f + ... + f ** (n - 1) = (1 - f ** n) / (1 - f)`` times what enters. The same
+    formulas at a length that is no whole number make the cell after a time independent of the
+    number of steps in it: what discretisation does in state-space models (Zubic et al., 2024,
+    "State Space Models for Event Cameras"). They need no parameters of their own.
+
+    Args:
+        forget: of the gates, before the sigmoid, ``(B, C, H, W)``.
+        elapsed: ``(B,)``, lengths of the steps as multiples of the one that the network was
+            trained for.
+
+    Returns:
+        Factors of the cell and of what enters, ``(B, C, H, W)``; at length 1 the gate and 1.
+    """
+    # float32, as the small difference between a gate and 1 is what counts
+    log = F.logsigmoid(forget.float()).clamp(max=_LEAST)
+    times = elapsed.to(log).view(-1, 1, 1, 1)
+    return (log * times).exp(), torch.expm1(log * times) / torch.expm1(log)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.recurrence import RecurrentModule
 from mmdet.registry import MODELS
 
 from .conv_lstm import ConvLSTM
@@ -57,6 +58,7 @@ class MaxViTRNNStage(nn.Module):
         state: State | None,
         batch_sizes: list[int],
         partition: tuple[int, int],
+        elapsed: Tensor | None = None,
     ) -> tuple[Tensor, State | None]:
         """Features of all steps and state after them, for ``(sum(batch_sizes), dim_in, H, W)``."""
         x = self.downsample_cf2cl(x)
@@ -68,14 +70,7 @@ class MaxViTRNNStage(nn.Module):
         x = x.permute(0, 3, 1, 2)
         if self.lstm is None:
             return x, None
-        expected = (batch_sizes[0], *x.shape[1:])
-        if state is not None and any(part.shape != expected for part in state):
-            raise UserError(
-                f'MaxViTRNN got a state of shape {tuple(state[0].shape)} where this input needs '
-                f'{expected} (batch, channels, height, width): states go on only with the '
-                'same recordings at the same input size. Begin a sequence with states=None.'
-            )
-        return self.lstm.unroll(x, state, batch_sizes)
+        return self.lstm.unroll(x, state, batch_sizes, elapsed)
 
 
 class Downsample(nn.Module):
@@ -101,7 +96,7 @@ COARSEST = 32
 
 
 @MODELS.register_module()
-class MaxViTRNN(BaseModule):
+class MaxViTRNN(BaseModule, RecurrentModule):
     """Recurrent Vision Transformer (Gehrig and Scaramuzza, CVPR 2023).
 
     Four stages with strides 4, 8, 16, 32 and ``embed_dim * (1, 2, 4, 8)`` channels. A stage is an
@@ -163,6 +158,7 @@ class MaxViTRNN(BaseModule):
                 f'MaxViTRNN partition_size={partition_size}, partition_split={partition_split}: '
                 'both count from 1.'
             )
+        self.num_states = max(out_indices) + 1 if recurrent else 0
         self.in_channels = in_channels
         self.out_indices = tuple(out_indices)
         self.partition_size = partition_size
@@ -190,6 +186,7 @@ class MaxViTRNN(BaseModule):
         x: Tensor,
         states: Sequence[State | None] | None = None,
         batch_sizes: Sequence[int] | None = None,
+        elapsed: Tensor | None = None,
     ) -> tuple[tuple[Tensor, ...], tuple[State | None, ...]]:
         """Features of one step of B streams or of several, and the states after them.
 
@@ -204,6 +201,8 @@ class MaxViTRNN(BaseModule):
                 LSTMs they are not looked at.
             batch_sizes: streams that have a first step, a second one, and so on; longer ones come
                 first, as in PyTorch's ``PackedSequence``.
+            elapsed: of each step, ``(N,)``, how long it is as a multiple of the step that the
+                network was trained for; None: all are as long as that.
 
         Returns:
             ``(N, C_i, H_i, W_i)`` per stage of ``out_indices``, of the padded size, in the order
@@ -236,7 +235,7 @@ class MaxViTRNN(BaseModule):
         partition = self._partition(x.shape[-2], x.shape[-1])
         features, after = [], []
         for i, stage in enumerate(self.stages):
-            x, state = stage(x, states[i], sizes, partition)
+            x, state = stage(x, states[i], sizes, partition, elapsed)
             features.append(x)
             after.append(state)
         return tuple(features[i] for i in self.out_indices), tuple(after)

@@ -1,4 +1,4 @@
-"""A single-stage detector with a recurrent backbone, on streams of event representations."""
+"""A single-stage detector that remembers, on streams of event representations."""
 
 from __future__ import annotations
 
@@ -7,116 +7,48 @@ from typing import Any
 
 import torch
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.recurrence import RecurrentModule, State
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
 
-State = tuple[tuple[Tensor, Tensor] | None, ...]
-"""Of one clip or a batch of them: hidden and cell state ``(B, C, H, W)`` per stage, or None."""
-
-
-class StreamMemory:
-    """Keeps the state after each streamed clip for the clip that goes on there.
-
-    States belong to a place in a recording, not to a place in the batch: any order and number of
-    lanes gives the same result. Only what the last batch left is kept, as every stream goes on in
-    the next one.
-
-    Attributes:
-        states: by recording, seed and step of that place.
-
-    Examples:
-        >>> memory = StreamMemory()
-        >>> memory.states
-        {}
-    """
-
-    def __init__(self) -> None:
-        self.states: dict[tuple, State | None] = {}
-
-    def recall(self, clips: Sequence[TrackDataSample], must_know: bool) -> list[State | None]:
-        """The state in which each clip begins; None at the start of a recording.
-
-        Args:
-            clips: meta information ``recording``, ``seed``, ``start`` and ``streamed``.
-            must_know: refuse a streamed clip whose predecessor was not in the last batch. Training
-                begins it without memory: so does a run that goes on from weights alone.
-
-        Raises:
-            UserError: such a clip.
-        """
-        states = []
-        for clip in clips:
-            state = None
-            if clip.streamed and clip.start > 0:
-                place = (clip.recording, clip.seed, clip.start)
-                state = self.states.get(place)
-                if must_know and place not in self.states:
-                    raise UserError(
-                        f'Recording {clip.recording} came at step {clip.start} without the steps '
-                        "before it. Stream it: batch_sampler=dict(type='StreamBatchSampler') "
-                        "and sampler=dict(type='RecordingSampler', shuffle=False, "
-                        'infinite=False) in the data loader.'
-                    )
-            states.append(state)
-        return states
-
-    def keep(self, clips: Sequence[TrackDataSample], states: Sequence[State | None]) -> None:
-        """Replace the memory by the states after these clips, cut from their gradients."""
-        self.states = {
-            (clip.recording, clip.seed, clip.stop): state and detach(state)
-            for clip, state in zip(clips, states, strict=True)
-            if clip.streamed
-        }
-
-
-def detach(state: State) -> State:
-    """The state without its history."""
-    return tuple(pair and (pair[0].detach(), pair[1].detach()) for pair in state)
-
-
-def join(states: Sequence[State | None]) -> State | None:
-    """States of several clips as one of the batch; zeros for those that have none yet."""
-    known = next((state for state in states if state is not None), None)
-    if known is None:
-        return None
-    joined: list[tuple[Tensor, Tensor] | None] = []
-    for stage, pair in enumerate(known):
-        if pair is None:
-            joined.append(None)
-            continue
-        none = torch.zeros_like(pair[0]), torch.zeros_like(pair[1])
-        of_all = [(state[stage] or none) if state is not None else none for state in states]
-        joined.append((torch.cat([h for h, _ in of_all]), torch.cat([c for _, c in of_all])))
-    return tuple(joined)
-
-
-def select(state: State, rows: list[int]) -> State:
-    """The state of some clips of a batch."""
-    return tuple(pair and (pair[0][rows], pair[1][rows]) for pair in state)
+from .stream_memory import StreamMemory, join, select
 
 
 @MODELS.register_module()
 class StreamingDetector(SingleStageDetector):
-    """Runs the backbone on all steps of a clip, and neck and head on the labelled ones.
+    """Runs what remembers on all steps of a clip, and what comes after it on the labelled ones.
 
     Truncated back-propagation through time: within a clip the gradient flows through all steps;
     from clip to clip the state goes on without it. A recording begins with an empty state. The
     states of training and of evaluation are kept apart.
 
-    The backbone is one whose ``forward(x, states, batch_sizes)`` returns features and states, as
-    :class:`MaxViTRNN`; neck and head are those of any single-stage detector.
+    Each :class:`RecurrentModule` among backbone, neck and adapter remembers; the other parts, and
+    the head, are those of any single-stage detector. With :class:`MaxViTRNN` the backbone
+    remembers. With an ``adapter`` such as :class:`ConvLSTMAdapter` a detector of images does: its
+    own parts keep their names, so its checkpoints load. If nothing remembers, only the labelled
+    steps are looked at.
 
     Args:
         reset_every_step: forget everything before each step, in training and evaluation: what is
             left is a detector for single representations, to compare with.
+        adapter: config of a module that takes and gives a pyramid of features.
+        adapter_after: ``'neck'``, so that it stands before the head, or ``'backbone'``.
+        frozen: parts that do not learn and are in evaluation mode in training too, so that
+            statistics of normalisation stay: ``('backbone', 'neck', 'bbox_head')`` leaves the
+            adapter, ``'bbox_head.main_head'`` is one inside an :class:`ABCHead`.
+        step_ms: length in milliseconds of the step that the memory was trained for: at steps of
+            another length it forgets as much in the same time (:func:`gates_after`). None: all
+            steps count alike, however long.
         **kwargs: as in ``SingleStageDetector``.
 
     Raises:
-        UserError: in evaluation, a streamed clip whose predecessor was not in the last batch.
+        UserError: an unknown part in ``frozen`` or ``adapter_after``, or nothing left that learns;
+            in evaluation, a streamed clip whose predecessor was not in the last batch; clips
+            without the lengths that ``step_ms`` needs.
 
     Examples:
         >>> model = dict(
@@ -125,10 +57,70 @@ class StreamingDetector(SingleStageDetector):
         ...     data_preprocessor=dict(type='EventDataPreprocessor'))
     """
 
-    def __init__(self, *args: Any, reset_every_step: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        reset_every_step: bool = False,
+        adapter: dict | None = None,
+        adapter_after: str = 'neck',
+        frozen: Sequence[str] = (),
+        step_ms: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if adapter_after not in ('backbone', 'neck'):
+            raise UserError(f"model.adapter_after={adapter_after!r}: 'neck' or 'backbone'.")
+        if step_ms is not None and not step_ms > 0:
+            raise UserError(f'model.step_ms={step_ms}: milliseconds, more than 0, or None.')
         self.reset_every_step = reset_every_step
+        self.adapter = None if adapter is None else MODELS.build(adapter)
+        self.adapter_after = adapter_after
+        self.step_ms = step_ms
+        self.frozen = (frozen,) if isinstance(frozen, str) else tuple(frozen)
+        self._freeze()
         self._memory = {True: StreamMemory(), False: StreamMemory()}  # by self.training
+
+    def _freeze(self) -> None:
+        modules = dict(self.named_modules())
+        for name in self.frozen:
+            if not name or name not in modules:
+                parts = ', '.join(name for name, _ in self.named_children() if name in _PARTS)
+                raise UserError(f'model.frozen has {name!r}; the parts of this detector: {parts}.')
+            modules[name].requires_grad_(False)
+        if self.frozen and not any(p.requires_grad for p in self.parameters()):
+            raise UserError(
+                f'model.frozen={self.frozen}: nothing is left that learns. Give an adapter, or '
+                'leave out a part.'
+            )
+
+    def train(self, mode: bool = True) -> StreamingDetector:
+        """As in ``nn.Module``; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    @property
+    def parts(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Backbone, neck and adapter in their order: up to the last one that remembers (or the
+        backbone), which see all steps, and the others."""
+        parts = dict(backbone=self.backbone, neck=self.neck if self.with_neck else None)
+        order: list[nn.Module] = []
+        for name, part in parts.items():
+            order += [part] if part is not None else []
+            order += [self.adapter] if self.adapter and name == self.adapter_after else []
+        last = max((i for i, part in enumerate(order) if _num_states(part)), default=0) + 1
+        return order[:last], order[last:]
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a step depends on those before it."""
+        return not self.reset_every_step and self.num_states > 0
+
+    @property
+    def num_states(self) -> int:
+        """Pairs of hidden state and cell that are carried on, of all parts."""
+        return sum(map(_num_states, self.parts[0]))
 
     def forget_streams(self) -> None:
         """Let recordings that are being trained on go on without memory."""
@@ -163,8 +155,6 @@ class StreamingDetector(SingleStageDetector):
         packed = torch.cat(
             [torch.stack([clip[t] for clip in clips[:n]]) for t, n in enumerate(running)]
         )
-        features = self._stream(packed, samples, running)
-
         labelled = [{s.step: s for s in clip} if len(clip) else {} for clip in samples]
         wanted = [set(steps) for steps in labelled]
         if not any(wanted):
@@ -172,25 +162,70 @@ class StreamingDetector(SingleStageDetector):
         places = [(t, i) for t, n in enumerate(running) for i in range(n)]
         rows = [row for row, (t, i) in enumerate(places) if t in wanted[i]]
         wanted_samples = [labelled[i].get(t) for t, i in (places[row] for row in rows)]
-        return (
-            tuple(level[rows] for level in features),
-            [sample for sample in wanted_samples if sample is not None],
-        )
+        features = self._stream(packed, samples, running, rows)
+        return features, [sample for sample in wanted_samples if sample is not None]
 
     def _stream(
-        self, packed: Tensor, samples: Sequence[TrackDataSample], running: list[int]
-    ) -> Sequence[Tensor]:
-        """Features of all steps; recalls the states before them and keeps those after them."""
+        self,
+        packed: Tensor,
+        samples: Sequence[TrackDataSample],
+        running: list[int],
+        rows: list[int],
+    ) -> tuple[Tensor, ...]:
+        """Features of some of all steps; recalls the states before and keeps those after them."""
         memory = self._memory[self.training]
         before = memory.recall(samples, must_know=not self.training)
+        elapsed = self._elapsed(samples, running, packed.device)
         # Counts become floats here and not earlier: a clip of bytes is a quarter of the memory.
-        if self.reset_every_step:
-            features, _ = self.backbone(packed.float())
+        if not self.is_recurrent:
             memory.keep(samples, [None] * len(samples))
-            return features
-        features, after = self.backbone(packed.float(), join(before), running)
+            elapsed = None if elapsed is None else elapsed[rows]
+            return self._run(packed[rows].float(), elapsed=elapsed)[0]
+        features, after = self._run(packed.float(), join(before), running, elapsed)
         memory.keep(samples, [select(after, [i]) for i in range(len(samples))])
-        return features
+        return tuple(level[rows] for level in features)
+
+    def _elapsed(
+        self, samples: Sequence[TrackDataSample], running: list[int], device: torch.device
+    ) -> Tensor | None:
+        """Lengths of all steps as multiples of ``step_ms``."""
+        if self.step_ms is None:
+            return None
+        if any('step_us' not in clip for clip in samples):
+            raise UserError(
+                f'model.step_ms={self.step_ms} needs to know how long the steps of a clip are: the '
+                'pipeline is to begin with LoadEventClip and to end with PackClipInputs.'
+            )
+        lengths = [clip.step_us[t] for t, n in enumerate(running) for clip in samples[:n]]
+        return torch.tensor(lengths, device=device) / (1000 * self.step_ms)
+
+    def _run(
+        self,
+        x: Any,
+        state: State | None = None,
+        batch_sizes: list[int] | None = None,
+        elapsed: Tensor | None = None,
+    ) -> tuple[tuple[Tensor, ...], State]:
+        """What those parts make of it that see all steps, and the states of all after it."""
+        after: list[tuple[Tensor, Tensor] | None] = []
+        for part in self.parts[0]:
+            if not isinstance(part, RecurrentModule):
+                x = part(x)
+                continue
+            own = state and state[len(after) : len(after) + part.num_states]
+            x, states = part(x, own, batch_sizes, elapsed)
+            after += states[: part.num_states]
+        return tuple(x), tuple(after)
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[tuple[Tensor, ...], State]:
+        """One step of B streams: the pyramid that the head sees, and the state after it.
+
+        Args:
+            x: ``(B, C, H, W)``, preprocessed.
+            state: after the step before; None at the start of a sequence.
+        """
+        features, after = self._run(x, state)
+        return self._pyramid(features), after
 
     def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: list) -> dict:
         """Losses of all labelled steps of the batch.
@@ -226,11 +261,20 @@ class StreamingDetector(SingleStageDetector):
         """
         if not isinstance(batch_inputs, Tensor):
             batch_inputs = torch.stack([clip[0] for clip in batch_inputs])
-        features, _ = self.backbone(batch_inputs.float())
-        return self._pyramid(features)
+        return self.step(batch_inputs.float())[0]
 
-    def _pyramid(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return self.neck(features) if self.with_neck else tuple(features)
+    def _pyramid(self, features: Any) -> tuple[Tensor, ...]:
+        for part in self.parts[1]:
+            features = part(features)
+            features = features[0] if isinstance(part, RecurrentModule) else features
+        return tuple(features)
+
+
+_PARTS = ('backbone', 'neck', 'adapter', 'bbox_head')
+
+
+def _num_states(part: nn.Module) -> int:
+    return part.num_states if isinstance(part, RecurrentModule) else 0
 
 
 class _NothingFound(list):
