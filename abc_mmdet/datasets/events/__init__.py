@@ -2,6 +2,7 @@
 
 from .clip_transforms import LoadEventClip, PackClipInputs, RandomFlipClip, RandomZoomClip
 from .event_sequence_dataset import EventSequenceDataset
+from .rate_transforms import RandomRateClip
 from .stream_sampler import RecordingSampler, StreamBatchSampler
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     'LoadEventClip',
     'PackClipInputs',
     'RandomFlipClip',
+    'RandomRateClip',
     'RandomZoomClip',
     'RecordingSampler',
     'StreamBatchSampler',

@@ -35,8 +35,8 @@ def check_clip(results: dict, field: str) -> None:
 class LoadEventClip(BaseTransform):
     """Reads the representations of a clip.
 
-    Adds ``events``, uint8 ``(T, C, H, W)``, and to every frame ``gt_bboxes`` ``(N, 4)``, xyxy in
-    pixels of the representation.
+    Adds ``events``, uint8 ``(T, C, H, W)``, ``step_us`` ``(T,)``, the time from the step before to
+    each, and to every frame ``gt_bboxes`` ``(N, 4)``, xyxy in pixels of the representation.
 
     Examples:
         >>> pipeline = [dict(type='LoadEventClip'), dict(type='PackClipInputs')]
@@ -47,6 +47,7 @@ class LoadEventClip(BaseTransform):
     def transform(self, results: dict) -> dict:
         check_clip(results, 'sequence')
         results['events'] = results['sequence'].representations(results['start'], results['stop'])
+        results['step_us'] = results['sequence'].step_us[results['start'] : results['stop']]
         scale = np.array([*results['scale_factor']] * 2, np.float32)
         for frame in results['frames']:
             frame['gt_bboxes'] = frame['bboxes'] * scale
@@ -89,7 +90,7 @@ class PackClipInputs(BaseTransform):
 
     Its ``video_data_samples`` are the labelled steps alone, each a ``DetDataSample`` whose ``step``
     says which step of the clip it is. Its meta information names the clip: ``recording``,
-    ``start``, ``stop``, ``seed``, ``streamed``.
+    ``start``, ``stop``, ``seed``, ``streamed``, and ``step_us`` where lengths of steps are known.
 
     Examples:
         >>> place = dict(recording=0, start=0, stop=2, seed=0, streamed=True)
@@ -104,6 +105,8 @@ class PackClipInputs(BaseTransform):
         clip = TrackDataSample(
             metainfo={k: results[k] for k in ('recording', 'start', 'stop', 'seed', 'streamed')}
         )
+        if 'step_us' in results:
+            clip.set_metainfo(dict(step_us=np.asarray(results['step_us']).tolist()))
         samples = [self._sample(results, frame) for frame in results['frames']]
         if samples:  # the container does not take an empty list
             clip.video_data_samples = samples

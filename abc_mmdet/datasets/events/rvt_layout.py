@@ -28,6 +28,8 @@ from .labels import FrameTimes
 from .stacked_histogram import representation_file
 
 REPRESENTATIONS, LABELS = 'event_representations_v2', 'labels_v2'
+STEP_US = 50_000
+"""RVT's step from window to window, for recordings of a single one."""
 
 
 def find_sequences(folder: Path | str) -> list[Path]:
@@ -108,6 +110,15 @@ class RVTSequence:
                 'belong together. Delete the folder and convert the recording again.'
             )
         self._labels: list[np.ndarray] | None = None
+
+    @property
+    def step_us(self) -> np.ndarray:
+        """Time from the end of the window before to that of each, ``(N,)``; of the first as of the
+        second."""
+        if self.num_steps < 2:
+            return np.full(self.num_steps, STEP_US)
+        steps = np.diff(self.window_ends_us)
+        return np.concatenate([steps[:1], steps])
 
     def representations(self, start: int, stop: int) -> np.ndarray:
         """Steps ``start`` to ``stop`` (excluded), uint8 ``(stop - start, C, H, W)``."""

@@ -91,7 +91,9 @@ def test_loaded_and_packed(tmp_path: Path, write_recording) -> None:
     packed = PackClipInputs()(RandomFlipClip(1.0)(LoadEventClip()(results)))
     assert torch.equal(packed['inputs'], torch.from_numpy(events[1:4, ..., ::-1].copy()))
     clip = packed['data_samples']
-    assert clip.metainfo == dict(recording=3, start=1, stop=4, seed=5, streamed=True)
+    assert clip.metainfo == dict(
+        recording=3, start=1, stop=4, seed=5, streamed=True, step_us=[50_000] * 3
+    )
     (sample,) = clip
     assert (sample.step, sample.img_id, sample.img_path) == (1, 7, 'street_0000150ms.png')
     assert sample.gt_instances.bboxes.tolist() == [[25, 3, 30, 7], [19, 5, 22, 8]]
