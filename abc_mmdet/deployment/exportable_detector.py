@@ -11,11 +11,15 @@ from torch import Tensor, nn
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.backbones import MaxViTRNN
 from abc_mmdet.models.backbones.maxvit_rnn import COARSEST
+from abc_mmdet.models.data_preprocessors import EventDataPreprocessor
 from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.detectors import StreamingDetector
 from mmdet.models.detectors import SingleStageDetector
 
 from .decoding import Candidates, clips, decode
+
+HISTOGRAM_CHANNELS = 20
+"""Of RVT's stacked histograms, two polarities of ten bins: what images of events are made of."""
 
 
 class ExportableDetector(nn.Module):
@@ -61,14 +65,14 @@ class ExportableDetector(nn.Module):
     @property
     def is_recurrent(self) -> bool:
         """Has states among its inputs and outputs."""
-        if not self.is_of_events or self.detector.reset_every_step:
-            return False
-        return any(stage.lstm is not None for stage in self.detector.backbone.stages)
+        return self.is_of_events and self.detector.is_recurrent
 
     @property
     def channels(self) -> int:
         """Channels of the input."""
-        return self.detector.backbone.in_channels if self.is_of_events else 3
+        if not self.is_of_events:
+            return 3
+        return getattr(self.detector.backbone, 'in_channels', HISTOGRAM_CHANNELS)
 
     @property
     def strides(self) -> list[int]:
@@ -86,32 +90,36 @@ class ExportableDetector(nn.Module):
         split = backbone.partition_size or (backbone.partition_split,) * 2
         return math.lcm(common, COARSEST * split[0]), math.lcm(common, COARSEST * split[1])
 
-    def state_shapes(self, height: int, width: int) -> list[tuple[int, int, int]]:
-        """Channels, height and width of hidden state and cell of every stage, in turns."""
+    def state_shapes(self, height: int, width: int) -> list[tuple[int, ...]]:
+        """Channels, height and width of hidden states and cells, in turns."""
         if not self.is_recurrent:
             return []
-        backbone = self.detector.backbone
-        channels = [stage.lstm.conv1x1.out_channels // 4 for stage in backbone.stages]
-        strides = [4 * 2**i for i in range(len(channels))]
-        return [
-            (c, height // s, width // s)
-            for c, s in zip(channels, strides, strict=True)
-            for _ in 'hc'
-        ]
+        parameter = next(self.detector.parameters())
+        counts = torch.zeros(1, self.channels, height, width, device=parameter.device)
+        with torch.no_grad():
+            _, after = self.detector.step(self._preprocessed(counts))
+        return [part.shape[1:] for pair in after if pair for part in pair]
+
+    def _preprocessed(self, images: Tensor) -> Tensor:
+        """In the type of the parameters; of events with their image."""
+        preprocessor = self.detector.data_preprocessor
+        if isinstance(preprocessor, EventDataPreprocessor):  # images are preprocessed outside
+            images = preprocessor.prepare(images)
+        return images.to(next(self.detector.parameters()).dtype)
 
     @property
     def state_names(self) -> list[str]:
-        """Of the inputs for states: hidden state and cell of every stage, in turns."""
+        """Of the inputs for states: hidden states and cells, in turns."""
         if not self.is_recurrent:
             return []
-        stages = range(len(self.detector.backbone.stages))
-        return [f'{part}_{i}' for i in stages for part in 'hc']
+        return [f'{part}_{i}' for i in range(self.detector.num_states) for part in 'hc']
 
     def forward(self, images: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         """All that the head says, and the states after this step.
 
         Args:
-            images: ``(B, C, H, W)``, float32, preprocessed; sizes as :attr:`multiples`.
+            images: ``(B, C, H, W)``, float32, preprocessed, or counts of events; sizes as
+                :attr:`multiples`.
             *rest: if it :attr:`clips`, height and width of the images without padding
                 ``(B, 2)``, float32; then states as :meth:`state_shapes`, with ``B`` before each.
 
@@ -120,17 +128,15 @@ class ExportableDetector(nn.Module):
             :class:`Candidates` and :func:`decode`), then the states.
         """
         sizes, states = (rest[0], rest[1:]) if self.clips else (None, rest)
-        kind = next(self.detector.parameters()).dtype
-        x = images.to(kind)
+        x = self._preprocessed(images)
         after: tuple[tuple[Tensor, Tensor], ...] = ()
         if self.is_recurrent:
-            pairs = list(zip(states[0::2], states[1::2], strict=True))
-            features, after = self.detector.backbone(x, pairs)
-            pyramid = self.detector.neck(features) if self.detector.with_neck else features
+            pairs = tuple(zip(states[0::2], states[1::2], strict=True))
+            pyramid, after = self.detector.step(x, pairs)
+        elif self.is_of_events:
+            pyramid, _ = self.detector.step(x)
         else:
-            # not extract_feat of a StreamingDetector, which makes floats of bytes
             features = self.detector.backbone(x)
-            features = features[0] if self.is_of_events else features
             pyramid = self.detector.neck(features) if self.detector.with_neck else features
         outputs = self.detector.bbox_head(pyramid)
         decoded = decode(self.head, outputs, sizes)

@@ -40,9 +40,10 @@ EXPERIMENTS = {
             'model.bbox_head.main_head.strides': (4, 8, 16),
         },
     ),
+    'events_as_images': ('small/nano_adapter_synthetic_events.py', {}),
 }
 ALWAYS = ('three_levels', False)
-STATES = {'events': 8, 'events_on_finer_levels': 6}
+STATES = {'events': 8, 'events_on_finer_levels': 6, 'events_as_images': 6}
 SIZE = (128, 64)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from abc_mmdet.errors import UserError
@@ -16,6 +15,7 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
 
 from .stream_memory import StreamMemory, join, select
+from .unlabelled import NothingFound, nothing_to_find
 
 
 @MODELS.register_module()
@@ -108,7 +108,8 @@ class StreamingDetector(SingleStageDetector):
         order: list[nn.Module] = []
         for name, part in parts.items():
             order += [part] if part is not None else []
-            order += [self.adapter] if self.adapter and name == self.adapter_after else []
+            if self.adapter is not None and name == self.adapter_after:
+                order.append(self.adapter)
         last = max((i for i, part in enumerate(order) if _num_states(part)), default=0) + 1
         return order[:last], order[last:]
 
@@ -217,14 +218,15 @@ class StreamingDetector(SingleStageDetector):
             after += states[: part.num_states]
         return tuple(x), tuple(after)
 
-    def step(self, x: Tensor, state: State | None = None) -> tuple[tuple[Tensor, ...], State]:
+    def step(
+        self, x: Tensor, state: State | None = None, elapsed: Tensor | None = None
+    ) -> tuple[tuple[Tensor, ...], State]:
         """One step of B streams: the pyramid that the head sees, and the state after it.
 
         Args:
-            x: ``(B, C, H, W)``, preprocessed.
-            state: after the step before; None at the start of a sequence.
+            x: ``(B, C, H, W)``, preprocessed; state, elapsed: as in :class:`RecurrentModule`.
         """
-        features, after = self._run(x, state)
+        features, after = self._run(x, state, None, elapsed)
         return self._pyramid(features), after
 
     def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: list) -> dict:
@@ -249,7 +251,7 @@ class StreamingDetector(SingleStageDetector):
         """Detections on the labelled steps, by step."""
         features, samples = self.unroll(batch_inputs, batch_data_samples)
         if not samples:
-            return _NothingFound()
+            return NothingFound()
         results = self.bbox_head.predict(self._pyramid(features), samples, rescale=rescale)
         return self.add_pred_to_datasample(samples, results)
 
@@ -275,23 +277,3 @@ _PARTS = ('backbone', 'neck', 'adapter', 'bbox_head')
 
 def _num_states(part: nn.Module) -> int:
     return part.num_states if isinstance(part, RecurrentModule) else 0
-
-
-class _NothingFound(list):
-    """An empty list whose last entry can be asked for, as MMEngine's loops do: it may be a loss."""
-
-    def __getitem__(self, index: Any) -> Any:
-        return None if index == -1 else super().__getitem__(index)
-
-
-def nothing_to_find(clip: Tensor) -> DetDataSample:
-    """A sample without objects, of the size of a clip ``(T, C, H, W)``."""
-    shape = tuple(clip.shape[-2:])
-    sample = DetDataSample(
-        metainfo=dict(img_shape=shape, pad_shape=shape, batch_input_shape=shape, ori_shape=shape)
-    )
-    sample.gt_instances = InstanceData(
-        bboxes=clip.new_zeros((0, 4), dtype=torch.float32),
-        labels=clip.new_zeros(0, dtype=torch.long),
-    )
-    return sample
