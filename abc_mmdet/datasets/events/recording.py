@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
-import h5py
-import hdf5plugin  # noqa: F401  registers the Blosc filter that recordings are compressed with
 import numpy as np
 
-from abc_mmdet.datasets.hdf5 import check_expansion, own_dataset
 from abc_mmdet.errors import UserError
 
 from .labels import LONGEST_US
+from .readers import EventReader, known_size, open_reader
 
-CHUNK = 1 << 20
-"""Events read at a time."""
-
-CAMERA_FILES = ('.raw', '.dat')
+CAMERA_FILES = ('.raw', '.dat', '.aedat4')
+"""Files of which cameras have written the head, with the size of the sensor."""
 FAR_US = 100_000
 """Times this much smaller than one before them are no jitter of the sensor."""
 MOST_FAR = 1000
 """One of so many events may be that far from the order: a broken packet, not a broken clock."""
-LARGEST_SIDE = 4096
-"""Pixels of a sensor; a representation of 10 bins is then 320 MB."""
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """x, y, p and t of events that were read together."""
-
-_NO_SIZE = (65535, 65535)  # what faery is told to answer when the header has no size
 
 
 class Recording:
@@ -40,8 +30,7 @@ class Recording:
     events outside of the sensor are left out; what was changed is counted.
 
     Args:
-        path: ``.h5`` with the group ``events`` (x, y, p, t in µs), or ``.raw`` (EVT2, EVT3) or
-            ``.dat``, which need the package faery.
+        path: a file that one of :data:`~.readers.READERS` reads.
         size: width and height of the sensor; None takes them from the file.
         default_size: where the file does not tell.
         read: gives the events, for files that are none of these; one of the sizes is needed then.
@@ -57,9 +46,10 @@ class Recording:
 
     Raises:
         UserError: a file that is missing, of another kind, damaged, or has no size or one above
-            :data:`LARGEST_SIDE`.
+            :data:`~.readers.LARGEST_SIDE`.
 
     Examples:
+        >>> import h5py
         >>> with h5py.File('street_td.h5', 'w') as file:
         ...     file['events/height'], file['events/width'] = 48, 64
         ...     for name in 'xypt':
@@ -76,37 +66,24 @@ class Recording:
         read: Callable[[], Iterator[Columns]] | None = None,
     ) -> None:
         self.path = path
-        self._read = read
         self.num_events = self.num_outside = self.num_late = self.num_in_windows = 0
         self.num_far = 0
         self.span_us: tuple[int, int] | None = None
         self._held = (0, 0)  # the time that most events were moved to, and how many
-        if not path.is_file():
-            raise UserError(f'{path}: there is no such recording.')
-        if read is not None:
-            stated = None
-        elif path.suffix in CAMERA_FILES:
-            stated = _camera_size(path, size)
-        elif path.suffix == '.h5':
-            stated = _h5_size(path)
+        self._read = read
+        self._reader: EventReader | None = None
+        if read is None:
+            self._reader, self.size = open_reader(path, size, default_size=default_size)
+        elif path.is_file():
+            self.size = known_size(path, size, default_size)
         else:
-            raise UserError(f'{path}: recordings end in .h5, .raw or .dat.')
-        known = size or stated or default_size
-        if known is None:
-            raise UserError(f'{path} does not say how large its sensor is: give --size WxH.')
-        if not all(1 <= side <= LARGEST_SIDE for side in known):
-            raise UserError(
-                f'{path}: a sensor of {known[0]}x{known[1]} pixels; sides are from 1 to '
-                f'{LARGEST_SIDE}. Where the file tells wrong, give --size WxH.'
-            )
-        self.size = known
+            raise UserError(f'{path}: there is no such recording.')
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
         """``x``, ``y``, ``p`` and ``t`` of the events, in order."""
         width, height = self.size
-        reader = _camera_chunks if self.path.suffix in CAMERA_FILES else _h5_chunks
         latest = 0
-        for x, y, p, t in self._read() if self._read else reader(self.path, self.size):
+        for x, y, p, t in self._chunks():
             t = t.astype(np.int64)
             t_sorted = np.maximum.accumulate(np.maximum(t, latest))
             inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -119,6 +96,12 @@ class Recording:
                 self._count_far(t, t_sorted)
             chunk = dict(x=x, y=y, p=(p > 0).astype(np.uint8), t=t_sorted)
             yield chunk if inside.all() else {k: v[inside] for k, v in chunk.items()}
+
+    def _chunks(self) -> Iterator[Columns]:
+        if self._read is not None:
+            return self._read()
+        assert self._reader is not None
+        return self._reader.chunks(self.size)
 
     def _count_far(self, t: np.ndarray, t_sorted: np.ndarray) -> None:
         far = t < t_sorted - FAR_US
@@ -198,85 +181,3 @@ class Recording:
             )
         reading.check_order()
         return first, last
-
-
-@contextmanager
-def damage_is_named(path: Path, cause: str = 'it is damaged or no recording') -> Iterator[None]:
-    """Whatever a library makes of a damaged file becomes a :class:`UserError` that names it."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f'{path} cannot be read: {cause} ({text}).') from error
-
-
-def _h5_size(path: Path) -> tuple[int, int] | None:
-    with damage_is_named(path), h5py.File(path) as file:
-        columns = _columns(file, path)
-        lengths = {k: len(column) for k, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise UserError(f'{path}: the columns of events differ in length: {lengths}.')
-        sides = [own_dataset(file, f'events/{side}', 'iuf') for side in ('width', 'height')]
-        given = [side for side in sides if side is not None]
-        if len(given) < len(sides):
-            return None
-        if any(side.size != 1 for side in given):
-            raise UserError(f'{path}: events/width and events/height are not one number each.')
-        width, height = (float(np.ravel(side[()])[0]) for side in given)
-        if not (width.is_integer() and height.is_integer()):
-            raise UserError(f'{path}: a sensor of {width}x{height} pixels.')
-        return int(width), int(height)
-
-
-def _columns(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
-    columns = {k: own_dataset(file, f'events/{k}', 'iubf' if k == 'p' else 'iu') for k in 'xypt'}
-    for k, column in columns.items():
-        if column is None:
-            raise UserError(f'{path}: it has no dataset events/{k}.')
-        if column.ndim != 1:
-            raise UserError(f'{path}: events/{k} has {column.ndim} dimensions, not one.')
-        check_expansion(column, f'events/{k}')
-    return columns
-
-
-def _h5_chunks(
-    path: Path, size: tuple[int, int]
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    with damage_is_named(path), h5py.File(path) as file:
-        columns = _columns(file, path)
-        for start in range(0, len(columns['t']), CHUNK):
-            part = slice(start, start + CHUNK)
-            yield tuple(column[part] for column in columns.values())
-
-
-def _faery(path: Path) -> ModuleType:
-    try:
-        import faery
-    except ImportError as error:
-        raise UserError(
-            f'{path}: .raw and .dat files are read by the package faery: pip install faery'
-        ) from error
-    return faery
-
-
-def _camera_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int] | None:
-    faery = _faery(path)
-    with damage_is_named(path), path.open('rb') as file:
-        if file.read(1) != b'%':  # faery would decode anything as EVT3
-            raise UserError(f'{path} has no header: it is damaged, empty or no recording.')
-    with damage_is_named(path):
-        stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
-        dimensions = tuple(stream.dimensions())
-    return None if dimensions == _NO_SIZE else dimensions
-
-
-def _camera_chunks(
-    path: Path, size: tuple[int, int]
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    faery = _faery(path)
-    cause = f'it is damaged, or its sensor is not {size[0]}x{size[1]}'
-    with damage_is_named(path, cause):
-        for events in faery.events_stream_from_file(path, dimensions_fallback=size):
-            yield events['x'], events['y'], events['on'], events['t']

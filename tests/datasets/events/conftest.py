@@ -1,5 +1,6 @@
 """Recordings, and what RVT makes of them, written from the description of the formats alone."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -184,6 +185,12 @@ CAMERA_RECORDINGS = Path(
 
 
 @pytest.fixture(scope='session')
+def camera_files() -> Path:
+    """Folder of recordings of real cameras; may be missing."""
+    return CAMERA_RECORDINGS
+
+
+@pytest.fixture(scope='session')
 def camera_recordings() -> list[Path]:
     """``recording.raw`` of real cameras, each beside an ``expected.json``."""
     found = sorted(
@@ -193,3 +200,44 @@ def camera_recordings() -> list[Path]:
         pytest.skip('no recordings of cameras: ABC_EVENT_RECORDINGS names the folder')
     pytest.importorskip('faery', reason='.raw and .dat need the extra `events`')
     return found
+
+
+def check_against(expected: dict, events: dict[str, np.ndarray]) -> None:
+    """Every field of expected.json."""
+    t, on = events['t'], events['p'].astype(bool)
+    rows = np.stack([t, events['x'], events['y'], events['p']], axis=1)
+    found = dict(
+        num_events=len(t),
+        num_on=int(on.sum()),
+        num_off=int((~on).sum()),
+        first_t_us=int(t[0]),
+        last_t_us=int(t[-1]),
+        sum_t_us=int(t.sum()),
+        sum_x=int(events['x'].sum()),
+        sum_y=int(events['y'].sum()),
+        first5=rows[:5].tolist(),
+        last5=rows[-5:].tolist(),
+        sha3_224={
+            name: hashlib.sha3_224(np.ascontiguousarray(column).tobytes()).hexdigest()
+            for name, column in (
+                ('t', t.astype('<u8')),
+                ('x', events['x'].astype('<u2')),
+                ('y', events['y'].astype('<u2')),
+                ('on', on),
+            )
+        },
+    )
+    compared = {name: found[name] for name in expected if name not in ('width', 'height')}
+    assert compared == {name: expected[name] for name in compared}
+    assert len(compared) >= 10
+
+
+@pytest.fixture(scope='session')
+def check_sums() -> Callable[[dict, list], None]:
+    """Compares the chunks of a reader with the content of an ``expected.json``."""
+
+    def check(expected: dict, chunks: list) -> None:
+        columns = [np.concatenate(column) for column in zip(*chunks, strict=True)]
+        check_against(expected, dict(zip('xypt', columns, strict=True)))
+
+    return check

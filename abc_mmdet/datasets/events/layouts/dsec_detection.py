@@ -14,7 +14,7 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import checked_boxes, load_boxes
-from ..recording import damage_is_named
+from ..readers.reader import damage_is_named
 from .base import Labels, Layout, Source
 
 EVENTS = 'events/left/events.h5'

@@ -14,7 +14,8 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..recording import Columns, Recording, damage_is_named
+from ..readers.reader import damage_is_named
+from ..recording import Columns, Recording
 from .base import Labels, Layout, Source, pixels
 
 LONGEST_MS = 8192

@@ -16,7 +16,8 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..recording import CHUNK, Columns, Recording, damage_is_named
+from ..readers.reader import CHUNK, damage_is_named
+from ..recording import Columns, Recording
 from .base import Labels, Layout, Source, pixels
 
 EVENTS = ('Event/events.hdf5', 'Event/events.raw')
