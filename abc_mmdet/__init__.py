@@ -1,8 +1,9 @@
 """abc_mmdet: small-object detection for MMDetection.
 
 Importing the package registers its modules in MMDetection's registries, so that any config can
-use them through ``custom_imports = dict(imports=['abc_mmdet'])``. For daily use there is
-``from abc_mmdet import Detector``, and the command ``abc-mmdet`` (:mod:`abc_mmdet.cli`).
+use them through ``custom_imports = dict(imports=['abc_mmdet'])``. For daily use there are
+``Detector`` for images and ``StreamingInferencer`` for event recordings (``from abc_mmdet import
+Detector``), and the command ``abc-mmdet`` (:mod:`abc_mmdet.cli`).
 """
 
 import sys
@@ -14,7 +15,7 @@ from abc_mmdet.utils.imports import interruption_in_a_word as _interruption_in_a
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .inference import Detector
+    from .inference import Detector, StreamingInferencer
 
 
 def _starts_without_torch() -> bool:
@@ -36,12 +37,11 @@ with _interruption_in_a_word():
 
 
 def __getattr__(name: str) -> Any:
-    if name == 'Detector':
-        from . import registration  # noqa: F401
-        from .inference import Detector
+    if name in ('Detector', 'StreamingInferencer'):
+        from . import inference, registration  # noqa: F401
 
-        return Detector
+        return getattr(inference, name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-__all__ = ['Detector', '__version__']
+__all__ = ['Detector', 'StreamingInferencer', '__version__']

@@ -2,6 +2,7 @@
 
 from .detections import Detections
 from .detector import Detector
+from .streaming import StreamingInferencer
 from .tracking import SequenceTracker, Tracking
 
-__all__ = ['Detections', 'Detector', 'SequenceTracker', 'Tracking']
+__all__ = ['Detections', 'Detector', 'SequenceTracker', 'StreamingInferencer', 'Tracking']

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from abc_mmdet.visualization import draw_detections
 
 from .images import read_image, write_image
 from .mot_format import mot_lines
+
+D = TypeVar('D', bound='Detections')
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +61,7 @@ class Detections:
         """Class of every detection."""
         return [self.classes[label] for label in self.labels.tolist()]
 
-    def above(self, score_thr: float) -> Detections:
+    def above(self: D, score_thr: float) -> D:
         """Those with a score of at least ``score_thr``."""
         keep = self.scores >= score_thr
         return replace(
@@ -70,12 +72,15 @@ class Detections:
             ids=None if self.ids is None else self.ids[keep],
         )
 
+    def image(self) -> np.ndarray:
+        """What was detected in, uint8 ``(H, W, 3)``, blue, green, red."""
+        return self.source if isinstance(self.source, np.ndarray) else read_image(self.source)
+
     def draw(self, score_thr: float = 0.3) -> np.ndarray:
         """The image with the detections of at least this score: uint8 ``(H, W, 3)``, BGR."""
-        image = self.source if isinstance(self.source, np.ndarray) else read_image(self.source)
         found = self.above(score_thr)
         return draw_detections(
-            image, found.boxes, found.scores, found.labels, self.classes, found.ids
+            self.image(), found.boxes, found.scores, found.labels, self.classes, found.ids
         )
 
     def save(self, path: str | Path, score_thr: float = 0.3) -> None:
@@ -100,12 +105,17 @@ class DetectionFiles:
     ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
     ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
     COCO results. Categories count from 1, in the order of the classes. Images of a video have
-    their video and number as well. What was tracked has its number as ``track_id``, and lies in
-    the folder ``tracks`` as well (:func:`~abc_mmdet.inference.mot_format.mot_lines`).
+    their video and number as well, windows of an event recording also their end
+    (``timestamp_us``; ``time_us`` in the CSV) and latency. What was tracked has its number as
+    ``track_id``, and lies in the folder ``tracks`` as well
+    (:func:`~abc_mmdet.inference.mot_format.mot_lines`).
 
     Args:
         folder: where both files go.
         classes: names, by label.
+
+    Attributes:
+        recordings: what was counted in recordings of events, for ``detections.json``.
     """
 
     def __init__(self, folder: Path, classes: Sequence[str]) -> None:
@@ -113,7 +123,8 @@ class DetectionFiles:
         self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
         self.images: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
-        self.are_tracked = False
+        self.are_tracked = self.have_times = False
+        self.recordings: list[dict[str, Any]] = []
         self._next_time = 0.0
 
     def add(self, file_name: str, found: Detections, **fields: Any) -> None:
@@ -121,6 +132,7 @@ class DetectionFiles:
         width, height = found.size
         image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
         self.images.append({**image, **fields})
+        self.have_times |= 'timestamp_us' in fields
         tracks: list[dict[str, int]] = [{}] * len(found)
         if found.ids is not None:
             self.are_tracked = True
@@ -158,21 +170,26 @@ class DetectionFiles:
             UserError: the folder cannot be written to.
         """
         content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
+        if self.recordings:
+            content['recordings'] = self.recordings
         atomic_write(self.folder / FILES[0], json.dumps(content).encode())
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         columns = ['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2']
-        writer.writerow([*columns, 'track_id'] if self.are_tracked else columns)
+        columns += ['track_id'] if self.are_tracked else []
+        writer.writerow([*columns, 'time_us'] if self.have_times else columns)
         for found in self.annotations:
             x, y, width, height = found['bbox']
+            image = self.images[found['image_id'] - 1]
             corners = [x, y, round(x + width, 3), round(y + height, 3)]
             writer.writerow(
                 [
-                    self.images[found['image_id'] - 1]['file_name'],
+                    image['file_name'],
                     self.categories[found['category_id'] - 1]['name'],
                     found['score'],
                     *corners,
                     *([found['track_id']] if self.are_tracked else []),
+                    *([image['timestamp_us']] if self.have_times else []),
                 ]
             )
         atomic_write(self.folder / FILES[1], text.getvalue().encode())

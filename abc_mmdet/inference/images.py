@@ -161,7 +161,7 @@ def image_pipeline(config: Config) -> list[dict[str, Any]]:
         raise UserError(
             f'{config.filename}: the test pipeline begins with {load}. Detection in images is '
             'for detectors of colour images that begin with LoadImageFromFile; '
-            'tools/analysis_tools/browse_events.py is for event recordings.'
+            'abc_mmdet.StreamingInferencer is for event recordings.'
         )
     others = [t for t in others if 'LoadAnnotations' not in str(t['type'])]
     to_float32 = load.get('to_float32', False)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from .detector import ImageDetector
 from .images import read_image
 from .sources import Source, Video
 from .tracking import Place, SequenceTracker, Tracking, in_sequences
+
+D = TypeVar('D', bound=Detections)
 
 
 @dataclass
@@ -90,7 +92,15 @@ def detect_files(
     places = {} if tracking is None else in_sequences(sources)
     sources = list(places) or sources
     files = DetectionFiles(out, detector.classes)
-    run = _Run(detector, out, score_thr, files, advance, tracking, places)
+    run = _ImageRun(
+        detector=detector,
+        out=out,
+        score_thr=score_thr,
+        files=files,
+        advance=advance,
+        tracking=tracking,
+        places=places,
+    )
     try:
         for is_video, batch in _batches(sources, detector.batch_size):
             if is_video:
@@ -100,10 +110,7 @@ def detect_files(
                 advance(len(batch))
             run.files.write_now_and_then()
     finally:
-        run.files.write()
-    outcome = run.outcome
-    outcome.images, outcome.detections = len(run.files.images), len(run.files.annotations)
-    outcome.tracks = None if tracking is None else run.files.num_tracks
+        outcome = run.end()
     return outcome
 
 
@@ -124,11 +131,10 @@ def _check_places(sources: Sequence[Source], out: Path) -> None:
             )
 
 
-@dataclass
-class _Run:
-    """What images and videos have in common."""
+@dataclass(kw_only=True)
+class Run:
+    """What images, videos and recordings have in common; fields as of :func:`detect_files`."""
 
-    detector: ImageDetector
     out: Path
     score_thr: float
     files: DetectionFiles
@@ -137,6 +143,30 @@ class _Run:
     places: dict[Source, Place]
     outcome: Outcome = field(default_factory=Outcome)
     tracker: tuple[str, SequenceTracker] | None = None
+
+    def chosen(self, found: D, place: Place | None) -> D:
+        """What is drawn and listed: what is good enough, or of a track."""
+        self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
+        if self.tracking is None or place is None:
+            return found.above(self.score_thr)
+        if self.tracker is None or self.tracker[0] != place.sequence:
+            self.tracker = place.sequence, SequenceTracker(self.tracking)
+        return self.tracker[1](found, place.number)
+
+    def end(self) -> Outcome:
+        """Write the lists, and count what is in them."""
+        self.files.write()
+        self.outcome.images = len(self.files.images)
+        self.outcome.detections = len(self.files.annotations)
+        self.outcome.tracks = None if self.tracking is None else self.files.num_tracks
+        return self.outcome
+
+
+@dataclass(kw_only=True)
+class _ImageRun(Run):
+    """Images and videos."""
+
+    detector: ImageDetector
 
     def images(self, sources: list[Source]) -> None:
         read: list[tuple[Source, np.ndarray]] = []
@@ -157,19 +187,10 @@ class _Run:
 
     def _keep(self, source: Source, found: Detections) -> None:
         place = self.places.get(source)
-        chosen = self._chosen(found, place)
+        chosen = self.chosen(found, place)
         chosen.save(_drawn(self.out, source), 0)
         fields = {} if place is None else dict(video=place.sequence, number=place.number)
         self.files.add(source.name, chosen, **fields)
-
-    def _chosen(self, found: Detections, place: Place | None) -> Detections:
-        """What is drawn and listed: what is good enough, or of a track."""
-        self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
-        if self.tracking is None or place is None:
-            return found.above(self.score_thr)
-        if self.tracker is None or self.tracker[0] != place.sequence:
-            self.tracker = place.sequence, SequenceTracker(self.tracking)
-        return self.tracker[1](found, place.number)
 
     def video(self, source: Source) -> None:
         video = None
@@ -188,7 +209,7 @@ class _Run:
             while batch := list(islice(images, self.detector.batch_size)):
                 for found in self.detector(batch):
                     name = path / f'{number:06d}.jpg'
-                    chosen = self._chosen(found, place and replace(place, number=number))
+                    chosen = self.chosen(found, place and replace(place, number=number))
                     sink.add(name.name, chosen.draw(0))
                     sequence = place.sequence if place else source.name
                     self.files.add(str(name), chosen, video=sequence, number=number)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from mmdet.structures import DetDataSample
 
 from .detections import Detections
 from .sources import Source, free_name
+
+D = TypeVar('D', bound=Detections)
 
 TRACKERS = ('bytetrack', 'ocsort')
 OVERLAPS = ('nwd', 'biou', 'iou')
@@ -125,7 +127,7 @@ class SequenceTracker:
     def __init__(self, tracking: Tracking) -> None:
         self._tracker = tracking.build()
 
-    def __call__(self, found: Detections, number: int) -> Detections:
+    def __call__(self, found: D, number: int) -> D:
         """Those of the detections that are of a track, with its number from 1 on, best first.
 
         Args:

@@ -182,7 +182,7 @@ def test_mistakes(experiment: tuple[Config, Path], detector: Detector, tmp_path:
     with pytest.raises(UserError, match='device nowhere cannot be used'):
         Detector(config, checkpoint, device='nowhere')
     events = load_experiment(str(ROOT / 'configs/small/abc_synthetic_events.py'))
-    with pytest.raises(UserError, match=r'browse_events\.py is for event recordings'):
+    with pytest.raises(UserError, match='StreamingInferencer is for event recordings'):
         Detector(events, checkpoint)
     with pytest.raises(UserError, match=r'x\.jpg'):
         detector('x.jpg')

@@ -127,6 +127,11 @@ class StreamingDetector(SingleStageDetector):
         """Let recordings that are being trained on go on without memory."""
         self._memory[True] = StreamMemory()
 
+    def exchange_memory(self, memory: StreamMemory) -> StreamMemory:
+        """Evaluate with another memory from now on, as that of another camera; the one before."""
+        before, self._memory[False] = self._memory[False], memory
+        return before
+
     def running_state(self) -> dict:
         """The memory of training, for :class:`ExactResumeHook`."""
         return self._memory[True].states
