@@ -65,7 +65,7 @@ COMMANDS = {
     'train': Command('train a detector', 'train.py'),
     'test': Command('evaluate a checkpoint', 'test.py'),
     'report': Command('results side by side on one HTML page', 'analysis_tools/report.py'),
-    'predict': Command('detect in images, folders and videos', 'infer.py'),
+    'predict': Command('detect in images, videos and event recordings', 'infer.py'),
     'export': Command('write a detector as ONNX', 'deployment/export_onnx.py'),
     'convert': Command('data sets and checkpoints from one form to another', group=CONVERT),
     'doctor': Command('what works here, what is missing, and what mends it'),

@@ -1,4 +1,4 @@
-"""Detect in images, folders and videos: infer.py CONFIG CHECKPOINT INPUT... --out DIR."""
+"""Detect in images, videos and event recordings: infer.py CONFIG CHECKPOINT INPUT --out DIR."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from abc_mmdet.apis import (
     add_slice_arguments,
     file_mistakes,
+    frame_size,
     load_experiment,
     slicing_of,
     user_messages,
@@ -21,12 +22,21 @@ from abc_mmdet.apis import (
 from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
+from abc_mmdet.datasets.events.readers import READERS, TIME_UNITS
 from abc_mmdet.deployment import ENGINES, OnnxDetector
 from abc_mmdet.errors import UserError
-from abc_mmdet.inference import Detector, Tracking
+from abc_mmdet.inference import Detector, StreamingInferencer, Tracking
 from abc_mmdet.inference.detections import FILES, TRACKS
 from abc_mmdet.inference.detector import ImageDetector
+from abc_mmdet.inference.event_config import is_of_events
+from abc_mmdet.inference.event_sources import SourceOptions
 from abc_mmdet.inference.predict import Outcome, detect_files
+from abc_mmdet.inference.recordings import (
+    RecordingOutcome,
+    check_recordings,
+    detect_recordings,
+    find_recordings,
+)
 from abc_mmdet.inference.sources import find_sources, number_of_images
 from abc_mmdet.inference.tracking import OVERLAPS, TRACKERS
 from abc_mmdet.report import read_threshold
@@ -50,12 +60,12 @@ def threshold(args: argparse.Namespace) -> float:
     return found
 
 
-def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
+def say_what_was_found(outcome: Outcome, score_thr: float, out: Path, unit: str) -> None:
     files = ', '.join(FILES if outcome.tracks is None else (*FILES, f'{TRACKS}/'))
     what = f'{outcome.detections} detections with a score from {score_thr:g} on'
     if outcome.tracks is not None:
         what = f'{outcome.tracks} tracks with {outcome.detections} detections'
-    print(f'{out}: images/, {files}; {what} in {outcome.images} images')
+    print(f'{out}: images/, {files}; {what} in {outcome.images} {unit}')
     if outcome.images and not outcome.detections:
         best = outcome.best_score
         lower = f'{best / 2:.2g}'
@@ -70,7 +80,9 @@ def say_what_was_found(outcome: Outcome, score_thr: float, out: Path) -> None:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Detect in images, folders (with all below them), patterns and videos: drawn '
-        'images, detections.json (COCO) and detections.csv. Files that cannot be read are named '
+        'images, detections.json (COCO) and detections.csv. With a config of event recordings, in '
+        f'those ({", ".join(READERS)}, folders in the layout of RVT): a drawn video, and the time '
+        'and latency of every window in both lists. Files that cannot be read are named '
         'at the end, and the exit code is 1.',
         usage='%(prog)s (CONFIG CHECKPOINT | --onnx MODEL) INPUT [INPUT ...] --out DIR [options]',
     )
@@ -107,6 +119,7 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', action=ConfigOptions, help='overrides, as in tools/test.py'
     )
     add_trust_option(parser)
+    add_event_arguments(parser)
     add_track_arguments(parser)
     add_slice_arguments(parser)
     args = parser.parse_intermixed_args()
@@ -131,6 +144,23 @@ def parse_args() -> argparse.Namespace:
             'Give CONFIG, CHECKPOINT and at least one INPUT, or --onnx MODEL and INPUT.'
         )
     return args
+
+
+def add_event_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('event recordings')
+    group.add_argument(
+        '--sensor-size',
+        '--size',
+        type=frame_size,
+        metavar='WxH',
+        help='of the sensor, where a recording does not tell',
+    )
+    group.add_argument(
+        '--time-unit',
+        choices=TIME_UNITS,
+        help='of the times in .npy and .npz; default: us for integers, s for others, and an '
+        'error where no camera could have sent that',
+    )
 
 
 def add_track_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,9 +207,56 @@ def build_detector(args: argparse.Namespace) -> ImageDetector:
     if args.onnx:
         device = args.device or 'cpu'
         return OnnxDetector(args.onnx, device, args.batch, args.slicing, args.engine)
-    config, checkpoint = args.model
-    experiment = load_experiment(config, args.cfg_options)
-    return Detector(experiment, checkpoint, args.device, args.slicing, args.batch)
+    return Detector(args.experiment, args.model[1], args.device, args.slicing, args.batch)
+
+
+def tracking_from(args: argparse.Namespace, score_thr: float) -> Tracking | None:
+    return None if args.tracking is None else Tracking(**args.tracking, score_thr=score_thr)
+
+
+def detect_in_images(args: argparse.Namespace) -> tuple[Outcome, int]:
+    """What was found, and the number of files."""
+    if args.sensor_size or args.time_unit:
+        raise UserError('--sensor-size and --time-unit are for configs of event recordings.')
+    recordings = [path for path in args.inputs if Path(path).suffix.lower() in READERS]
+    if recordings:
+        raise UserError(
+            f'{recordings[0]} is an event recording: give CONFIG and CHECKPOINT of a detector of '
+            'event recordings.'
+        )
+    sources = find_sources(args.inputs, leave_out=args.out)
+    args.score_thr = threshold(args)
+    detector = build_detector(args)
+    with (
+        file_mistakes(),
+        tqdm(total=sum(map(number_of_images, sources)), unit='image', mininterval=1) as bar,
+    ):
+        tracking = tracking_from(args, args.score_thr)
+        outcome = detect_files(detector, sources, args.out, args.score_thr, bar.update, tracking)
+    return outcome, len(sources)
+
+
+def detect_in_recordings(args: argparse.Namespace) -> tuple[RecordingOutcome, int]:
+    """What was found, and the number of recordings."""
+    if args.batch != 1 or args.slicing is not None:
+        raise UserError('--batch and --slice are for images: windows come one after the other.')
+    options = SourceOptions(args.sensor_size, args.time_unit)
+    sources = find_recordings(args.inputs, leave_out=args.out)
+    failures = check_recordings(sources, options)
+    args.score_thr = threshold(args)
+    inferencer = StreamingInferencer(args.experiment, args.model[1], args.device)
+    readable = [source for source in sources if source not in failures]
+    tracking = tracking_from(args, args.score_thr)
+    with file_mistakes(), tqdm(unit='window', mininterval=1) as bar:
+        outcome = detect_recordings(
+            inferencer, readable, args.out, args.score_thr, bar.update, tracking, options
+        )
+    outcome.failures = [*failures.values(), *outcome.failures]
+    for name, statistics in outcome.streams:
+        print(f'{name}: {statistics.summary()}')
+        for warning in statistics.warnings():
+            print(f'warning: {name}: {warning}', file=sys.stderr)
+    return outcome, len(sources)
 
 
 def main() -> int:
@@ -189,23 +266,15 @@ def main() -> int:
         {f'{name} of --out:': args.out / name for name in FILES},
         [*args.model, *args.inputs, *([args.onnx] if args.onnx else [])],
     )
-    sources = find_sources(args.inputs, leave_out=args.out)
-    score_thr = threshold(args)
-    detector = build_detector(args)
-    with (
-        file_mistakes(),
-        tqdm(total=sum(map(number_of_images, sources)), unit='image', mininterval=1) as bar,
-    ):
-        tracking = args.tracking
-        if tracking is not None:
-            tracking = Tracking(**tracking, score_thr=score_thr)
-        outcome = detect_files(detector, sources, args.out, score_thr, bar.update, tracking)
-    say_what_was_found(outcome, score_thr, args.out)
+    args.experiment = load_experiment(args.model[0], args.cfg_options) if args.model else None
+    is_events = args.experiment is not None and is_of_events(args.experiment)
+    outcome, number = (detect_in_recordings if is_events else detect_in_images)(args)
+    say_what_was_found(outcome, args.score_thr, args.out, 'windows' if is_events else 'images')
     if outcome.dark:
         print(f'\nwarning: dark images of 16 bits: {len(outcome.dark)}', file=sys.stderr)
         print('\n'.join(outcome.dark[:NUM_EXAMPLES]), file=sys.stderr)
     if outcome.failures:
-        print(f'\nleft out: {len(outcome.failures)} of {len(sources)} files', file=sys.stderr)
+        print(f'\nleft out: {len(outcome.failures)} of {number} files', file=sys.stderr)
         print('\n'.join(outcome.failures), file=sys.stderr)
     return 1 if outcome.failures else 0
 
