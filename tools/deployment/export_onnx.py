@@ -15,7 +15,8 @@ from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.deployment import Exported, export_onnx, write_onnx
-from abc_mmdet.deployment.quantization import Layers, quantise
+from abc_mmdet.deployment.convolutions import Layers
+from abc_mmdet.deployment.quantization import quantise
 from abc_mmdet.deployment.validation import calibration_images, figures
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference.sources import find_sources
