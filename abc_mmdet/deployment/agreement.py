@@ -81,7 +81,7 @@ class Agreement:
         score: of scores of all places of the pyramid.
         box: of the corners of boxes with a score above ``score_thr``, in pixels of the input. They
             are cut at one image's side beyond it: where YOLOX sees nothing it may say anything.
-        relative_box: the same as a share of the box's longer side, or of 8 pixels if it is shorter.
+        of_allowed: the same, as a part of what :class:`Bound` allows for a box of its size.
         state: of the states of a recurrent detector.
         detections: what stays after suppression: of PyTorch's scores by the head's own way, and of
             the graph's scores beside the graph ...
@@ -91,7 +91,7 @@ class Agreement:
 
     score: float = 0.0
     box: float = 0.0
-    relative_box: float = 0.0
+    of_allowed: float = 0.0
     state: float = 0.0
     detections: int = 0
     alike: int = 0
@@ -100,10 +100,24 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Bound:
-    """What may differ: scores and states, and boxes, these in pixels or as a share of the box."""
+    """What may differ.
 
-    value: float
-    is_relative: bool
+    A box is decoded from numbers in the head's own units, so the last digits of these are a share
+    of the box: corners of a large one differ by more pixels than those of a small one.
+
+    Attributes:
+        score: of scores and states.
+        pixels: of the corners of a small box.
+        share: of the corners of others, of the box's longer side.
+    """
+
+    score: float
+    pixels: float
+    share: float
+
+    def of_boxes(self, sides: Tensor) -> Tensor:
+        """How many pixels the corners of boxes with this longer side may differ by."""
+        return (self.share * sides).clamp(min=self.pixels)
 
     def allows(self, agreement: Agreement) -> bool:
         """Whether all differences are within it.
@@ -111,16 +125,16 @@ class Bound:
         Where scores are equal, which box suppresses the other is a matter of order: one detection
         in a hundred may differ by that.
         """
-        box = agreement.relative_box if self.is_relative else agreement.box
         others = agreement.detections - agreement.alike + agreement.surplus
         return (
-            all(part <= self.value for part in (agreement.score, agreement.state, box))
+            all(part <= self.score for part in (agreement.score, agreement.state))
+            and agreement.of_allowed <= 1
             and others <= agreement.detections / 100
         )
 
 
-FP32 = Bound(1e-3, is_relative=False)
-FP16 = Bound(5e-2, is_relative=True)
+FP32 = Bound(score=1e-3, pixels=1e-3, share=1e-4)
+FP16 = Bound(score=5e-2, pixels=0.4, share=5e-2)
 
 
 def compare(
@@ -128,6 +142,7 @@ def compare(
     sessions: tuple[Any, Any],
     recorded: Recorded,
     inputs: Sequence[Tensor],
+    bound: Bound,
 ) -> Agreement:
     """Run both on the same inputs.
 
@@ -141,6 +156,7 @@ def compare(
         recorded: of the latter.
         inputs: ``(B, C, H, W)``, preprocessed; each also starts a stream of :data:`STEPS` steps if
             the detector is recurrent.
+        bound: for ``of_allowed``.
     """
     agreement = Agreement()
     for images in inputs:
@@ -153,7 +169,7 @@ def compare(
                 expected = model(images, *sizes, *states)
             raw = _run(sessions[0], recorded, images, *sizes, *theirs)
             final = _run(sessions[1], recorded, images, *sizes, *theirs)
-            _compare_raw(agreement, expected, raw, recorded, max(images.shape[-2:]))
+            _compare_raw(agreement, expected, raw, recorded, max(images.shape[-2:]), bound)
             if not states:
                 _compare_detections(
                     agreement, _predict(model, images, sizes), _suppressed(recorded, expected)
@@ -192,15 +208,20 @@ def _suppressed(recorded: Recorded, outputs: Sequence[Tensor]) -> list[Outputs]:
 
 
 def _compare_raw(
-    agreement: Agreement, expected: Outputs, got: Sequence[Tensor], recorded: Recorded, side: int
+    agreement: Agreement,
+    expected: Outputs,
+    got: Sequence[Tensor],
+    recorded: Recorded,
+    side: int,
+    bound: Bound,
 ) -> None:
     is_seen = expected[2].amax(dim=-1) > recorded.score_thr
     ours, theirs = (boxes[is_seen].clamp(-side, 2 * side) for boxes in (expected[0], got[0]))
     if len(ours):
         box = (theirs - ours).abs().amax(dim=-1)
-        size = (ours[:, 2:] - ours[:, :2]).amax(dim=-1).clamp(min=8)
+        allowed = bound.of_boxes((ours[:, 2:] - ours[:, :2]).amax(dim=-1))
         agreement.box = max(agreement.box, _largest(box))
-        agreement.relative_box = max(agreement.relative_box, _largest(box / size))
+        agreement.of_allowed = max(agreement.of_allowed, _largest(box / allowed))
     agreement.score = max(agreement.score, _largest(got[2] - expected[2]))
     for after, expected_after in zip(got[3:], expected[3:], strict=True):
         agreement.state = max(agreement.state, _largest(after - expected_after))

@@ -102,7 +102,8 @@ def export_onnx(
     bound = FP16 if fp16 else FP32
     sessions = open_session(raw.SerializeToString()), open_session(content)
     inputs = trial_inputs(model, sizes, images)
-    return Exported(content, recorded, compare(model, sessions, recorded, inputs), bound)
+    agreement = compare(model, sessions, recorded, inputs, bound)
+    return Exported(content, recorded, agreement, bound)
 
 
 def write_onnx(exported: Exported, out: str) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
+from .convolutions import Layers
 from .engines import Feed, need, open_session
 from .recorded import Recorded
+from .silu_ranges import Ranges, ranges_before_silu
 
 Figures = Mapping[str, float]
 """Of an evaluation, by name."""
@@ -70,9 +72,16 @@ def quantise(
     ranges are those on ``images`` (Jacob et al., 2018; onnxruntime's QDQ). All other operations
     stay in float32: decoding would have steps of several pixels in 8 bits.
 
-    If ``keep`` falls by more than ``tolerance``, layers go back to float32, and the rest is
-    quantised again: first the layers that predict, then the first layer, then the others in
-    groups of neighbours, the group first that alone does most harm to the scores.
+    Three kinds of layers are left in float32 from the start: the first one, whose few channels
+    carry all that is seen of an object of 8 pixels; those that predict; and those of one channel
+    each (depthwise), whose weights are few and whose channels have ranges of their own, where 8
+    bits have one range for all (Sheng et al., 2018, "A quantization-friendly separable convolution
+    for MobileNets"). What goes into a SiLU has the range of
+    :func:`~abc_mmdet.deployment.silu_ranges.ranges_before_silu`.
+
+    If ``keep`` falls by more than ``tolerance``, groups of neighbours among the others go back to
+    float32, the group first that alone does most harm to the scores, and the rest is quantised
+    again.
 
     Args:
         content: an exported model in float32.
@@ -91,11 +100,13 @@ def quantise(
     layers = Layers.of(content)
     before = evaluate(content)
     result = Quantised(None, before)
-    in_float: list[str] = []
+    ranges = ranges_before_silu(content, images)
+    kept = {layers.first, *layers.predicting, *layers.depthwise}
+    in_float = [name for name in layers.all if name in kept]
 
     def is_enough() -> bool:
         """Whether small objects are kept with the rest in 8 bits."""
-        trial = _with_int8(content, images, layers.without(in_float))
+        trial = _with_int8(content, images, layers.without(in_float), ranges)
         step = Step(tuple(in_float), evaluate(trial), len(trial))
         result.steps.append(step)
         on_step(step)
@@ -104,13 +115,9 @@ def quantise(
         result.content = trial
         return True
 
-    if is_enough():
+    if not layers.without(in_float) or is_enough():
         return result
-    for group in (layers.predicting, [layers.first]):
-        in_float += [name for name in group if name not in in_float]
-        if is_enough():
-            return result
-    groups = _by_harm(content, images[:FOR_HARM], layers.without(in_float))
+    groups = _by_harm(content, images[:FOR_HARM], layers.without(in_float), ranges)
     for group in groups[:-1]:  # with the last one nothing would be in 8 bits
         in_float += group
         if is_enough():
@@ -118,60 +125,21 @@ def quantise(
     return result
 
 
-@dataclass(frozen=True)
-class Layers:
-    """Convolutions of a graph, by the names of their nodes, in the order of the graph.
-
-    Attributes:
-        all: of them.
-        first: the one that sees the image.
-        predicting: those behind which there is no other.
-        modules: what each is called in the detector, as far as the graph says it.
-    """
-
-    all: list[str]
-    first: str
-    predicting: list[str]
-    modules: dict[str, str]
-
-    @classmethod
-    def of(cls, content: bytes) -> Layers:
-        """Of a model.
-
-        Raises:
-            UserError: it has no convolution, or one without a name.
-        """
-        (onnx,) = need('onnx')
-        nodes = onnx.load_from_string(content).graph.node
-        convolutions = [node for node in nodes if node.op_type == 'Conv']
-        layers = [node.name for node in convolutions]
-        modules = {node.name: _module(node.input[1]) or node.name for node in convolutions}
-        if not layers or not all(layers):
-            raise UserError('the graph has no convolutions with names, so nothing to quantise.')
-        leads_on: set[str] = set()  # names of values that a convolution comes to see
-        predicting = []
-        for node in reversed(nodes):  # a graph is in the order in which it is computed
-            is_seen = any(output in leads_on for output in node.output)
-            if node.op_type == 'Conv' and not is_seen:
-                predicting.append(node.name)
-            if is_seen or node.op_type == 'Conv':
-                leads_on.update(node.input)
-        return cls(layers, layers[0], predicting[::-1], modules)
-
-    def without(self, names: Sequence[str]) -> list[str]:
-        """All others."""
-        return [name for name in self.all if name not in names]
-
-
-def _module(weight: str) -> str:
-    """Of ``detector.neck.out_convs.0.conv.weight`` the module's part."""
-    name, dot, _ = weight.removeprefix('detector.').rpartition('.weight')
-    return name if dot else ''
-
-
-def _with_int8(content: bytes, images: Sequence[Feed], layers: Sequence[str]) -> bytes:
-    """The model with these convolutions in 8 bits."""
+def _with_int8(
+    content: bytes,
+    images: Sequence[Feed],
+    layers: Sequence[str],
+    ranges: Ranges,
+) -> bytes:
+    """The model with these convolutions in 8 bits, with these ranges and otherwise those seen."""
     onnx, _, quantization = need('onnx', 'onnxruntime', 'onnxruntime.quantization')
+
+    own = _outputs(onnx.load_from_string(content), layers)
+    overrides = {
+        name: [dict(rmin=np.float32(low), rmax=np.float32(high))]
+        for name, (low, high) in ranges.items()
+        if name in own
+    }
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         def __init__(self) -> None:
@@ -199,6 +167,7 @@ def _with_int8(content: bytes, images: Sequence[Feed], layers: Sequence[str]) ->
                 reduce_range=True,
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
+                extra_options=dict(TensorQuantOverrides=overrides) if overrides else None,
             )
             model = onnx.load(str(out))
     finally:
@@ -211,14 +180,26 @@ def _with_int8(content: bytes, images: Sequence[Feed], layers: Sequence[str]) ->
     return model.SerializeToString()
 
 
-def _by_harm(content: bytes, images: Sequence[Feed], names: Sequence[str]) -> list[list[str]]:
+def _outputs(model: Any, layers: Sequence[str]) -> set[str]:
+    """Names of what these nodes compute."""
+    return {node.output[0] for node in model.graph.node if node.name in set(layers)}
+
+
+def _by_harm(
+    content: bytes,
+    images: Sequence[Feed],
+    names: Sequence[str],
+    ranges: Ranges,
+) -> list[list[str]]:
     """Layers in groups, the one first that changes scores most when it alone is quantised."""
     size = max(-(-len(names) // GROUPS), 1)
     groups = [list(names[i : i + size]) for i in range(0, len(names), size)]
     expected = _scores(content, images)
     harm = []
     for group in groups:
-        pairs = zip(_scores(_with_int8(content, images, group), images), expected, strict=True)
+        pairs = zip(
+            _scores(_with_int8(content, images, group, ranges), images), expected, strict=True
+        )
         harm.append(sum(float(np.abs(ours - theirs).sum()) for ours, theirs in pairs))
     return [groups[i] for i in np.argsort(-np.array(harm), kind='stable')]
 

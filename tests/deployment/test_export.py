@@ -8,7 +8,7 @@ import torch
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.deployment import OnnxDetector, export_onnx, write_onnx
-from abc_mmdet.deployment.agreement import FP32, Agreement, Bound
+from abc_mmdet.deployment.agreement import FP32, Agreement
 from abc_mmdet.deployment.recorded import Recorded
 from abc_mmdet.errors import UserError
 
@@ -117,15 +117,17 @@ def test_packages_that_are_missing_are_named(
 
 
 def test_a_difference_is_noticed() -> None:
-    good = dict(score=1e-6, box=1e-5, state=0.0, detections=300, alike=299, surplus=1)
+    good = dict(
+        score=1e-6, box=0.02, of_allowed=0.9, state=0.0, detections=300, alike=299, surplus=1
+    )
     assert FP32.allows(Agreement(**good))
     for worse in (
         dict(score=2e-3),
-        dict(box=2e-3),
+        dict(of_allowed=1.1),
         dict(state=2e-3),
         dict(alike=290),
         dict(surplus=9),
     ):
         assert not FP32.allows(Agreement(**{**good, **worse})), worse
-    assert Bound(0.05, True).allows(Agreement(**{**good, 'box': 3.0, 'relative_box': 0.04}))
-    assert not FP32.allows(Agreement(**{**good, 'box': torch.nan}))
+    assert not FP32.allows(Agreement(**{**good, 'of_allowed': torch.nan}))
+    assert FP32.of_boxes(torch.tensor([2.0, 10, 200])).tolist() == pytest.approx([1e-3, 1e-3, 0.02])

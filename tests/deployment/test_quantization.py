@@ -1,10 +1,11 @@
-"""8 bits: which convolutions, in which order they come back, and what detects afterwards."""
+"""8 bits: which convolutions, and in which order they come back."""
 
 import numpy as np
 import pytest
 
 from abc_mmdet.deployment import quantization
-from abc_mmdet.deployment.quantization import Layers, quantise
+from abc_mmdet.deployment.convolutions import Layers
+from abc_mmdet.deployment.quantization import quantise
 from abc_mmdet.errors import UserError
 
 onnx = pytest.importorskip('onnx', reason="pip install 'abc_mmdet[onnx]'")
@@ -34,25 +35,13 @@ def in_int8(model: bytes) -> set[str]:
     }
 
 
-def test_layers(content: bytes) -> None:
-    """RetinaNet predicts classes and boxes on each of three levels."""
+def test_all_but_the_ends_if_nothing_is_lost(content: bytes, images: list[dict]) -> None:
     layers = Layers.of(content)
-    graph = onnx.load_from_string(content).graph
-    by_name = {node.name: node for node in graph.node}
-    shapes = {weight.name: tuple(weight.dims) for weight in graph.initializer}
-    assert shapes[by_name[layers.first].input[1]][1] == 3, 'channels of the image'
-    modules = [layers.modules[name] for name in layers.predicting]
-    assert sorted(modules) == ['bbox_head.retina_cls'] * 3 + ['bbox_head.retina_reg'] * 3
-    with pytest.raises(UserError, match='no convolutions'):
-        empty = onnx.helper.make_graph([], 'none', [], [])
-        Layers.of(onnx.helper.make_model(empty).SerializeToString())
-
-
-def test_all_of_them_if_nothing_is_lost(content: bytes, images: list[dict]) -> None:
     result = quantise(content, images, lambda model: dict(AP_small=0.5))
-    assert [step.in_float for step in result.steps] == [()]
+    ends = (layers.first, *layers.predicting)
+    assert [step.in_float for step in result.steps] == [ends]
     assert result.content is not None
-    assert in_int8(result.content) == set(Layers.of(content).all)
+    assert in_int8(result.content) == set(layers.without(ends))
     assert len(result.content) < 0.6 * len(content)  # weights are a quarter, the graph is not
     kept = {e.key: e.value for e in onnx.load_from_string(result.content).metadata_props}
     assert kept['precision'] == '"int8"' and kept['classes'] == '["car", "van", "person"]'
@@ -62,7 +51,7 @@ def test_all_of_them_if_nothing_is_lost(content: bytes, images: list[dict]) -> N
 def test_layers_come_back_until_small_objects_do(
     content: bytes, images: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prediction first, then the first layer, then a group; the figure counts float layers."""
+    """A group of neighbours; the figure counts layers in float32."""
     monkeypatch.setattr(quantization, 'GROUPS', 3)
     layers = Layers.of(content)
     told: list = []
@@ -74,10 +63,9 @@ def test_layers_come_back_until_small_objects_do(
     result = quantise(content, images, figure, on_step=told.append)
     assert result.before == dict(AP_small=0.5) and result.steps == told
     tried = [step.in_float for step in result.steps]
-    start = (*layers.predicting, layers.first)
-    assert tried[:3] == [(), tuple(layers.predicting), start]
-    assert len(tried) == 4 and tried[3][: len(start)] == start
-    group = tried[3][len(start) :]
+    start = (layers.first, *layers.predicting)
+    assert len(tried) == 2 and tried[0] == start and tried[1][: len(start)] == start
+    group = tried[1][len(start) :]
     assert len(group) in (11, 9), '31 others in three groups'
     at = layers.all.index(group[0])
     assert list(group) == [n for n in layers.all[at:] if n not in start][: len(group)]

@@ -15,7 +15,8 @@ from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.deployment import Exported, export_onnx, write_onnx
-from abc_mmdet.deployment.quantization import Layers, quantise
+from abc_mmdet.deployment.convolutions import Layers
+from abc_mmdet.deployment.quantization import quantise
 from abc_mmdet.deployment.validation import calibration_images, figures
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference.sources import find_sources
@@ -90,10 +91,11 @@ def report(exported: Exported) -> None:
         print(f'  states, of the same batch: {", ".join(recorded.states)}')
     print('maximum difference from PyTorch:')
     print(f'  scores {agreement.score:.2e}, boxes {agreement.box:.2e} pixels', end='')
-    print(f' ({agreement.relative_box:.2e} of their size)', end='')
     print(f', states {agreement.state:.2e}' if recorded.states else '')
-    where = 'of the size of a box' if bound.is_relative else 'pixels'
-    print(f'  allowed: {bound.value:g} for scores, {bound.value:g} {where} for boxes')
+    print(
+        f'  allowed: {bound.score:g} for scores, {bound.pixels:g} pixels or {bound.share:g} of its '
+        f'size for a box, of which {agreement.of_allowed:.2g} is used'
+    )
     print(
         f'suppression: {agreement.alike} of {agreement.detections} detections alike, '
         f'{agreement.surplus} others'
