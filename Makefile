@@ -83,7 +83,7 @@ RAW_EVENTS := data/synthetic_events_raw
 DEMO_EVENTS := configs/small/abc_synthetic_events.py
 demo-events: setup
 	$(PY) tools/dataset_converters/synthetic_events.py $(RAW_EVENTS) --size 640x360
-	$(PY) tools/dataset_converters/prophesee.py $(RAW_EVENTS) data/synthetic_events \
+	$(PY) tools/dataset_converters/event_recordings.py $(RAW_EVENTS) data/synthetic_events \
 		--dataset etram
 	rm -rf work_dirs/demo_events
 	$(PY) tools/train.py $(DEMO_EVENTS) --work-dir work_dirs/demo_events

@@ -34,9 +34,9 @@ CONVERT = {
         'YOLO, Pascal VOC, VisDrone, SODA, TinyPerson, LabelMe, ... to COCO files',
         'dataset_converters/to_coco.py',
     ),
-    'prophesee': Command(
+    'event-recordings': Command(
         'recordings of event cameras to the layout that is trained on',
-        'dataset_converters/prophesee.py',
+        'dataset_converters/event_recordings.py',
     ),
     'synthetic-traffic': Command(
         'draw a small traffic data set in COCO format, to try things on',

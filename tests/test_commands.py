@@ -8,14 +8,14 @@ from abc_mmdet.commands import in_words_of_the_command
 
 MESSAGE = (
     'tools/analysis_tools/check_dataset.py CONFIG says it; convert it again '
-    '(python tools/dataset_converters/prophesee.py). See tools/launch.py.'
+    '(python tools/dataset_converters/event_recordings.py). See tools/launch.py.'
 )
 
 
 def test_the_command_is_not_told_of_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'argv', ['abc-mmdet train', 'mine.py'])
     assert in_words_of_the_command(MESSAGE) == (
-        'abc-mmdet check CONFIG says it; convert it again (abc-mmdet convert prophesee). '
+        'abc-mmdet check CONFIG says it; convert it again (abc-mmdet convert event-recordings). '
         'See tools/launch.py.'
     )
 

@@ -116,7 +116,7 @@ def _describe(recording: EventRecording, gap: Gap) -> str:
 JITTER_US = 2_000
 """By how much a label and the end of its window may differ; as RVT chooses labelled frames."""
 
-_AGAIN = 'delete its folder and convert it again (tools/dataset_converters/prophesee.py)'
+_AGAIN = 'delete its folder and convert it again (tools/dataset_converters/event_recordings.py)'
 _USELESS = 'nothing can be learnt from them'
 
 

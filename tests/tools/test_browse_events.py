@@ -113,7 +113,7 @@ def recording(tmp_path: Path) -> Path:
         (['RECORDING', '--size', '3x1'], 'street_td.h5'),
         (['RECORDING', '--size', '640x480', '--fps', '0'], '--fps'),
         (['RECORDING', '--size', '640x480', '--window-ms', '0'], '--window-ms'),
-        (['RECORDING', 'iter_1.pth'], 'prophesee.py'),
+        (['RECORDING', 'iter_1.pth'], 'event_recordings.py'),
         ([CONFIG, '--cfg-options', 'data_root=nowhere'], 'synthetic_events.py'),
         ([CONFIG, '--split', 'everything'], 'invalid choice'),
         ([ROOT / 'configs/small/abc_synthetic.py', '--cfg-options', 'DATA'], 'for images'),

@@ -20,7 +20,7 @@ from ..datasets.events.layouts.miniatures import (
 from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
-CONVERTER = 'tools/dataset_converters/prophesee.py'
+CONVERTER = 'tools/dataset_converters/event_recordings.py'
 CONFIG = """
 _base_ = [
     '{root}/configs/_base_/models/abc_maxvit_rnn.py',
@@ -120,7 +120,9 @@ def test_windows_are_those_of_the_data_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tool = runpy.run_path(str(ROOT / CONVERTER))
-    monkeypatch.setattr('sys.argv', ['prophesee.py', 'raw', 'out', '--dataset', dataset, *options])
+    monkeypatch.setattr(
+        'sys.argv', ['event_recordings.py', 'raw', 'out', '--dataset', dataset, *options]
+    )
     settings = tool['settings_of'](tool['parse_args']())
     assert (settings.histogram.window_ms, settings.step_ms) == (window_ms, step_ms)
 

@@ -74,8 +74,9 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='module')
 def converted(raw: Path) -> Path:
     out = raw.with_name('converted')
-    command = ('--dataset', 'etram', '--workers', 1)
-    assert 'train: 1 recordings' in run('tools/dataset_converters/prophesee.py', raw, out, *command)
+    tool = 'tools/dataset_converters/event_recordings.py'
+    said = run(tool, raw, out, '--dataset', 'etram', '--workers', 1)
+    assert 'train: 1 recordings' in said
     return out
 
 

@@ -239,8 +239,8 @@ def test_without_etram_it_says_what_to_do() -> None:
     convert, simulate, convert_simulated, train = re.findall(
         r'python (\S+\.py.*(?:\\\n.*)?)', message
     )
-    assert 'prophesee.py FOLDER data/etram --dataset etram' in convert
-    assert 'synthetic_events.py' in simulate and 'prophesee.py' in convert_simulated
+    assert 'event_recordings.py FOLDER data/etram --dataset etram' in convert
+    assert 'synthetic_events.py' in simulate and 'event_recordings.py' in convert_simulated
     assert 'configs/small/abc_synthetic_events.py' in train
     assert all((ROOT / path).is_file() for path in re.findall(r'\S+\.py', message))
     (target,) = re.findall(r'make (\S+),', message)

@@ -61,7 +61,8 @@ def images(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
         if args.checkpoint:
             raise UserError(
                 'Detections need a config: convert the recording with '
-                'tools/dataset_converters/prophesee.py, then name the config and set data_root.'
+                'tools/dataset_converters/event_recordings.py, then name the config and set '
+                'data_root.'
             )
         yield from browse_recording(args.source, args.size, args.window_ms, args.upscale)
         return

@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Simulate recordings of an event camera in traffic, as eTraM's come: "
         'OUT_DIR/{train,val}/*_td.h5 and *_bbox.npy. Complete ones with the same arguments are '
-        'kept. prophesee.py converts them for training.'
+        'kept. event_recordings.py converts them for training.'
     )
     parser.add_argument('out_dir', type=Path, help='folder of the recordings')
     parser.add_argument('--train', type=whole_number, default=EventRecipe.train, help='recordings')

@@ -141,7 +141,7 @@ class EventSequenceDataset(BaseDataset):
         if not self.sequences:
             raise UserError(
                 f"{folder} holds no recordings in RVT's layout (NAME/event_representations_v2/"
-                f'{self.representation}). tools/dataset_converters/prophesee.py makes them.'
+                f'{self.representation}). tools/dataset_converters/event_recordings.py makes them.'
             )
         counts = [self._num_frames(sequence) for sequence in self.sequences]
         self._first_frame = np.cumsum([0, *counts])  # images are numbered through all recordings

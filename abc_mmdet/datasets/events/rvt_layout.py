@@ -87,7 +87,7 @@ class RVTSequence:
             raise UserError(
                 f'{self.file} is missing. There: {", ".join(there) or "no representations"}. '
                 'Set dataset.downsample to one that is there, or convert the recordings with '
-                f'tools/dataset_converters/prophesee.py --downsample {downsample}.'
+                f'tools/dataset_converters/event_recordings.py --downsample {downsample}.'
             )
         self._labels_file = self.folder / LABELS / 'labels.npz'
         self.window_ends_us = _load(events / 'timestamps_us.npy')

@@ -8,7 +8,7 @@ small_classes = ('pedestrian', 'rider', 'bicycle', 'motorcycle')
 data_help = """
 To get DSEC-Detection (events, labels and time stamps of images): github.com/uzh-rpg/dsec-det
 To convert it:
-  python tools/dataset_converters/prophesee.py FOLDER data/dsec_detection \\
+  python tools/dataset_converters/event_recordings.py FOLDER data/dsec_detection \\
       --dataset dsec-detection --downsample none"""
 
 dataset = dict(

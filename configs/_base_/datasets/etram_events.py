@@ -8,11 +8,11 @@ data_help = """
 To get eTraM: its recordings (*_td.h5 and *_bbox.npy in train/, val/, test/) are linked from
   github.com/eventbasedvision/eTraM
 To convert them (add --downsample nearest --box-filter rvt for exactly what RVT trains on):
-  python tools/dataset_converters/prophesee.py FOLDER data/etram --dataset etram
+  python tools/dataset_converters/event_recordings.py FOLDER data/etram --dataset etram
 To run without eTraM, on synthetic recordings: make demo-events, or
   python tools/dataset_converters/synthetic_events.py data/synthetic_events_raw --size 640x360
-  python tools/dataset_converters/prophesee.py data/synthetic_events_raw data/synthetic_events \\
-      --dataset etram
+  python tools/dataset_converters/event_recordings.py data/synthetic_events_raw \\
+      data/synthetic_events --dataset etram
   python tools/train.py configs/small/abc_synthetic_events.py"""
 
 train_dataloader = dict(

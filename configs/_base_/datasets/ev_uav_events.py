@@ -9,7 +9,7 @@ small_classes = ('uav',)
 data_help = """
 To get EV-UAV (train/, val/ and test/ with *.npz): github.com/ChenYichen9527/EV-UAV
 To convert it:
-  python tools/dataset_converters/prophesee.py FOLDER data/ev_uav --dataset ev-uav \\
+  python tools/dataset_converters/event_recordings.py FOLDER data/ev_uav --dataset ev-uav \\
       --downsample none"""
 
 dataset = dict(

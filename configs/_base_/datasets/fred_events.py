@@ -9,7 +9,7 @@ small_classes = ('drone',)
 data_help = """
 To get FRED (unpack the archives where they are): huggingface.co/datasets/GabrieleMagrini/FRED
 To convert it:
-  python tools/dataset_converters/prophesee.py FOLDER data/fred --dataset fred"""
+  python tools/dataset_converters/event_recordings.py FOLDER data/fred --dataset fred"""
 
 dataset = dict(
     data_root=data_root,

@@ -9,7 +9,7 @@ small_classes = ('person',)
 data_help = """
 To get PEDRo (numpy/ and xml/): zenodo.org/records/13331985
 To convert it:
-  python tools/dataset_converters/prophesee.py FOLDER data/pedro \\
+  python tools/dataset_converters/event_recordings.py FOLDER data/pedro \\
       --dataset pedro --downsample none"""
 
 dataset = dict(

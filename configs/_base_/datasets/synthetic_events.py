@@ -6,8 +6,8 @@ data_root = '{{$ABC_SYNTHETIC_EVENTS:data/synthetic_events/}}'
 small_classes = ('pedestrian', 'bicycle', 'motorbike', 'wheelchair')
 data_help = """Simulate and convert them:
   python tools/dataset_converters/synthetic_events.py data/synthetic_events_raw --size 640x360
-  python tools/dataset_converters/prophesee.py data/synthetic_events_raw data/synthetic_events \\
-      --dataset etram"""
+  python tools/dataset_converters/event_recordings.py data/synthetic_events_raw \\
+      data/synthetic_events --dataset etram"""
 
 train_dataloader = dict(
     batch_size=4,

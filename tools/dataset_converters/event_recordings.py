@@ -1,4 +1,4 @@
-"""Convert event recordings to RVT's layout: prophesee.py FOLDER OUT_DIR --dataset etram."""
+"""Convert event recordings to RVT's layout: event_recordings.py FOLDER OUT_DIR --dataset etram."""
 
 import argparse
 import multiprocessing

@@ -1,4 +1,4 @@
-"""tools/dataset_converters/prophesee.py as a process."""
+"""tools/dataset_converters/event_recordings.py as a process."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from abc_mmdet.datasets.events.rvt_layout import RVTSequence
 from ..warm_python import python
 
 ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools' / 'dataset_converters' / 'prophesee.py'
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'event_recordings.py'
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'}
 CAMERA_RECORDINGS = Path(os.environ.get('ABC_EVENT_RECORDINGS', ROOT.parent / 'shared/data/events'))
 BOX = np.dtype(
