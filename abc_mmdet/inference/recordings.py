@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -19,7 +19,7 @@ from abc_mmdet.visualization import ImageSink
 from .detections import DetectionFiles
 from .event_sources import SourceOptions
 from .predict import Outcome, Run
-from .sources import Source, free_name
+from .sources import Source, collect
 from .stream_statistics import StreamStatistics
 from .streaming import StreamingInferencer
 from .tracking import Place, Tracking
@@ -38,25 +38,10 @@ def find_recordings(inputs: Sequence[str], leave_out: Path | None = None) -> lis
     Raises:
         UserError: an input that does not exist, or stands for no recording.
     """
-    sources: list[Source] = []
-    seen: set[Path] = set()
-    names: set[str] = set()
-    for given in inputs:
-        root, paths = _expand(given)
-        if leave_out is not None and paths != [Path(given)]:
-            paths = [path for path in paths if leave_out.resolve() not in path.resolve().parents]
-        if not paths:
-            raise UserError(
-                f'{given}: there is no event recording in it ({", ".join(READERS)}, or folders in '
-                "RVT's layout)."
-            )
-        for path in paths:
-            if path.resolve() not in seen:
-                seen.add(path.resolve())
-                name = free_name(PurePosixPath(path.relative_to(root).as_posix()), names)
-                names.add(name)
-                sources.append(Source(path, name))
-    return sources
+    nothing = (
+        f"there is no event recording in it ({', '.join(READERS)}, or folders in RVT's layout)."
+    )
+    return collect(inputs, _expand, nothing, leave_out)
 
 
 def _expand(given: str) -> tuple[Path, list[Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,11 +58,32 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
     Raises:
         UserError: an input that does not exist, or stands for no image.
     """
+    kinds = ', '.join(IMAGES + VIDEOS)
+    return collect(inputs, _expand, f'there is no image and no video in it ({kinds}).', leave_out)
+
+
+def collect(
+    inputs: Sequence[str],
+    expand: Callable[[str], tuple[Path, list[Path]]],
+    nothing: str,
+    leave_out: Path | None = None,
+) -> list[Source]:
+    """What inputs stand for, each file once and under a name of its own.
+
+    Args:
+        inputs: files, folders and patterns.
+        expand: of an input, the folder that names are relative to, and the files.
+        nothing: what is wrong with an input without any, for the message.
+        leave_out: a folder not to look into: that of the results.
+
+    Raises:
+        UserError: what ``expand`` raises, or an input that stands for nothing.
+    """
     sources: list[Source] = []
     seen: set[Path] = set()
     names: set[str] = set()
     for given in inputs:
-        root, paths = _expand(given)
+        root, paths = expand(given)
         found = bool(paths)
         if leave_out is not None and paths != [Path(given)]:
             paths = [path for path in paths if leave_out.resolve() not in path.resolve().parents]
@@ -72,8 +93,7 @@ def find_sources(inputs: Sequence[str], leave_out: Path | None = None) -> list[S
                 'another one for them.'
             )
         if not paths:
-            kinds = ', '.join(IMAGES + VIDEOS)
-            raise UserError(f'{given}: there is no image and no video in it ({kinds}).')
+            raise UserError(f'{given}: {nothing}')
         for path in paths:
             if path.resolve() in seen:
                 continue
