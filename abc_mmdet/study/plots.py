@@ -17,16 +17,19 @@ LARGER_INPUT = 'input_'
 """How the names of configs begin that are the baseline at another size of its input."""
 
 YARDSTICK = 'the baseline at other resolutions'
+_COLUMNS = 5  # of a legend
 _COLOURS = mpl.color_sequences['tab20']
 
 
 def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figure | None:
-    """A metric against the cost of training and at inference; None without costs."""
+    """A metric against the cost of training and at inference, by the names of the variants; None
+    without costs."""
     axes_of = {'train_ratio': 'training time / baseline', 'gflops': 'GFLOPs at inference'}
     shown = [r for r in rows if name in r.metrics and set(axes_of) <= set(r.costs)]
     if not shown:
         return None
-    figure = Figure(figsize=(12, max(5.0, 0.2 * len(shown))), layout='constrained')
+    lines_of_legend = -(-(len(shown) + 1) // _COLUMNS)
+    figure = Figure(figsize=(12, 5 + 0.2 * lines_of_legend), layout='constrained')
     for axes, (cost, label) in zip(
         figure.subplots(1, 2, sharey=True), axes_of.items(), strict=True
     ):
@@ -39,7 +42,7 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
                 fmt='o',
                 capsize=3,
                 color=_COLOURS[i % len(_COLOURS)],
-                label=row.variant.title,
+                label=row.variant.name,
             )
         curve = _resolution_curve(shown, cost, name)
         if len(curve) > 1:
@@ -48,7 +51,7 @@ def cost_plot(rows: Sequence[Row], name: str = 'bbox_mAP_small_classes') -> Figu
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel(TITLES[name] + ' (bars: standard deviation over seeds)')
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside right center', fontsize=8)
+    figure.legend(handles, labels, loc='outside lower center', fontsize=8, ncols=_COLUMNS)
     return figure
 
 
