@@ -78,9 +78,9 @@ def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | 
     for axes in grid[len(curves) :]:
         axes.set_visible(False)
     for axes, (name, by_variant) in zip(grid, curves.items(), strict=False):
-        for title, (steps, values) in by_variant.items():
-            colour.setdefault(title, _COLOURS[len(colour) % len(_COLOURS)])
-            axes.plot(steps, values, color=colour[title], label=title, linewidth=1.2)
+        for variant, (steps, values) in by_variant.items():
+            colour.setdefault(variant, _COLOURS[len(colour) % len(_COLOURS)])
+            axes.plot(steps, values, color=colour[variant], label=variant, linewidth=1.2)
         axes.set_title(name)
         axes.set_xlabel('iteration')
         axes.tick_params(labelsize=8, which='both')
@@ -89,7 +89,7 @@ def curve_plot(results: Mapping[Run, Result], names: Sequence[str]) -> Figure | 
             axes.set_yscale('log')
     lines = {str(line.get_label()): line for axes in figure.axes for line in axes.get_lines()}
     figure.legend(
-        list(lines.values()), list(lines), loc='outside lower center', fontsize=8, ncols=3
+        list(lines.values()), list(lines), loc='outside lower center', fontsize=8, ncols=_COLUMNS
     )
     return figure
 
@@ -103,18 +103,18 @@ def logged_names(results: Mapping[Run, Result], *parts: str) -> list[str]:
 def _mean_curves(
     results: Mapping[Run, Result], name: str
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    by_title: dict[str, list[tuple[list, list]]] = {}
+    by_name: dict[str, list[tuple[list, list]]] = {}
     for run, result in sorted(
         results.items(), key=lambda item: (item[0].variant.order, item[0].seed)
     ):
         if name in result['curves']:
             curve = (result['curves']['iteration'], result['curves'][name])
-            by_title.setdefault(run.variant.title, []).append(curve)
+            by_name.setdefault(run.variant.name, []).append(curve)
     means = {}
-    for title, curves in by_title.items():
+    for variant, curves in by_name.items():
         steps = np.array(curves[0][0], float)
         values = [np.interp(steps, *_without_gaps(curve)) for curve in curves]
-        means[title] = (steps, np.mean(values, axis=0))
+        means[variant] = (steps, np.mean(values, axis=0))
     return means
 
 
