@@ -147,7 +147,7 @@ def test_every_tool_asks(
         f'new_config --train a.json --val a.json --images images --iterations {10**400}',
         f'new_config --train {"n" * 300} --val a.json --images images --out new.py',
         f'new_config --train a.json --val a.json --images images --out {"n" * 300}.py',
-        f'prophesee images out --dataset etram --bins {10**400}',
+        f'event_recordings images out --dataset etram --bins {10**400}',
         f'synthetic_traffic out --train {10**400}',
         f'synthetic_traffic {"n" * 300}',
         f'synthetic_events out --train {10**400}',

@@ -106,7 +106,7 @@ def recording(tmp_path: Path) -> Path:
     [
         (['nowhere.raw'], 'nowhere.raw'),
         (['nowhere.py'], 'no config file nowhere.py'),
-        ([ROOT / 'README.md'], '.h5, .raw or .dat'),
+        ([ROOT / 'README.md'], 'recordings end in .raw, .dat, .aedat4, .h5'),
         (['RECORDING'], 'give --size WxH'),
         (['RECORDING', '--size', '0x480'], '--size'),
         (['RECORDING', '--size', '640x'], "'640x' is not of the form 320x192"),

@@ -144,7 +144,7 @@ def test_worker_processes_read_the_same(tmp_path, write_recording) -> None:
 
 def test_missing_files_are_named(tmp_path, write_recording) -> None:
     (tmp_path / 'train').mkdir()
-    with pytest.raises(UserError, match=r'prophesee\.py'):
+    with pytest.raises(UserError, match=r'event_recordings\.py'):
         make(tmp_path).full_init()
     write_recording(tmp_path / 'train/a', 2, [1])
     with pytest.raises(UserError, match='ds2_sum'):
