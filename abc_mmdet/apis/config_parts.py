@@ -38,6 +38,17 @@ def coco_evaluators(config: Config, field: str) -> Iterator[dict]:
             yield options
 
 
+def of_test_data(config: Config, *fields: str) -> Any:
+    """:func:`common` of the test data, or of the validation data of an experiment without.
+
+    Raises:
+        UserError: as :func:`common`.
+    """
+    loaders = ('test_dataloader', 'val_dataloader')
+    loader = next((name for name in loaders if config.get(name)), loaders[0])
+    return common(config, loader, *fields)
+
+
 def common(config: Config, loader: str, *fields: str) -> Any:
     """What the data sets of a loader have in common: pipeline, class names, ...
 

@@ -44,29 +44,26 @@ def enlarge(recipe: Recipe, sizes: BoxSizes, budget: float) -> bool:
     Returns:
         Whether the size of the input was changed.
     """
+    larger, divisor, trims = math.sqrt(budget), 32, False
     share = None if recipe.weights is None else NETWORKS[recipe.network].share(recipe.gray)
-    trimmed = share is not None and _trims(recipe, sizes, math.sqrt(budget / share))
-    larger = math.sqrt(budget / share if share is not None and trimmed else budget)
+    if share is not None:
+        without = math.sqrt(budget / share)
+        above = 1 - sizes.share_below(LARGE / without)
+        if above < FEW_LARGE:
+            larger, divisor, trims = without, 16, True
+            recipe.levels = 'trimmed'
+            recipe.why['levels'] = (
+                f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and what '
+                'stride 32 costs finds more small ones if it is spent on a larger input '
+                '(docs/results.md)'
+            )
     if larger == 1:
         return False
-    reasons = [f'--budget {budget:g}'] * (budget != 1) + ['which stride 32 would cost'] * trimmed
+    reasons = [f'--budget {budget:g}'] * (budget != 1) + ['which stride 32 would cost'] * trims
     recipe.why['img_scale'] += f'; times {larger:.2f}, {" and ".join(reasons)}'
-    divisor = 16 if trimmed else 32  # no more than the budget: sides are filled up to multiples
+    # no more than the budget: sides are filled up to multiples
     width, height = (max(int(side * larger) // divisor, 1) * divisor for side in recipe.img_scale)
     recipe.img_scale = width, height
-    return True
-
-
-def _trims(recipe: Recipe, sizes: BoxSizes, larger: float) -> bool:
-    """Leave stride 32 out where nothing is large on an input ``larger`` times the size."""
-    above = 1 - sizes.share_below(LARGE / larger)
-    if above >= FEW_LARGE:
-        return False
-    recipe.levels = 'trimmed'
-    recipe.why['levels'] = (
-        f'strides 8 and 16: {percent(above)} of the boxes are above {LARGE:g} px, and what stride '
-        '32 costs finds more small ones if it is spent on a larger input (docs/results.md)'
-    )
     return True
 
 

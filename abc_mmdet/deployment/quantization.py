@@ -134,7 +134,8 @@ def _with_int8(
     """The model with these convolutions in 8 bits, with these ranges and otherwise those seen."""
     onnx, _, quantization = need('onnx', 'onnxruntime', 'onnxruntime.quantization')
 
-    own = _outputs(onnx.load_from_string(content), layers)
+    given = onnx.load_from_string(content)
+    own = {node.output[0] for node in given.graph.node if node.name in set(layers)}
     overrides = {
         name: [dict(rmin=np.float32(low), rmax=np.float32(high))]
         for name, (low, high) in ranges.items()
@@ -172,17 +173,12 @@ def _with_int8(
             model = onnx.load(str(out))
     finally:
         log.setLevel(level)
-    kept = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    kept = {entry.key: entry.value for entry in given.metadata_props}
     recorded = replace(Recorded.from_properties(kept, 'the model'), precision='int8')
     del model.metadata_props[:]
     for key, value in recorded.to_properties().items():
         model.metadata_props.add(key=key, value=value)
     return model.SerializeToString()
-
-
-def _outputs(model: Any, layers: Sequence[str]) -> set[str]:
-    """Names of what these nodes compute."""
-    return {node.output[0] for node in model.graph.node if node.name in set(layers)}
 
 
 def _by_harm(

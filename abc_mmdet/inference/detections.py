@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from mmengine.structures import InstanceData
 
+from abc_mmdet.evaluation.cut_detections import cut_to_image
 from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.visualization import draw_detections
 
 from .images import read_image, write_image
 from .mot_format import mot_lines
 
-D = TypeVar('D', bound='Detections')
+AnyDetections = TypeVar('AnyDetections', bound='Detections')
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +63,7 @@ class Detections:
         """Class of every detection."""
         return [self.classes[label] for label in self.labels.tolist()]
 
-    def above(self: D, score_thr: float) -> D:
+    def above(self: AnyDetections, score_thr: float) -> AnyDetections:
         """Those with a score of at least ``score_thr``."""
         keep = self.scores >= score_thr
         return replace(
@@ -97,6 +99,23 @@ TRACKS = 'tracks'
 """The folder of what is tracked, one file per video or folder of images, as MOTChallenge has it."""
 _LEAST_PAUSE, _SHARE = 5.0, 0.05
 """Seconds between two writings, and the share of the time that they may take."""
+
+
+def best_first(instances: InstanceData, size: tuple[int, int]) -> dict[str, Any]:
+    """``boxes``, ``scores`` and ``labels`` of :class:`Detections`, from what a detector gives.
+
+    Args:
+        instances: ``bboxes`` in pixels of the image, ``scores`` and ``labels``.
+        size: width and height of the image; boxes are cut to it, and those outside left out.
+    """
+    order = instances.scores.argsort(descending=True, stable=True)
+    best = instances[order].cpu().numpy()
+    boxes, inside = cut_to_image(best.bboxes.astype(np.float32), size)
+    return dict(
+        boxes=boxes[inside],
+        scores=best.scores.astype(np.float32)[inside],
+        labels=best.labels.astype(np.int64)[inside],
+    )
 
 
 class DetectionFiles:

@@ -21,9 +21,8 @@ from abc_mmdet.apis.experiment import check_checkpoint, load_experiment
 from abc_mmdet.apis.options import sliced
 from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.cut_detections import cut_to_image
 
-from .detections import Detections
+from .detections import Detections, best_first
 from .images import as_image, image_pipeline, read_image
 from .model import load_inference_model, without_auxiliary
 
@@ -78,14 +77,9 @@ class ImageDetector(ABC):
         for _, alike in groupby(inputs, key=lambda packed: packed['inputs'].shape):
             found += self._predict(pseudo_collate(list(alike)))
         for source, array, instances in zip(sources, arrays, found, strict=True):
-            order = instances.scores.argsort(descending=True, stable=True)
-            best = instances[order].cpu().numpy()
             size = (array.shape[1], array.shape[0])
-            boxes, inside = cut_to_image(best.bboxes.astype(np.float32), size)
             yield Detections(
-                boxes=boxes[inside],
-                scores=best.scores.astype(np.float32)[inside],
-                labels=best.labels.astype(np.int64)[inside],
+                **best_first(instances, size),
                 classes=self.classes,
                 size=size,
                 source=source,

@@ -8,20 +8,18 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.apis.config_parts import common, type_name
+from abc_mmdet.apis.config_parts import of_test_data, type_name
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
 
-LOADERS = ('test_dataloader', 'val_dataloader')
 _NAME = re.compile(r'stacked_histogram_dt=(\d+)_nbins=(\d+)')
 
 
 def is_of_events(config: Config) -> bool:
     """Whether the test pipeline loads clips of event recordings."""
-    return any(
-        type_name(transform) == 'LoadEventClip' for transform in _of_data(config, 'pipeline')
-    )
+    pipeline = of_test_data(config, 'pipeline') or []
+    return any(type_name(transform) == 'LoadEventClip' for transform in pipeline)
 
 
 def event_pipeline(config: Config) -> list[dict[str, Any]]:
@@ -35,7 +33,7 @@ def event_pipeline(config: Config) -> list[dict[str, Any]]:
             f'{config.filename}: its test pipeline does not load event recordings '
             '(LoadEventClip). For detectors of images there is abc_mmdet.Detector.'
         )
-    return [dict(transform) for transform in _of_data(config, 'pipeline')]
+    return [dict(transform) for transform in of_test_data(config, 'pipeline')]
 
 
 def histogram_of(config: Config, count_cutoff: int = 10) -> StackedHistogram:
@@ -45,8 +43,8 @@ def histogram_of(config: Config, count_cutoff: int = 10) -> StackedHistogram:
         UserError: it is no stacked histogram, or the cutoff is out of range.
     """
     of_dataset = signature(EventSequenceDataset).parameters
-    name = _of_data(config, 'representation') or of_dataset['representation'].default
-    downsample = _of_data(config, 'downsample') or of_dataset['downsample'].default
+    name = of_test_data(config, 'representation') or of_dataset['representation'].default
+    downsample = of_test_data(config, 'downsample') or of_dataset['downsample'].default
     parts = _NAME.fullmatch(name)
     if parts is None:
         raise UserError(
@@ -57,8 +55,3 @@ def histogram_of(config: Config, count_cutoff: int = 10) -> StackedHistogram:
         return StackedHistogram(int(parts[2]), int(parts[1]), count_cutoff, downsample)
     except ValueError as error:
         raise UserError(f'{config.filename}: {name}, {downsample}, count_cutoff: {error}') from None
-
-
-def _of_data(config: Config, field: str) -> Any:
-    loader = next((name for name in LOADERS if config.get(name)), LOADERS[0])
-    return common(config, loader, field) or []

@@ -121,7 +121,7 @@ class EventSource:
         bins, height, width = sequence.shape
         if bins != 2 * self.histogram.bins:
             raise UserError(f'{folder}: representations of {bins} channels, not of this config.')
-        factor = 1 if self.histogram.downsample == 'none' else 2
+        factor = self.histogram.factor
         self.size = width * factor, height * factor
         if self.options.size not in (None, self.size):
             raise UserError(

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.config import Config
 from PIL import UnidentifiedImageError
 
-from abc_mmdet.apis.config_parts import common
+from abc_mmdet.apis.config_parts import of_test_data
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.atomic_write import atomic_write
 from abc_mmdet.utils.image_files import DARK, open_image
@@ -136,7 +136,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     atomic_write(path, content.tobytes())
 
 
-LOADERS = ('test_dataloader', 'val_dataloader')
 COLOURS = ('color', 'color_ignore_orientation')
 
 
@@ -147,9 +146,7 @@ def image_pipeline(config: Config) -> list[dict[str, Any]]:
         UserError: the config has no test data set, several with different pipelines, or one whose
             inputs are no colour images.
     """
-    loader = next((name for name in LOADERS if config.get(name)), LOADERS[0])
-    pipeline = common(config, loader, 'pipeline') or []
-    transforms = [dict(transform) for transform in pipeline]
+    transforms = [dict(transform) for transform in of_test_data(config, 'pipeline') or []]
     if not transforms:
         raise UserError(
             f'{config.filename}: test_dataloader.dataset has no pipeline, so how images reach the '

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.utils.image_files import WRITABLE
 from abc_mmdet.visualization import ImageSink
 
-from .detections import DetectionFiles, Detections
+from .detections import AnyDetections, DetectionFiles, Detections
 from .detector import ImageDetector
 from .images import read_image
 from .sources import Source, Video
 from .tracking import Place, SequenceTracker, Tracking, in_sequences
-
-D = TypeVar('D', bound=Detections)
 
 
 @dataclass
@@ -144,7 +142,7 @@ class Run:
     outcome: Outcome = field(default_factory=Outcome)
     tracker: tuple[str, SequenceTracker] | None = None
 
-    def chosen(self, found: D, place: Place | None) -> D:
+    def chosen(self, found: AnyDetections, place: Place | None) -> AnyDetections:
         """What is drawn and listed: what is good enough, or of a track."""
         self.outcome.best_score = max(self.outcome.best_score, *found.scores[:1].tolist(), 0.0)
         if self.tracking is None or place is None:

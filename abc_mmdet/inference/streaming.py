@@ -18,10 +18,10 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.apis.experiment import check_checkpoint, load_experiment
 from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.cut_detections import cut_to_image
 from abc_mmdet.models.detectors.stream_memory import StreamMemory
 from abc_mmdet.models.detectors.streaming_detector import StreamingDetector
 
+from .detections import best_first
 from .event_config import event_pipeline, histogram_of
 from .event_sources import EventSource, Source, SourceOptions, Step
 from .model import load_inference_model, without_auxiliary
@@ -76,6 +76,7 @@ class StreamingInferencer:
             )
         init_default_scope('mmdet')
         self._pipeline = Compose(transforms)
+        self._warm: set[tuple[int, int]] = set()  # sizes of sensors that were detected in
 
     def __call__(
         self,
@@ -120,7 +121,7 @@ class StreamingInferencer:
             step_us: from the end of the step before to its own.
         """
         height, width = counts.shape[1:]
-        factor = 1 if self.histogram.downsample == 'none' else 2
+        factor = self.histogram.factor
         frame = dict(
             step=0,
             img_id=step.step,
@@ -145,13 +146,8 @@ class StreamingInferencer:
             )
         )
         (sample,) = self.model.test_step(pseudo_collate([packed]))
-        found = sample.pred_instances
-        best = found[found.scores.argsort(descending=True, stable=True)].cpu().numpy()
-        boxes, inside = cut_to_image(best.bboxes.astype(np.float32), size)
         return WindowDetections(
-            boxes=boxes[inside],
-            scores=best.scores.astype(np.float32)[inside],
-            labels=best.labels.astype(np.int64)[inside],
+            **best_first(sample.pred_instances, size),
             classes=self.classes,
             size=size,
             source=counts,
@@ -162,13 +158,19 @@ class StreamingInferencer:
         )
 
     def warm_up(self, size: tuple[int, int]) -> None:
-        """Detect in nothing, so that the first window of a stream is as fast as the others."""
+        """Detect in nothing, so that the first window of a stream is as fast as the others.
+
+        Once for all streams of a sensor of this size.
+        """
+        if size in self._warm:
+            return
         counts = np.zeros(self.histogram.shape(size), np.uint8)
         one = np.zeros(1, np.int64)
         self.histogram(one, one, one, one, size)
         before = self.model.exchange_memory(StreamMemory())
         self.detect(Step(0, 0, 0, 0, counts), counts, size, self.histogram.window_ms * 1000)
         self.model.exchange_memory(before)
+        self._warm.add(size)
 
 
 class DetectionStream:

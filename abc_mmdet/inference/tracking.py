@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +19,8 @@ from abc_mmdet.errors import UserError
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 
-from .detections import Detections
+from .detections import AnyDetections
 from .sources import Source, free_name
-
-D = TypeVar('D', bound=Detections)
 
 TRACKERS = ('bytetrack', 'ocsort')
 OVERLAPS = ('nwd', 'biou', 'iou')
@@ -127,7 +125,7 @@ class SequenceTracker:
     def __init__(self, tracking: Tracking) -> None:
         self._tracker = tracking.build()
 
-    def __call__(self, found: D, number: int) -> D:
+    def __call__(self, found: AnyDetections, number: int) -> AnyDetections:
         """Those of the detections that are of a track, with its number from 1 on, best first.
 
         Args:

@@ -1,5 +1,6 @@
 """A small detector of events with random weights, and recordings for it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -24,6 +25,14 @@ def tiny_config() -> Config:
             'model.test_cfg.score_thr': 0.05,
         },
     )
+
+
+def write_model(random_weights: Callable[[Config, Path], Config], folder: Path) -> tuple[str, str]:
+    """Paths of a config and a checkpoint."""
+    config = tiny_config()
+    random_weights(config, folder / 'weights.pth')
+    config.dump(folder / 'config.py')
+    return str(folder / 'config.py'), str(folder / 'weights.pth')
 
 
 def moving_block(seconds: float, begin_us: int = 1_000_000, seed: int = 0) -> Events:

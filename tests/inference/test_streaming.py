@@ -20,17 +20,13 @@ from abc_mmdet.inference.event_sources import EventSource, SourceOptions
 from abc_mmdet.inference.window_detections import WindowDetections
 from mmdet.registry import DATASETS
 
-from .event_streams import SIZE, Events, moving_block, tiny_config, write_h5
+from .event_streams import SIZE, Events, moving_block, write_h5, write_model
 
 
 @pytest.fixture(scope='module')
 def model(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Config and checkpoint."""
-    folder = tmp_path_factory.mktemp('run')
-    config = tiny_config()
-    random_weights(config, folder / 'weights.pth')
-    config.dump(folder / 'config.py')
-    return str(folder / 'config.py'), str(folder / 'weights.pth')
+    return write_model(random_weights, tmp_path_factory.mktemp('run'))
 
 
 @pytest.fixture(scope='module')

@@ -4,9 +4,7 @@ import csv
 import json
 import os
 import re
-import runpy
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import pytest
 from abc_mmdet import StreamingInferencer
 from abc_mmdet.datasets.events.conversion import ConversionSettings, Source, convert
 
-from ..inference.event_streams import SIZE, moving_block, tiny_config, write_h5
+from ..inference.event_streams import SIZE, moving_block, write_h5, write_model
 from ..warm_python import python
+from .in_process import run_in_process
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/infer.py'
@@ -31,11 +30,7 @@ LABEL = np.dtype(
 @pytest.fixture(scope='module')
 def model(random_weights, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Config and checkpoint."""
-    folder = tmp_path_factory.mktemp('run')
-    config = tiny_config()
-    random_weights(config, folder / 'weights.pth')
-    config.dump(folder / 'config.py')
-    return str(folder / 'config.py'), str(folder / 'weights.pth')
+    return write_model(random_weights, tmp_path_factory.mktemp('run'))
 
 
 @pytest.fixture(scope='module')
@@ -53,13 +48,7 @@ def call(
     """Runs the tool in this process: exit code, output and errors."""
 
     def run(*arguments: object, tool: str = 'tools/infer.py') -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, 'argv', [str(ROOT / tool), *map(str, arguments)])
-        code = 0
-        try:
-            runpy.run_path(str(ROOT / tool), run_name='__main__')
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
+        return run_in_process(tool, arguments, monkeypatch, capsys)
 
     return run
 

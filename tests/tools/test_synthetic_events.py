@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from abc_mmdet.datasets.synthetic import CLASSES
 from abc_mmdet.datasets.synthetic.event_export import EventRecipe, is_complete
 
 from ..warm_python import python
+from .in_process import run_in_process
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/dataset_converters/synthetic_events.py'
@@ -50,13 +50,7 @@ def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> 
     handler = signal.getsignal(signal.SIGTERM)
 
     def run_it(tool: str, *arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, 'argv', [str(ROOT / tool), *map(str, arguments)])
-        code = 0
-        try:
-            runpy.run_path(str(ROOT / tool), run_name='__main__')
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
+        return run_in_process(tool, arguments, monkeypatch, capsys)
 
     yield run_it
     signal.signal(signal.SIGTERM, handler)

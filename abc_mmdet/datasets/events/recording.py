@@ -10,7 +10,7 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 from .labels import LONGEST_US
-from .readers import EventReader, known_size, open_reader
+from .readers import Columns, EventReader, known_size, open_reader
 
 CAMERA_FILES = ('.raw', '.dat', '.aedat4')
 """Files of which cameras have written the head, with the size of the sensor."""
@@ -18,9 +18,6 @@ FAR_US = 100_000
 """Times this much smaller than one before them are no jitter of the sensor."""
 MOST_FAR = 1000
 """One of so many events may be that far from the order: a broken packet, not a broken clock."""
-
-Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""x, y, p and t of events that were read together."""
 
 
 class Recording:

@@ -51,11 +51,15 @@ class StackedHistogram:
         """Name of the file of such representations in RVT's layout."""
         return representation_file(self.downsample)
 
+    @property
+    def factor(self) -> int:
+        """Pixels of the sensor per pixel of a representation, each way."""
+        return 1 if self.downsample == 'none' else 2
+
     def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """``(2 * bins, H, W)`` for a sensor of this width and height; halves are rounded down."""
         width, height = size
-        factor = 1 if self.downsample == 'none' else 2
-        return 2 * self.bins, height // factor, width // factor
+        return 2 * self.bins, height // self.factor, width // self.factor
 
     def __call__(
         self, x: np.ndarray, y: np.ndarray, p: np.ndarray, t: np.ndarray, size: tuple[int, int]

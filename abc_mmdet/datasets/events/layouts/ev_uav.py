@@ -14,8 +14,8 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..readers.reader import damage_is_named
-from ..recording import Columns, Recording
+from ..readers.reader import Columns, damage_is_named
+from ..recording import Recording
 from .base import Labels, Layout, Source, pixels
 
 LONGEST_MS = 8192
@@ -133,7 +133,7 @@ def boxes_of_events(events: LabelledEvents, frames_us: np.ndarray, window_us: in
 
 def _columns(path: Path) -> Iterator[Columns]:
     events = _events(path)
-    yield pixels(events.x), pixels(events.y), events.p.astype(np.uint8), events.t
+    yield Columns(pixels(events.x), pixels(events.y), events.p.astype(np.uint8), events.t)
 
 
 def _events(path: Path) -> LabelledEvents:

@@ -16,8 +16,8 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..readers.reader import CHUNK, damage_is_named
-from ..recording import Columns, Recording
+from ..readers.reader import CHUNK, Columns, damage_is_named
+from ..recording import Recording
 from .base import Labels, Layout, Source, pixels
 
 EVENTS = ('Event/events.hdf5', 'Event/events.raw')
@@ -147,4 +147,4 @@ def _events(path: Path) -> Iterator[Columns]:
             )
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
-            yield pixels(part['x']), pixels(part['y']), part['p'], part['t']
+            yield Columns(pixels(part['x']), pixels(part['y']), part['p'], part['t'])

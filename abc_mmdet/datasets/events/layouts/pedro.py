@@ -15,7 +15,8 @@ from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..recording import Columns, Recording
+from ..readers import Columns
+from ..recording import Recording
 from .base import Labels, Layout, Source, pixels
 
 SAMPLE_US = 40_000
@@ -153,7 +154,7 @@ def _events(parts: tuple[Path, ...]) -> Iterator[Columns]:
                 f'{path}: a polarity of {int(p[~np.isin(p, (0, 1))][0])} in the last column, '
                 'which is 0 or 1 in PEDRo.'
             )
-        yield pixels(x), pixels(y), p.astype(np.uint8), t.astype(np.int64) - origin
+        yield Columns(pixels(x), pixels(y), p.astype(np.uint8), t.astype(np.int64) - origin)
 
 
 def _objects(path: Path, classes: tuple[str, ...]) -> Iterator[tuple[tuple[float, ...], int]]:
