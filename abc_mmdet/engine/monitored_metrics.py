@@ -13,7 +13,7 @@ from mmengine.hooks import EarlyStoppingHook
 from mmengine.runner import Runner
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.metric_names import possible_names
+from abc_mmdet.evaluation.reported_metrics import possible_names
 
 AUTO = 'auto'
 

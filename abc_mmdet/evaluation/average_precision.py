@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .areas import AREAS
-from .matching import ClassMatches, ClassOverlaps, MatchTable, class_overlaps
+from .matching import AREAS, ClassMatches, ClassOverlaps, MatchTable, class_overlaps
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 

@@ -11,8 +11,35 @@ from typing import Any
 import numpy as np
 from pycocotools import mask
 
-from .areas import AREAS
-from .boxes import Boxes
+NO_LIMIT = 1e10
+AREAS = {
+    'all': (0.0, NO_LIMIT),
+    'very_tiny': (0.0, 8.0**2),
+    'tiny': (8.0**2, 16.0**2),
+    'small': (16.0**2, 32.0**2),
+    'medium': (32.0**2, 96.0**2),
+    'large': (96.0**2, NO_LIMIT),
+    's': (0.0, 32.0**2),
+}
+"""Box areas in square pixels. As COCO's, borders belong to both sizes; ``s`` is COCO's small."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Boxes of one class: place in their list, place of their image, and x, y, w, h."""
+
+    place: np.ndarray
+    image: np.ndarray
+    box: np.ndarray
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping], places: list[int], images: Mapping) -> Boxes:
+        boxes = np.array([records[p]['bbox'] for p in places], float).reshape(-1, 4)
+        image = np.array([images[records[p]['image_id']] for p in places], int)
+        return cls(np.array(places, int), image, boxes)
+
+    def take(self, which: np.ndarray) -> Boxes:
+        return Boxes(self.place[which], self.image[which], self.box[which])
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .areas import AREAS, NO_LIMIT
 from .average_precision import CocoMetrics, coco_metrics
-from .marks import uncounted, without_classless
-from .matching import ClassOverlaps
-from .tinyperson_protocol import MARKS, ExcusedInRegions, tinyperson_truth
+from .ignored_ground_truth import (
+    TINYPERSON_MARKS,
+    ExcusedInRegions,
+    tinyperson_truth,
+    uncounted,
+    without_classless,
+)
+from .matching import AREAS, NO_LIMIT, ClassOverlaps
 from .visdrone_protocol import visdrone_metrics, without_ignored
 
 COCO_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10))
@@ -213,7 +217,7 @@ PRESETS = {
             'mAP_75_tiny': 'AP75 tiny',
         },
         thresholds=(0.25, 0.5, 0.75),
-        marks=MARKS,
+        marks=TINYPERSON_MARKS,
         truth=tinyperson_truth,
         kind=ExcusedInRegions,
     ),

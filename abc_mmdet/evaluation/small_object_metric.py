@@ -16,12 +16,10 @@ from mmdet.registry import METRICS
 
 from .average_precision import CocoMetrics
 from .cut_detections import cut_found
-from .metric_names import check_items
-from .metric_table import counts_table, metrics_table
 from .presets import PRESETS
-from .prophesee_protocol import PropheseeProtocol
-from .protocols import PROTOCOLS, Counted, Protocols
+from .protocols import PROTOCOLS, Counted, PropheseeProtocol, Protocols
 from .records import check_unique, image_ids, image_key, of_detections, of_file, of_samples
+from .reported_metrics import check_items, counts_table, metrics_table
 
 
 @METRICS.register_module()

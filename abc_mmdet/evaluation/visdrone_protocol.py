@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .average_precision import CocoMetrics, envelope_at, precision_at, seen
-from .marks import REASON, is_marked
+from .ignored_ground_truth import REASON, is_marked
 from .matching import ClassMatches, MatchTable, class_overlaps
 
 COVERED = 0.5

@@ -24,7 +24,7 @@ from abc_mmdet.evaluation.error_kinds import (
     matches_of_all,
 )
 from abc_mmdet.evaluation.matching import in_order
-from abc_mmdet.evaluation.metric_names import named_metrics
+from abc_mmdet.evaluation.reported_metrics import named_metrics
 from abc_mmdet.evaluation.score_threshold import F1Curve, f1_curve
 
 from .test_set import TestSet

@@ -11,9 +11,8 @@ from itertools import chain, zip_longest
 import cv2
 import numpy as np
 
-from abc_mmdet.evaluation.areas import AREAS
 from abc_mmdet.evaluation.error_kinds import box_ious
-from abc_mmdet.evaluation.matching import counts
+from abc_mmdet.evaluation.matching import AREAS, counts
 
 from .evaluated import Evaluated
 

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.areas import AREAS
-from abc_mmdet.evaluation.matching import in_order, match
+from abc_mmdet.evaluation.matching import AREAS, in_order, match
 from abc_mmdet.visualization.boxes import draw_boxes
 from abc_mmdet.visualization.events import with_caption
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abc_mmdet.evaluation.metric_names import rounded
+from abc_mmdet.evaluation.reported_metrics import rounded
 from abc_mmdet.evaluation.score_threshold import F1Curve
 
 from .evaluated import Evaluated

@@ -11,8 +11,8 @@ import torch
 
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.evaluation.metric_names import possible_names
 from abc_mmdet.evaluation.presets import PRESETS
+from abc_mmdet.evaluation.reported_metrics import possible_names
 
 from .published_toolkits import CATEGORIES, CLASSES, IMAGES, case
 

@@ -10,7 +10,7 @@ from abc_mmdet.apis import check_data, file_mistakes, load_experiment, user_mess
 from abc_mmdet.apis.options import ConfigOptions, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.errors import UserError
-from abc_mmdet.evaluation.areas import AREAS
+from abc_mmdet.evaluation.matching import AREAS
 from abc_mmdet.report import load_test_set, read_detections
 from abc_mmdet.report.side_by_side import found, most_gained, side_by_side
 from abc_mmdet.utils.atomic_write import replace_file

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from abc_mmdet.evaluation import SmallObjectMetric
-from abc_mmdet.evaluation.metric_names import possible_names
+from abc_mmdet.evaluation.reported_metrics import possible_names
 from mmdet.evaluation import CocoMetric, VOCMetric
 
 CLASSES = ('car', 'bus')
