@@ -34,8 +34,8 @@ from abc_mmdet.apis.test_record import InputSizes, record_path, write_record
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.custom_dataset import check_annotation_files, issue_lines
 from abc_mmdet.datasets.annotations.checks import PROBLEM
-from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import walk
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import CocoMetric, DumpDetResults
 from mmdet.registry import RUNNERS

@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import walk
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 

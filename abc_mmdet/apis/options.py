@@ -11,10 +11,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.detectors import SlicedDetector
 from abc_mmdet.models.merging import MERGES
+from abc_mmdet.utils.wrapped import walk
 
 from .config_parts import type_name
 

@@ -12,11 +12,10 @@ from mmengine.dist import get_world_size, master_only
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.checkpoint_files import newest_checkpoint
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.models.dense_heads import ABCHead
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import leaves, unwrapped
 
 MOST_CLASSES = 12
 """Classes that are named; of more the number is enough."""

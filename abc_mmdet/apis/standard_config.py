@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.datasets.wrapped import walk
+from abc_mmdet.utils.wrapped import walk
 from mmdet.datasets.transforms import PackDetInputs
 
 from .config_parts import by_epoch, coco_evaluators, type_name

@@ -13,8 +13,8 @@ import torch
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 
-from abc_mmdet.models.wrapped import unwrapped
 from abc_mmdet.utils.atomic_write import atomic_write
+from abc_mmdet.utils.wrapped import unwrapped
 
 from .progress import batch_size, device_name
 

@@ -16,10 +16,10 @@ from abc_mmdet.apis.experiment import check_data
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.annotations.checks import NOTE, PROBLEM, WARNING, Issue, several
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine.hooks.data_check_hooks import check_model
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS, MODELS
 

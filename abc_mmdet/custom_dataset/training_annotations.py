@@ -20,9 +20,9 @@ from abc_mmdet.datasets.annotations.checks import (
     read_whole,
 )
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.records import check_name
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS
 

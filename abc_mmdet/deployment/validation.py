@@ -13,8 +13,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
 from abc_mmdet.apis.user_messages import config_mistakes
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS
 
 from .engine_detector import EngineDetector

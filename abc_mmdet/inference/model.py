@@ -14,8 +14,8 @@ from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.checkpoints.content import classes_of, meta_of
 from abc_mmdet.checkpoints.fit import Target, load_fitting
 from abc_mmdet.checkpoints.loading import read
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS, MODELS
 
 LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')

@@ -18,8 +18,8 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.apis.experiment import check_checkpoint, load_experiment
 from abc_mmdet.checkpoints.loading import weights_only
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.detectors.stream_memory import StreamMemory
 from abc_mmdet.models.detectors.streaming_detector import StreamingDetector
+from abc_mmdet.models.recurrence import StreamMemory
 
 from .detections import best_first
 from .event_config import event_pipeline, histogram_of

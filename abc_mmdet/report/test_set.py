@@ -14,12 +14,12 @@ from mmengine.registry import init_default_scope
 from abc_mmdet.apis.config_parts import coco_evaluators
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.evaluation.matching import counts, in_order
 from abc_mmdet.evaluation.presets import PRESETS, Preset
 from abc_mmdet.models.small_classes import SmallClasses
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import DATASETS, METRICS
 

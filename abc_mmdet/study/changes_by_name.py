@@ -19,8 +19,8 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from abc_mmdet.apis.config_parts import type_name
-from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import walk
 from mmdet.registry import HOOKS, PARAM_SCHEDULERS, TRANSFORMS
 
 BEFORE, AFTER, DELETE = '_before_', '_after_', '_delete_'

@@ -18,12 +18,12 @@ from mmengine.runner import Runner
 from torch.utils.flop_counter import FlopCounterMode
 
 from abc_mmdet.checkpoints.conversion import to_plain
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.evaluation.average_precision import CocoMetrics
 from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
 from abc_mmdet.evaluation.matching import MatchTable
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS, METRICS, MODELS
 
 TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between train and val

@@ -7,8 +7,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from abc_mmdet.datasets.wrapped import walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import walk
 
 MULTIPLE = 32
 """Sides stay multiples of YOLOX's coarsest stride."""

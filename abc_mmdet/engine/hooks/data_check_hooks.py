@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from abc_mmdet.datasets.wrapped import leaves, walk
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import leaves, walk
 from mmdet.datasets import CocoDataset, Objects365V1Dataset
 from mmdet.registry import HOOKS
 

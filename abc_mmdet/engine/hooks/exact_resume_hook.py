@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from abc_mmdet.engine.placed_samples import PlacedBatches, placed_loader, seed_all
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import unwrapped
 from mmdet.models.data_preprocessors import BatchSyncRandomResize
 from mmdet.registry import HOOKS
 

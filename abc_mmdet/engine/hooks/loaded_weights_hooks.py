@@ -16,7 +16,7 @@ from abc_mmdet.checkpoints.pretrained import HeadLayout, check_fits, transfer
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.dense_heads.abc_head import head_strides
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import unwrapped
 from mmdet.datasets import CocoDataset
 from mmdet.registry import HOOKS
 

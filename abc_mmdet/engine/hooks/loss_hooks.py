@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from abc_mmdet.engine.checkpoint_files import newest_finite_checkpoint, numbered_checkpoints
 from abc_mmdet.engine.placed_samples import sample_names
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import unwrapped
 from mmdet.registry import HOOKS
 
 SKIPPED = 'skipped_batches'  # in the message hub, so that a resumed run goes on counting

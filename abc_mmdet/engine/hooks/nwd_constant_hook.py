@@ -17,7 +17,7 @@ from abc_mmdet.models.dense_heads import ABCHead
 from abc_mmdet.models.losses import NWDBlendLoss
 from abc_mmdet.models.small_classes import select_instances
 from abc_mmdet.models.wasserstein import nwd_constants
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import unwrapped
 from mmdet.models.dense_heads import GFLHead, TOODHead
 from mmdet.registry import HOOKS
 from mmdet.structures.bbox import get_box_tensor

@@ -15,7 +15,7 @@ from torch import nn
 from abc_mmdet.engine.placed_samples import PlacedSamples
 from abc_mmdet.errors import UserError
 from abc_mmdet.models.losses import ABCMultiTaskLoss
-from abc_mmdet.models.wrapped import unwrapped
+from abc_mmdet.utils.wrapped import unwrapped
 from mmdet.datasets import MultiImageMixDataset
 from mmdet.registry import HOOKS
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from mmengine.runner import Runner
 
-from abc_mmdet.datasets.wrapped import leaves
+from abc_mmdet.utils.wrapped import leaves
 from abc_mmdet.visualization import draw_events
 from mmdet.engine.hooks import DetVisualizationHook
 from mmdet.registry import HOOKS

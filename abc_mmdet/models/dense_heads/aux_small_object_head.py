@@ -10,7 +10,7 @@ from mmdet.models.dense_heads import YOLOXHead
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 
-from .ignore_region_head import IgnoreRegions
+from .yolox_head_variants import IgnoreRegions
 
 
 @MODELS.register_module()

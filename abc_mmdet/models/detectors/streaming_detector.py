@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.recurrence import RecurrentModule, State
+from abc_mmdet.models.recurrence import RecurrentModule, State, StreamMemory, join, select
 from mmdet.models.detectors import SingleStageDetector
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample, TrackDataSample
 
-from .stream_memory import StreamMemory, join, select
 from .unlabelled import NothingFound, nothing_to_find
 
 

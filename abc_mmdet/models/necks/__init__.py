@@ -1,5 +1,4 @@
-from .abc_pafpn import ABCPAFPN
 from .conv_lstm_adapter import ConvLSTMAdapter
-from .trimmed_pafpn import TrimmedPAFPN
+from .yolox_pafpn_variants import ABCPAFPN, TrimmedPAFPN
 
 __all__ = ['ABCPAFPN', 'ConvLSTMAdapter', 'TrimmedPAFPN']

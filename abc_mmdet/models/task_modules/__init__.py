@@ -1,13 +1,13 @@
-from .center_sim_ota_assigner import CenterSimOTAAssigner
 from .fast_sim_ota_assigner import FastSimOTAAssigner
-from .min_positives_assigner import MinPositivesSimOTAAssigner
-from .nwd_overlaps import NWDOverlaps2D
-from .sized_sim_ota_assigner import SizedSimOTAAssigner
+from .overlaps import BufferedOverlaps2D, NWDOverlaps2D, SizeRelativeNWDOverlaps2D
+from .sim_ota_variants import CenterSimOTAAssigner, MinPositivesSimOTAAssigner, SizedSimOTAAssigner
 
 __all__ = [
+    'BufferedOverlaps2D',
     'CenterSimOTAAssigner',
     'FastSimOTAAssigner',
     'MinPositivesSimOTAAssigner',
     'NWDOverlaps2D',
+    'SizeRelativeNWDOverlaps2D',
     'SizedSimOTAAssigner',
 ]

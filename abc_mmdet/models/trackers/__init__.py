@@ -1,6 +1,10 @@
-from .kalman_filter import FastObjectKalmanFilter
-from .overlaps import BufferedOverlaps2D, SizeRelativeNWDOverlaps2D
-from .small_object_trackers import SmallObjectByteTracker, SmallObjectOCSORTTracker
+from abc_mmdet.models.task_modules.overlaps import BufferedOverlaps2D, SizeRelativeNWDOverlaps2D
+
+from .small_object_trackers import (
+    FastObjectKalmanFilter,
+    SmallObjectByteTracker,
+    SmallObjectOCSORTTracker,
+)
 
 __all__ = [
     'BufferedOverlaps2D',

@@ -7,7 +7,6 @@ import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset
 from torch import nn
 
-from abc_mmdet.datasets.wrapped import leaves
 from abc_mmdet.engine import KeptBoxesHook
 from abc_mmdet.engine.hooks.data_check_hooks import (
     check_annotation_file,
@@ -16,6 +15,7 @@ from abc_mmdet.engine.hooks.data_check_hooks import (
     check_transforms,
 )
 from abc_mmdet.errors import UserError
+from abc_mmdet.utils.wrapped import leaves
 from mmdet.datasets import CocoDataset, MultiImageMixDataset, Objects365V1Dataset
 from mmdet.registry import MODELS
 

@@ -1,9 +1,30 @@
-"""Data sets inside others (repeat, concat, class balance, mix), in configs and when built."""
+"""The network, and the data sets, inside what is wrapped around them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+
+
+def unwrapped(model: Any) -> Any:
+    """The detector that is trained or tested.
+
+    Args:
+        model: of a runner; around the detector there may be ``DistributedDataParallel`` and
+            test-time augmentation.
+
+    Examples:
+        >>> from torch import nn
+        >>> layer = nn.Linear(1, 1)
+        >>> unwrapped(layer) is layer
+        True
+    """
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
+
 
 _FIELDS = ('datasets', 'dataset')
 """Where MMEngine's and MMDetection's wrappers keep what they wrap, as options and as attributes."""

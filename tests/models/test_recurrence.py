@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.models.detectors.stream_memory import StreamMemory, detach, join, select
-from abc_mmdet.models.recurrence import State
+from abc_mmdet.models.recurrence import State, StreamMemory, detach, join, select
 from mmdet.structures import TrackDataSample
 
 SHAPES = ((2, 4, 6), (3, 2, 3))  # C, H, W of two stages

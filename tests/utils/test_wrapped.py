@@ -2,7 +2,7 @@
 
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 
-from abc_mmdet.datasets.wrapped import leaves, walk
+from abc_mmdet.utils.wrapped import leaves, walk
 
 
 class Plain(BaseDataset):
