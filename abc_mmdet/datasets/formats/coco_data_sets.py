@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
 from abc_mmdet.errors import UserError
 
-from .base import Options
+from .base import DataSet, Options
 from .coco import Coco
 from .folder import Folder
-from .records import DataSet
 
 _TINY_FILES = (
     'annotations/task/tiny_set_{}_all.json',

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 from .base import (
     MISSING,
     NO_AREA,
+    Box,
+    DataSet,
     Format,
     Options,
     add_records,
@@ -27,7 +29,6 @@ from .base import (
     ordered,
 )
 from .folder import Folder
-from .records import Box, DataSet
 
 IGNORE, BACKGROUND = '__ignore__', '_background_'
 _NUM_POINTS = {'rectangle': 2, 'mask': 2, 'circle': 2, 'polygon': 3, 'oriented_rectangle': 3}

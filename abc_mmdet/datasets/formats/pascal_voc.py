@@ -17,7 +17,10 @@ from abc_mmdet.errors import UserError
 from .base import (
     MISSING,
     NO_AREA,
+    Box,
+    DataSet,
     Format,
+    ImageRecord,
     Options,
     as_number,
     check_class,
@@ -27,7 +30,6 @@ from .base import (
     ordered,
 )
 from .folder import Folder
-from .records import Box, DataSet, ImageRecord
 
 _SIDES = ('xmin', 'ymin', 'xmax', 'ymax')
 

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 from .base import (
     MISSING,
     NO_AREA,
+    Box,
+    DataSet,
     Format,
     Options,
     add_records,
@@ -21,7 +23,6 @@ from .base import (
     is_flat,
 )
 from .folder import Folder
-from .records import Box, DataSet
 
 CLASSES = (
     'airplane',

@@ -15,6 +15,8 @@ from typing import ClassVar
 from .base import (
     MISSING,
     NO_AREA,
+    Box,
+    DataSet,
     Format,
     Options,
     add_records,
@@ -24,7 +26,6 @@ from .base import (
     is_flat,
 )
 from .folder import Folder
-from .records import Box, DataSet
 
 CLASSES = (
     'pedestrian',

@@ -13,9 +13,20 @@ from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
-from .base import MISSING, NO_AREA, Format, Options, as_number, enclosing, first_lines, is_flat
+from .base import (
+    MISSING,
+    NO_AREA,
+    Box,
+    DataSet,
+    Format,
+    ImageRecord,
+    Options,
+    as_number,
+    enclosing,
+    first_lines,
+    is_flat,
+)
 from .folder import Folder
-from .records import Box, DataSet, ImageRecord
 from .yolo_layout import NOT_LABELS, Layout, find_names, label_of
 
 _OVER = 0.01

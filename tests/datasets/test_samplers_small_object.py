@@ -9,8 +9,7 @@ from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler
 
 from abc_mmdet.apis import prepare_run
-from abc_mmdet.datasets.samplers import SmallObjectSampler
-from abc_mmdet.datasets.samplers.small_object_sampler import count_small_objects
+from abc_mmdet.datasets.samplers import SmallObjectSampler, count_small_objects
 from abc_mmdet.errors import UserError
 from mmdet.registry import DATA_SAMPLERS
 

@@ -4,7 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abc_mmdet.datasets.events.still_objects import LOOK_BACK_US, PIXELS, still_objects
+from abc_mmdet.datasets.events.event_sequence_dataset import (
+    LOOK_BACK_US,
+    STILL_PIXELS,
+    still_objects,
+)
 
 TRACKED_BOX = np.dtype([('t', '<i8'), *[(name, '<f4') for name in 'xywh'], ('track_id', '<u4')])
 
@@ -67,6 +71,6 @@ def test_it_is_the_search_through_the_whole_track(steps: list) -> None:
             for t_before, x_before, *_, other in rows[:i]
             if other == track and LOOK_BACK_US[0] <= 1000 * (t - t_before) <= LOOK_BACK_US[1]
         ]
-        expected.append(bool(earlier) and abs(x - earlier[-1]) < PIXELS)
+        expected.append(bool(earlier) and abs(x - earlier[-1]) < STILL_PIXELS)
     if rows:
         assert flags_of(rows) == expected
