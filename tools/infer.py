@@ -26,10 +26,10 @@ from abc_mmdet.datasets.events.readers import READERS, TIME_UNITS
 from abc_mmdet.deployment import ENGINES, OnnxDetector
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference import Detector, StreamingInferencer, Tracking
-from abc_mmdet.inference.detections import FILES, TRACKS
+from abc_mmdet.inference.detection_files import FILES, TRACKS
 from abc_mmdet.inference.detector import ImageDetector
-from abc_mmdet.inference.event_config import is_of_events
 from abc_mmdet.inference.event_sources import SourceOptions
+from abc_mmdet.inference.model import is_of_events
 from abc_mmdet.inference.predict import Outcome, detect_files
 from abc_mmdet.inference.recordings import (
     RecordingOutcome,

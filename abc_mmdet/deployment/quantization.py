@@ -13,10 +13,9 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
-from .convolutions import Layers
+from .convolutions import Layers, Ranges, ranges_before_silu
 from .engines import Feed, need, open_session
 from .recorded import Recorded
-from .silu_ranges import Ranges, ranges_before_silu
 
 Figures = Mapping[str, float]
 """Of an evaluation, by name."""
@@ -77,7 +76,7 @@ def quantise(
     each (depthwise), whose weights are few and whose channels have ranges of their own, where 8
     bits have one range for all (Sheng et al., 2018, "A quantization-friendly separable convolution
     for MobileNets"). What goes into a SiLU has the range of
-    :func:`~abc_mmdet.deployment.silu_ranges.ranges_before_silu`.
+    :func:`~abc_mmdet.deployment.convolutions.ranges_before_silu`.
 
     If ``keep`` falls by more than ``tolerance``, groups of neighbours among the others go back to
     float32, the group first that alone does most harm to the scores, and the rest is quantised

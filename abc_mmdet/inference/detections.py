@@ -1,13 +1,8 @@
-"""Detections of one image, and of many as COCO JSON and as CSV."""
+"""Detections in one image, or in one window of an event stream."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +11,9 @@ import numpy as np
 from mmengine.structures import InstanceData
 
 from abc_mmdet.evaluation.cut_detections import cut_to_image
-from abc_mmdet.utils.atomic_write import atomic_write
-from abc_mmdet.visualization import draw_detections
+from abc_mmdet.visualization import draw_detections, draw_events, with_caption
 
 from .images import read_image, write_image
-from .mot_format import mot_lines
 
 AnyDetections = TypeVar('AnyDetections', bound='Detections')
 
@@ -94,11 +87,45 @@ class Detections:
         write_image(path, self.draw(score_thr))
 
 
-FILES = ('detections.json', 'detections.csv')
-TRACKS = 'tracks'
-"""The folder of what is tracked, one file per video or folder of images, as MOTChallenge has it."""
-_LEAST_PAUSE, _SHARE = 5.0, 0.05
-"""Seconds between two writings, and the share of the time that they may take."""
+@dataclass(frozen=True, eq=False, repr=False)
+class WindowDetections(Detections):
+    """Detections in a window of events, best first; boxes are in pixels of the sensor.
+
+    Attributes:
+        source: the window as the network was shown it, stacked histogram ``(2 * bins, H, W)``.
+        time_us: end of the window, in the time of the recording, µs.
+        latency_ms: from the complete window to its detections: waiting (of a live stream), making
+            the representation, network and suppression.
+        number: of the window in the stream, those that were dropped included.
+        segment: how often the clock of the recording had jumped.
+        num_events: in the window; of a representation from disk the sum of its counts.
+        is_late: it took longer than from one window to the next.
+    """
+
+    time_us: int = 0
+    latency_ms: float = 0.0
+    number: int = 0
+    segment: int = 0
+    num_events: int = 0
+    is_late: bool = False
+
+    def __repr__(self) -> str:
+        text = super().__repr__().removesuffix('>').replace('in an image', 'in events', 1)
+        return f'{text} until {self.time_us / 1e6:.3f} s, after {self.latency_ms:.0f} ms>'
+
+    def image(self) -> np.ndarray:
+        """The events in pixels of the sensor, uint8 ``(H, W, 3)``, blue, green, red."""
+        assert isinstance(self.source, np.ndarray)
+        width, height = self.size
+        drawn = draw_events(self.source, max(1, round(height / self.source.shape[1])))
+        rows, columns = height - drawn.shape[0], width - drawn.shape[1]
+        # half of an odd side is rounded down
+        return np.pad(drawn, ((0, max(rows, 0)), (0, max(columns, 0)), (0, 0)), constant_values=255)
+
+    def draw_with_time(self, name: str, score_thr: float = 0.3) -> np.ndarray:
+        """:meth:`draw`, with the name of the recording and the time in a line below."""
+        count = f'{self.num_events:,} events' if self.num_events else 'no event'
+        return with_caption(self.draw(score_thr), f'{name}  {self.time_us / 1e6:.2f} s  {count}')
 
 
 def best_first(instances: InstanceData, size: tuple[int, int]) -> dict[str, Any]:
@@ -116,124 +143,3 @@ def best_first(instances: InstanceData, size: tuple[int, int]) -> dict[str, Any]
         scores=best.scores.astype(np.float32)[inside],
         labels=best.labels.astype(np.int64)[inside],
     )
-
-
-class DetectionFiles:
-    """Collects detections and writes them as they come; both files are whole at any time.
-
-    ``detections.json`` is a COCO data set whose annotations have a ``score``: it opens where
-    ground truth does, for looking at it or for training on it, and its ``annotations`` alone are
-    COCO results. Categories count from 1, in the order of the classes. Images of a video have
-    their video and number as well, windows of an event recording also their end
-    (``timestamp_us``; ``time_us`` in the CSV) and latency. What was tracked has its number as
-    ``track_id``, and lies in the folder ``tracks`` as well
-    (:func:`~abc_mmdet.inference.mot_format.mot_lines`).
-
-    Args:
-        folder: where both files go.
-        classes: names, by label.
-
-    Attributes:
-        recordings: what was counted in recordings of events, for ``detections.json``.
-    """
-
-    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
-        self.folder = folder
-        self.categories = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
-        self.images: list[dict[str, Any]] = []
-        self.annotations: list[dict[str, Any]] = []
-        self.are_tracked = self.have_times = False
-        self.recordings: list[dict[str, Any]] = []
-        self._next_time = 0.0
-
-    def add(self, file_name: str, found: Detections, **fields: Any) -> None:
-        """Append an image; ``fields`` are added to its entry."""
-        width, height = found.size
-        image = dict(id=len(self.images) + 1, file_name=file_name, width=width, height=height)
-        self.images.append({**image, **fields})
-        self.have_times |= 'timestamp_us' in fields
-        tracks: list[dict[str, int]] = [{}] * len(found)
-        if found.ids is not None:
-            self.are_tracked = True
-            tracks = [dict(track_id=track) for track in found.ids.tolist()]
-        for box, score, label, track in zip(
-            found.boxes, found.scores, found.labels, tracks, strict=True
-        ):
-            x1, y1, x2, y2 = (round(float(value), 3) for value in box)
-            box_width, box_height = round(x2 - x1, 3), round(y2 - y1, 3)
-            self.annotations.append(
-                dict(
-                    id=len(self.annotations) + 1,
-                    image_id=image['id'],
-                    category_id=int(label) + 1,
-                    bbox=[x1, y1, box_width, box_height],
-                    area=round(box_width * box_height, 3),
-                    iscrowd=0,
-                    score=round(float(score), 5),
-                    **track,
-                )
-            )
-
-    def write_now_and_then(self) -> None:
-        """:meth:`write` at once the first time, and later if that was a while ago."""
-        begin = time.monotonic()
-        if begin >= self._next_time:
-            self.write()
-            end = time.monotonic()
-            self._next_time = end + max(_LEAST_PAUSE, (end - begin) / _SHARE)
-
-    def write(self) -> None:
-        """Write ``detections.json`` and ``detections.csv``, and tracks if there are.
-
-        Raises:
-            UserError: the folder cannot be written to.
-        """
-        content = dict(images=self.images, annotations=self.annotations, categories=self.categories)
-        if self.recordings:
-            content['recordings'] = self.recordings
-        atomic_write(self.folder / FILES[0], json.dumps(content).encode())
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        columns = ['file_name', 'class', 'score', 'x1', 'y1', 'x2', 'y2']
-        columns += ['track_id'] if self.are_tracked else []
-        writer.writerow([*columns, 'time_us'] if self.have_times else columns)
-        for found in self.annotations:
-            x, y, width, height = found['bbox']
-            image = self.images[found['image_id'] - 1]
-            corners = [x, y, round(x + width, 3), round(y + height, 3)]
-            writer.writerow(
-                [
-                    image['file_name'],
-                    self.categories[found['category_id'] - 1]['name'],
-                    found['score'],
-                    *corners,
-                    *([found['track_id']] if self.are_tracked else []),
-                    *([image['timestamp_us']] if self.have_times else []),
-                ]
-            )
-        atomic_write(self.folder / FILES[1], text.getvalue().encode())
-        for sequence, lines in self._sequences().items():
-            atomic_write(self.folder / TRACKS / f'{sequence}.txt', lines.encode())
-
-    def _sequences(self) -> dict[str, str]:
-        """Content of the files of tracks, by the name of the video or folder."""
-        if not self.are_tracked:
-            return {}
-        rows: dict[str, list[tuple[int, int, list[float], float]]] = {}
-        for image in self.images:
-            rows.setdefault(image['video'], [])
-        for found in self.annotations:
-            image = self.images[found['image_id'] - 1]
-            row = image['number'], found['track_id'], found['bbox'], found['score']
-            rows[image['video']].append(row)
-        return {sequence: mot_lines(of) for sequence, of in rows.items()}
-
-    @property
-    def num_tracks(self) -> int:
-        """In all sequences together."""
-        tracks = {
-            (self.images[found['image_id'] - 1].get('video'), found['track_id'])
-            for found in self.annotations
-            if 'track_id' in found
-        }
-        return len(tracks)

@@ -1,19 +1,24 @@
-"""A trained detector, without what only training needs."""
+"""What a config and a checkpoint give for inference: detector, class names, windows of events."""
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
+from inspect import signature
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from abc_mmdet.apis.config_parts import common, type_name
+from abc_mmdet.apis.config_parts import common, of_test_data, type_name
 from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.checkpoints.content import classes_of, meta_of
 from abc_mmdet.checkpoints.fit import Target, load_fitting
 from abc_mmdet.checkpoints.loading import read
+from abc_mmdet.datasets.events import EventSequenceDataset
+from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
 from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS, MODELS
@@ -114,3 +119,47 @@ def _named_by_type(config: Config) -> tuple[str, ...] | None:
             if names:
                 return tuple(names)
     return None
+
+
+_NAME = re.compile(r'stacked_histogram_dt=(\d+)_nbins=(\d+)')
+
+
+def is_of_events(config: Config) -> bool:
+    """Whether the test pipeline loads clips of event recordings."""
+    pipeline = of_test_data(config, 'pipeline') or []
+    return any(type_name(transform) == 'LoadEventClip' for transform in pipeline)
+
+
+def event_pipeline(config: Config) -> list[dict[str, Any]]:
+    """Transforms from clips to packed inputs, as in testing.
+
+    Raises:
+        UserError: the config is none of event recordings.
+    """
+    if not is_of_events(config):
+        raise UserError(
+            f'{config.filename}: its test pipeline does not load event recordings '
+            '(LoadEventClip). For detectors of images there is abc_mmdet.Detector.'
+        )
+    return [dict(transform) for transform in of_test_data(config, 'pipeline')]
+
+
+def histogram_of(config: Config, count_cutoff: int = 10) -> StackedHistogram:
+    """The representation that the data sets of an experiment have.
+
+    Raises:
+        UserError: it is no stacked histogram, or the cutoff is out of range.
+    """
+    of_dataset = signature(EventSequenceDataset).parameters
+    name = of_test_data(config, 'representation') or of_dataset['representation'].default
+    downsample = of_test_data(config, 'downsample') or of_dataset['downsample'].default
+    parts = _NAME.fullmatch(name)
+    if parts is None:
+        raise UserError(
+            f'{config.filename}: representation={name!r}. Recordings are shown to networks as '
+            'stacked histograms, stacked_histogram_dt=50_nbins=10.'
+        )
+    try:
+        return StackedHistogram(int(parts[2]), int(parts[1]), count_cutoff, downsample)
+    except ValueError as error:
+        raise UserError(f'{config.filename}: {name}, {downsample}, count_cutoff: {error}') from None

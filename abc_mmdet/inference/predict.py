@@ -16,7 +16,8 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.utils.image_files import WRITABLE
 from abc_mmdet.visualization import ImageSink
 
-from .detections import AnyDetections, DetectionFiles, Detections
+from .detection_files import DetectionFiles
+from .detections import AnyDetections, Detections
 from .detector import ImageDetector
 from .images import read_image
 from .sources import Source, Video

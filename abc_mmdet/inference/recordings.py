@@ -16,7 +16,7 @@ from abc_mmdet.datasets.events.rvt_layout import REPRESENTATIONS
 from abc_mmdet.errors import UserError, backslash_hint
 from abc_mmdet.visualization import ImageSink
 
-from .detections import DetectionFiles
+from .detection_files import DetectionFiles
 from .event_sources import SourceOptions
 from .predict import Outcome, Run
 from .sources import Source, collect

@@ -21,12 +21,10 @@ from abc_mmdet.errors import UserError
 from abc_mmdet.models.detectors.streaming_detector import StreamingDetector
 from abc_mmdet.models.recurrence import StreamMemory
 
-from .detections import best_first
-from .event_config import event_pipeline, histogram_of
+from .detections import WindowDetections, best_first
 from .event_sources import EventSource, Source, SourceOptions, Step
-from .model import load_inference_model, without_auxiliary
+from .model import event_pipeline, histogram_of, load_inference_model, without_auxiliary
 from .stream_statistics import StreamStatistics
-from .window_detections import WindowDetections
 from .window_queue import WindowQueue, received
 
 

@@ -16,8 +16,8 @@ from abc_mmdet.apis import load_experiment
 from abc_mmdet.datasets.events.conversion import ConversionSettings, Source, convert
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation.cut_detections import cut_to_image
+from abc_mmdet.inference.detections import WindowDetections
 from abc_mmdet.inference.event_sources import EventSource, SourceOptions
-from abc_mmdet.inference.window_detections import WindowDetections
 from mmdet.registry import DATASETS
 
 from .event_streams import SIZE, Events, moving_block, write_h5, write_model

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abc_mmdet.datasets.events.readers.reader import check_polarity
 from abc_mmdet.errors import UserError
 
 from .readers import Columns
+from .readers.columns import check_polarity
 from .stream_clock import ClockCounts, StreamClock
 
 

@@ -8,8 +8,9 @@ from abc_mmdet.errors import UserError
 
 from .arrays import ArrayReader
 from .camera_files import CameraFileReader
+from .columns import TIME_UNITS, columns_of
 from .hdf5_events import HDF5Reader
-from .reader import TIME_UNITS, Columns, EventReader, columns_of
+from .reader import Columns, EventReader
 
 READERS: dict[str, type[EventReader]] = {
     '.raw': CameraFileReader,

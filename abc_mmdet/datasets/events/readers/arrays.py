@@ -13,18 +13,16 @@ from abc_mmdet.datasets.hdf5 import open_npz
 from abc_mmdet.errors import UserError
 
 from . import reader
-from .reader import (
+from .columns import (
     NAMES,
-    Columns,
-    EventReader,
     check_pixels,
     check_polarity,
     check_unit,
     column_names,
     columns_by_place,
-    damage_is_named,
     to_microseconds,
 )
+from .reader import Columns, EventReader, damage_is_named
 
 _WHAT = 'a structured array with x, y, p and t, or (N, 4) numbers'
 
@@ -32,7 +30,7 @@ _WHAT = 'a structured array with x, y, p and t, or (N, 4) numbers'
 class ArrayReader(EventReader):
     """A structured array, or numbers ``(N, 4)``; in an ``.npz`` also four arrays by name.
 
-    Names as in :data:`~.reader.NAMES`. The columns of ``(N, 4)`` are found by what stands in them.
+    Names as in :data:`~.columns.NAMES`. The columns of ``(N, 4)`` are found by what stands in them.
     Times that are integers are microseconds, others seconds, unless ``time_unit`` says otherwise.
     There is no size of the sensor in such files.
 

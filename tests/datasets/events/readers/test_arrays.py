@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.readers import reader as reader_module
 from abc_mmdet.datasets.events.readers.arrays import ArrayReader
-from abc_mmdet.datasets.events.readers.reader import columns_by_place, columns_of
+from abc_mmdet.datasets.events.readers.columns import columns_by_place, columns_of
 from abc_mmdet.errors import UserError
 
 SIZE = (32, 24)

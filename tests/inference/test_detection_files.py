@@ -1,6 +1,6 @@
 """Lines of MOTChallenge."""
 
-from abc_mmdet.inference.mot_format import mot_lines
+from abc_mmdet.inference.detection_files import mot_lines
 
 
 def test_frames_and_columns() -> None:

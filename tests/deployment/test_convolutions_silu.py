@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from abc_mmdet.deployment.silu_ranges import SILENT, ranges_before_silu
+from abc_mmdet.deployment.convolutions import SILENT, ranges_before_silu
 
 from .graphs import separable
 
