@@ -3,12 +3,11 @@
 from abc_mmdet.datasets.annotations import CocoFile, Issue, issue_lines, read_whole
 
 from .advice import advise
-from .check_report import as_dict, as_text
+from .check_report import as_dict, as_text, size_plot
 from .dataset_check import DatasetCheck, check_dataset
 from .networks import NETWORKS
 from .new_experiment import NewExperiment, write_experiment
 from .recipe import Recipe, choose
-from .size_plot import size_plot
 from .training_annotations import check_annotation_files
 
 __all__ = [

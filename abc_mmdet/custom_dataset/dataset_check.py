@@ -24,9 +24,8 @@ from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS, MODELS
 
 from .duplicates import shared_parts
-from .event_split import EventSplit
 from .network_input import NetworkInput, inference_strides, train_only_strides
-from .splits import CocoSplit, Split
+from .splits import CocoSplit, EventSplit, Split
 
 KINDS: dict[type[BaseDataset], type[CocoSplit] | type[EventSplit]] = {
     CocoDataset: CocoSplit,

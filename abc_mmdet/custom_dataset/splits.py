@@ -1,4 +1,4 @@
-"""Data sets of an experiment as the checks see them: of any kind, and images with a COCO file."""
+"""Data sets of an experiment as the checks see them: images with a COCO file, event recordings."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from abc_mmdet.datasets.annotations.checks import PROBLEM, Issue
 from abc_mmdet.datasets.annotations.coco_file import CocoFile
+from abc_mmdet.datasets.events import EventSequenceDataset
 from mmdet.datasets import CocoDataset
 
 from .annotation_checks import check_annotations
 from .box_sizes import BoxSizes
-from .class_checks import check_classes
+from .class_checks import check_classes, check_use
 from .duplicates import Part
+from .event_checks import check_recordings
+from .event_recordings import EventRecording, EventRecordings
 from .image_checks import ImageFile, check_images, look_at_images
 from .network_input import NetworkInput
 from .usable_boxes import check_nothing_kept
@@ -196,3 +201,79 @@ class CocoSplit(Split):
                 f'filter_cfg leaves out {empty} images without boxes; with filter_empty_gt=False '
                 'the network learns from them what background is.'
             )
+
+
+@dataclass(frozen=True)
+class EventSplit(Split):
+    """The recordings below one folder.
+
+    Args:
+        data: what is in it.
+    """
+
+    parts: list[EventRecording]
+    data: EventRecordings
+
+    unit = 'recordings'
+    pixels_are = 'the sensor has'
+    without_pixels = 'use another lens or come closer,'
+    show_more = 'label more'
+    finer_levels = 'configs/finer_levels_100k.py'
+
+    @classmethod
+    def look_at(
+        cls,
+        field: str,
+        dataset: EventSequenceDataset,
+        _: NetworkInput | None,
+        decode: bool,
+        progress: bool,
+    ) -> EventSplit:
+        """Read the recordings of a data set; arguments as of :meth:`CocoSplit.look_at`."""
+        data, classes = EventRecordings.read(dataset, decode, progress), dataset.metainfo['classes']
+        # Representations go to the network as they are
+        sizes = BoxSizes.of_table(
+            data.boxes, data.names, classes, lambda shapes: np.full_like(shapes, 1 / data.factor)
+        )
+        key = cls.key_of(dataset)
+        return cls([field], key, tuple(classes), sizes, True, data.recordings, data)
+
+    @staticmethod
+    def key_of(dataset: EventSequenceDataset) -> tuple:
+        """Equal for data sets that read the same."""
+        folder, classes = dataset.data_prefix['recordings'], tuple(dataset.metainfo['classes'])
+        return folder, dataset.representation, dataset.downsample, classes
+
+    @property
+    def source(self) -> str:
+        return f'{self.data.path}, event representations downsampled by {self.data.factor}'
+
+    @property
+    def amount(self) -> str:
+        return f'{len(self.data.readable)} recordings, {self.data.num_frames} labelled frames'
+
+    def facts(self) -> dict[str, Any]:
+        data = self.data
+        filled = np.unique(data.boxes.image[data.boxes.used])
+        return dict(
+            folder=data.path,
+            downsample=data.factor,
+            recordings=len(data.recordings),
+            unreadable_recordings=len(data.recordings) - len(data.readable),
+            steps=sum(len(recording.window_ends_us) for recording in data.readable),
+            labelled_frames=data.num_frames,
+            empty_frames=data.num_frames - len(filled),
+            annotations=len(data.labels),
+        )
+
+    def input_shapes(self) -> Counter[tuple[int, int]]:
+        return Counter((r.shape[2], r.shape[1]) for r in self.data.readable if r.shape is not None)
+
+    def check(self) -> Iterator[Issue]:
+        yield from check_recordings(self.data)
+        yield from check_use(self.data, self.classes, f'{self.fields[0]}.metainfo.classes')
+
+    @property
+    def channels(self) -> set[int]:
+        """Of the representations."""
+        return {recording.shape[0] for recording in self.data.readable if recording.shape}

@@ -12,7 +12,7 @@ per variant::
         larger=dict(order=2, title='slow, 1.25 x', reason='...', combines='slow', input_scale=1.25))
 
 How an entry is written: :data:`DESCRIPTION`, :data:`OPTIONS`, pipelines and other lists by name
-(:mod:`abc_mmdet.study.changes_by_name`), and whatever else a config has, merged as MMEngine merges
+(:mod:`abc_mmdet.study.config_changes`), and whatever else a config has, merged as MMEngine merges
 it with its base.
 """
 
@@ -29,8 +29,7 @@ from abc_mmdet.apis.experiment import READ
 from abc_mmdet.apis.run_length import LENGTHS, stretch
 from abc_mmdet.errors import UserError
 
-from .changes_by_name import DELETE, LOADERS, REGISTRIES, change_parts, change_pipelines
-from .input_scale import scale_input
+from .config_changes import DELETE, LOADERS, REGISTRIES, change_parts, change_pipelines, scale_input
 
 BASELINE = 'baseline'
 DESCRIPTION: dict[str, type | tuple[type, ...]] = dict(order=(int, float), title=str, reason=str)

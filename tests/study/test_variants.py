@@ -6,8 +6,7 @@ from mmengine.config import Config
 
 from abc_mmdet.apis import load_experiment
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.config_hash import config_hash
-from abc_mmdet.study.variants import Ablation, use_variables
+from abc_mmdet.study.variants import Ablation, config_hash, use_variables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/ablation_coco'

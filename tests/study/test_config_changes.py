@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.changes_by_name import change_parts, change_pipelines
+from abc_mmdet.study.config_changes import change_parts, change_pipelines
 from mmdet.registry import DATASETS
 
 

@@ -1,6 +1,6 @@
 from mmengine.config import Config
 
-from abc_mmdet.study.config_hash import config_hash
+from abc_mmdet.study.variants import config_hash
 
 
 def experiment(root: str = 'data/x/', **fields: object) -> Config:

@@ -2,7 +2,7 @@ import pytest
 from mmengine.config import Config
 
 from abc_mmdet.errors import UserError
-from abc_mmdet.study.input_scale import scale_input
+from abc_mmdet.study.config_changes import scale_input
 
 
 def experiment() -> Config:
