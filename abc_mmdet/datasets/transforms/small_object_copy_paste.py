@@ -9,11 +9,11 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.small_classes import SmallObjects
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes, autocast_box_type
 
 from .patches import ObjectPatch, filled_area, overlapping, patch_bounds, touches
-from .small_objects import SmallObjects
 
 POSITIONS = ('row', 'uniform')
 NUM_TRIES = 100  # places that are drawn per object

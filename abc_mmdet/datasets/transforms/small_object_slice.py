@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.small_classes import SmallObjects
 from mmdet.datasets.transforms import RandomCrop
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import autocast_box_type
-
-from .small_objects import SmallObjects
 
 PER_OBJECT = ('gt_bboxes', 'gt_bboxes_labels', 'gt_ignore_flags', 'gt_masks', 'gt_instances_ids')
 
