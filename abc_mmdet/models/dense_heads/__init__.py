@@ -1,5 +1,6 @@
 from .abc_head import ABCHead
 from .aux_small_object_head import AuxSmallObjectHead
-from .yolox_head_variants import ClassScoreYOLOXHead, IgnoreRegionYOLOXHead
+from .class_score_yolox_head import ClassScoreYOLOXHead
+from .ignore_region_head import IgnoreRegionYOLOXHead
 
 __all__ = ['ABCHead', 'AuxSmallObjectHead', 'ClassScoreYOLOXHead', 'IgnoreRegionYOLOXHead']

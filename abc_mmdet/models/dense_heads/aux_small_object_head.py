@@ -10,7 +10,7 @@ from mmdet.models.dense_heads import YOLOXHead
 from mmdet.registry import MODELS
 from mmdet.utils import ConfigType
 
-from .yolox_head_variants import IgnoreRegions
+from .ignore_region_head import IgnoreRegions
 
 
 @MODELS.register_module()

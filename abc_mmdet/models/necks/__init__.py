@@ -1,4 +1,5 @@
+from .abc_pafpn import ABCPAFPN
 from .conv_lstm_adapter import ConvLSTMAdapter
-from .yolox_pafpn_variants import ABCPAFPN, TrimmedPAFPN
+from .trimmed_pafpn import TrimmedPAFPN
 
 __all__ = ['ABCPAFPN', 'ConvLSTMAdapter', 'TrimmedPAFPN']

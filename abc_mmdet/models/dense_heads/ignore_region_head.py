@@ -1,46 +1,18 @@
-"""YOLOX's head that leaves ignored regions alone, and one that ranks by class score."""
+"""Heads of YOLOX that learn nothing about regions in which objects are not labelled."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from abc_mmdet.errors import UserError
+from abc_mmdet.models.task_modules.ignored_regions import in_ignored_regions
 from mmdet.models.dense_heads import YOLOXHead
 from mmdet.registry import MODELS
-from mmdet.structures.bbox import bbox_overlaps, get_box_tensor
-
-
-def in_ignored_regions(boxes: Tensor, regions: Tensor, iof_thr: float) -> Tensor:
-    """Whether more than a share of each box lies in one of the regions.
-
-    MMDetection's ``MaxIoUAssigner`` decides so about anchors and proposals (``ignore_iof_thr``):
-    what is classified is the foreground, its own area the denominator, and the share has to be
-    larger than the threshold.
-
-    Args:
-        boxes: ``(P, 4)``, ``xyxy``.
-        regions: ``(R, 4)``, ``xyxy``, in the same pixels. A box in two of them counts by the one it
-            lies in more.
-        iof_thr: the share.
-
-    Returns:
-        bool ``(P,)``.
-
-    Examples:
-        >>> import torch
-        >>> boxes = torch.tensor([[0.0, 0.0, 8.0, 8.0], [4.0, 0.0, 12.0, 8.0], [5.0, 0, 13.0, 8.0]])
-        >>> in_ignored_regions(boxes, torch.tensor([[0.0, 0.0, 8.0, 8.0]]), 0.4).tolist()
-        [True, True, False]
-    """
-    if not len(regions):
-        return boxes.new_zeros(len(boxes)).bool()
-    return bbox_overlaps(boxes, regions, mode='iof').amax(1) > iof_thr
-
+from mmdet.structures.bbox import get_box_tensor
 
 IGNORED = -1.0  # targets below 0 are masked out by MMDetection's binary cross-entropy
 
@@ -131,46 +103,3 @@ class IgnoreRegionYOLOXHead(IgnoreRegions, YOLOXHead):
 
         model = dict(bbox_head=dict(type='IgnoreRegionYOLOXHead'))
     """
-
-
-@MODELS.register_module()
-class ClassScoreYOLOXHead(YOLOXHead):
-    """A :class:`YOLOXHead` that reports the class score of a detection, without its objectness.
-
-    RVT (Gehrig and Scaramuzza, CVPR 2023) selects and suppresses detections by objectness times
-    class score, as YOLOX does, but hands the class score alone to the evaluation. Its published
-    figures are those of this order, so a comparison with them needs it too; for anything else
-    :class:`YOLOXHead` is right. Training and weights are the same.
-
-    It takes the arguments of :class:`YOLOXHead`. ``test_cfg.score_thr`` and the suppression apply
-    to objectness times class score.
-
-    Example::
-
-        model = dict(bbox_head=dict(type='ClassScoreYOLOXHead'))  # configs/rvt_evaluation.py
-    """
-
-    def predict_by_feat(
-        self,
-        cls_scores: list[Tensor],
-        bbox_preds: list[Tensor],
-        objectnesses: list[Tensor],
-        batch_img_metas: list[dict],
-        cfg: ConfigDict | None = None,
-        rescale: bool = False,
-        with_nms: bool = True,
-    ) -> list[InstanceData]:
-        """As in :class:`YOLOXHead`, with other ``scores``."""
-        cfg = self.test_cfg if cfg is None else cfg
-        outputs: tuple[Any, ...] = (cls_scores, bbox_preds, objectnesses, batch_img_metas, cfg)
-        candidates = super().predict_by_feat(*outputs, rescale=rescale, with_nms=False)
-        classes = torch.cat([level.flatten(2) for level in cls_scores], 2).sigmoid().amax(1)
-        objects = torch.cat([level.flatten(2) for level in objectnesses], 2).sigmoid()[:, 0]
-        detections = []
-        for i, found in enumerate(candidates):
-            found.class_scores = classes[i][objects[i] * classes[i] >= cfg.score_thr]
-            # the boxes are in pixels of the image by now
-            found = self._bbox_post_process(found, cfg, False, with_nms, batch_img_metas[i])
-            found.scores = found.pop('class_scores')
-            detections.append(found)
-        return detections
