@@ -99,7 +99,7 @@ SLOWEST := --durations=15
 test: setup
 	$(PY) -m pytest $(SIDE_BY_SIDE) $(SLOWEST) -m 'not slow' $(ARGS)
 
-# Here tools do start from scratch; see tests/warm_python.py.
+# Here tools do start from scratch, and nothing is cut short; see tests/warm_python.py.
 test-all: setup
 	COLD_TOOLS=1 FUZZ_CASES=1200 $(PY) -m pytest $(SIDE_BY_SIDE) $(SLOWEST) $(ARGS)
 

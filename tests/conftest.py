@@ -1,32 +1,59 @@
 """What many tests need: MMDetection's scope, pyramids and ground truth."""
 
+from __future__ import annotations
+
+import gc
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import settings
-from mmengine.config import Config
-from mmengine.structures import InstanceData
-from torch import Tensor
 
-import abc_mmdet  # noqa: F401
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmdet.utils import register_all_modules
+from .warm_python import cut_short
+
+if TYPE_CHECKING:  # else imported by pytest_configure, where there are tests to run
+    import torch
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from mmdet.structures import DetDataSample
 
 ROOT = Path(__file__).parents[1]
 IMAGE = (64, 96)  # height, width
 
 # A busy machine is no failure, and the examples of a CI run are the same ones every time.
-settings.register_profile('abc_mmdet', deadline=None, derandomize='CI' in os.environ)
+# Those of `make test-all` are as many as usual.
+settings.register_profile(
+    'abc_mmdet',
+    deadline=None,
+    derandomize='CI' in os.environ,
+    max_examples=100 if os.environ.get('COLD_TOOLS') else 25,
+)
 settings.load_profile('abc_mmdet')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import the package before a test file imports MMDetection without it.
+
+    Not in the process that only hands tests to others: they start once it has begun.
+    """
+    if hasattr(config, 'workerinput') or config.getoption('dist', 'no') == 'no':
+        import abc_mmdet  # noqa: F401
 
 
 @pytest.fixture(scope='session', autouse=True)
 def default_scope() -> None:
+    import torch
+
+    from mmdet.utils import register_all_modules
+
     register_all_modules(init_default_scope=True)
+    if not os.environ.get('COLD_TOOLS'):
+        cut_short()
+    gc.collect()
+    gc.freeze()  # all that was imported: half a second for each collection of garbage
     # The tensors here are small: more threads only wait for each other, in child processes too.
     torch.set_num_threads(1)
     os.environ['OMP_NUM_THREADS'] = '1'
@@ -37,6 +64,8 @@ def default_scope() -> None:
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
+    import torch
+
     torch.manual_seed(0)
 
 
@@ -45,6 +74,8 @@ def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
     """``torch.autocast`` on the CPU; skips where this PyTorch has it for bfloat16 alone."""
 
     def make(dtype: torch.dtype) -> torch.autocast:
+        import torch
+
         try:
             with torch.autocast('cpu', dtype=dtype):
                 return torch.autocast('cpu', dtype=dtype)
@@ -57,6 +88,7 @@ def cpu_autocast() -> Callable[[torch.dtype], torch.autocast]:
 @pytest.fixture
 def pyramid() -> Callable[..., tuple[Tensor, ...]]:
     """Random features of a pyramid for images of 96 x 64 px."""
+    import torch
 
     def make(strides: Sequence[int], channels: int = 8, batch: int = 2) -> tuple[Tensor, ...]:
         return tuple(
@@ -70,6 +102,9 @@ def pyramid() -> Callable[..., tuple[Tensor, ...]]:
 @pytest.fixture(scope='session')
 def random_weights() -> Callable[[Config, Path], Config]:
     """Writes a checkpoint of a config's detector that finds something everywhere; the config."""
+    import torch
+
+    from mmdet.registry import MODELS
 
     def write(config: Config, path: Path) -> Config:
         torch.manual_seed(0)
@@ -91,6 +126,10 @@ def random_weights() -> Callable[[Config, Path], Config]:
 @pytest.fixture
 def samples() -> Callable[..., list[DetDataSample]]:
     """Ground truth: one image per list of labels, a random box of 6 to 30 px per label."""
+    import torch
+    from mmengine.structures import InstanceData
+
+    from mmdet.structures import DetDataSample
 
     def make(*labels_per_image: Sequence[int]) -> list[DetDataSample]:
         made = []

@@ -12,6 +12,8 @@ from abc_mmdet import __version__
 from abc_mmdet.commands import COMMANDS, CONVERT
 from abc_mmdet.shipped import TOOLS
 
+from .warm_python import python
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -69,7 +71,7 @@ def test_every_command_has_its_tool() -> None:
 def test_a_tool_shows_its_own_help_and_mistakes_under_the_name_of_the_command(
     tmp_path: Path,
 ) -> None:
-    """One process that is the command twice, as importing takes most of the time."""
+    """One process that is the command twice."""
     script = tmp_path / 'twice.py'
     script.write_text(
         'import sys\n'
@@ -81,7 +83,7 @@ def test_a_tool_shows_its_own_help_and_mistakes_under_the_name_of_the_command(
         '        print("exit", end.code, flush=True)\n'
     )
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [python(), str(script)],
         cwd=tmp_path,
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONWARNINGS': 'ignore'},
         capture_output=True,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .warm_python import python
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -48,7 +50,7 @@ def dataset(tmp_path):
 
 def test_where_training_works(dataset):
     gone = dataset / 'gone'
-    done = consult(dataset, '--json', ABC_HITUAV=str(gone))
+    done = consult(dataset, '--json', python=python(), ABC_HITUAV=str(gone))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ''
     assert json.loads(done.stdout)['trains'] is True

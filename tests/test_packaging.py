@@ -160,6 +160,7 @@ def test_the_wheel_holds_every_module_and_builds_without_torch(sources, wheel):
     )
 
 
+@pytest.mark.slow
 def test_a_wheel_of_the_source_distribution_is_the_same(sources, wheel, tmp_path):
     archive = build(sources, 'sdist', tmp_path)
     with tarfile.open(archive) as opened:
@@ -247,6 +248,7 @@ def test_without_torch_the_command_says_what_there_is(wheel, tmp_path):
     assert '  missing  torch ' in environment.run('abc-mmdet', 'doctor', expected=1)
 
 
+@pytest.mark.slow
 def test_an_editable_installation_is_that_of_the_checkout(sources, tmp_path):
     environment = Environment(tmp_path)
     environment.install(build(sources, 'editable', tmp_path))
@@ -260,6 +262,7 @@ def test_an_editable_installation_is_that_of_the_checkout(sources, tmp_path):
     assert environment.run('python', '-c', program).split() == expected
 
 
+@pytest.mark.slow
 def test_installed_it_is_whole(installed):
     where = installed.run(
         'python', '-c', 'import abc_mmdet; print(abc_mmdet.__file__)'

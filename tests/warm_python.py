@@ -6,16 +6,18 @@ signals and exit code, but forked from one that has done the imports, which take
 as most tools need for their work. What depends on the imports themselves (how they fail, what
 they print, other versions on ``PYTHONPATH``, a process group) needs ``sys.executable``.
 
-With ``COLD_TOOLS=1`` in the environment, ``python()`` is ``sys.executable``; ``make test-all``
-runs the tests so.
+With ``COLD_TOOLS=1`` in the environment, ``python()`` is ``sys.executable`` and nothing is cut
+short; ``make test-all`` runs the tests so.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import json
+import multiprocessing
 import os
 import runpy
 import selectors
@@ -26,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 import warnings
 from pathlib import Path
@@ -87,20 +90,33 @@ os._exit(code)
 
 @functools.cache
 def python() -> str:
-    """Path of the program; the first call starts what it forks from."""
+    """Path of the program; the first call of all processes of a run starts what it forks from."""
     if os.environ.get('COLD_TOOLS') or not hasattr(os, 'pidfd_open'):
         return sys.executable
-    folder = Path(tempfile.mkdtemp(prefix='warm_python_'))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    address, client = str(folder / 'socket'), folder / 'python'
-    client.write_text(CLIENT.format(python=sys.executable, address=address))
-    client.chmod(0o755)
+    run = os.environ.get('PYTEST_XDIST_TESTRUNUID')
+    if run is None:
+        folder = Path(tempfile.mkdtemp(prefix='warm_python_'))
+    else:
+        folder = Path(tempfile.gettempdir(), f'warm_python_{run}')
+        folder.mkdir(mode=0o700, exist_ok=True)
+    client = folder / 'python'
+    with open(folder / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not client.exists():
+            start_server(str(folder / 'socket'), os.getpid() if run is None else os.getppid())
+            client.write_text(CLIENT.format(python=sys.executable, address=folder / 'socket'))
+            client.chmod(0o755)
+    return str(client)
+
+
+def start_server(address: str, owner: int) -> None:
+    """What is forked from, which ends with the process ``owner``."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
         subprocess.Popen(
-            [sys.executable, __file__, str(listener.fileno())],
-            stdin=subprocess.PIPE,  # closed when this process ends, however it ends
+            [sys.executable, __file__, str(listener.fileno()), str(owner)],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=ROOT,
             pass_fds=[listener.fileno()],
@@ -112,21 +128,32 @@ def python() -> str:
                 'PYTORCH_NVML_BASED_CUDA_CHECK': '1',
             },
         )
-    return str(client)
+
+
+def cut_short() -> None:
+    """In this process: what takes long, and what tests cannot see but for the time it takes."""
+    from mmengine.runner import loops
+    from yapf.yapflib import yapf_api
+
+    # Formatting the config for each run and checkpoint takes longer than the training between them
+    yapf_api.FormatCode = lambda text, **_: (text, True)
+    # Waiting for the disk is for machines that lose power
+    os.fsync = lambda file: None
+    # Two seconds before each epoch, of which a data set of six images has many
+    loops.time = types.SimpleNamespace(sleep=lambda _: time.sleep(0.02))
 
 
 def preload() -> None:
     import gc
     import importlib
 
-    from yapf.yapflib import yapf_api
-
     import abc_mmdet  # noqa: F401
     from mmdet.utils import register_all_modules
 
-    # Formatting the config for each checkpoint takes longer than the training between them
-    yapf_api.FormatCode = lambda text, **_: (text, True)
+    cut_short()
     register_all_modules(init_default_scope=False)
+    # Workers of tools, which have no threads here, are forked from them: no imports once more
+    multiprocessing.context._concrete_contexts['forkserver'] = multiprocessing.get_context('fork')
     for name in PRELOADED:
         with contextlib.suppress(ImportError):  # an extra that is not installed
             importlib.import_module(name)
@@ -138,18 +165,19 @@ def preload() -> None:
 class Server:
     """Forks a process per connection and tells it how that ended."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, owner: int) -> None:
         self.selector = selectors.DefaultSelector()
         self.listener = listener
+        self.owner = os.pidfd_open(owner)
         self.running: dict[int, tuple[socket.socket, int]] = {}  # pid: connection, descriptor
-        self.selector.register(sys.stdin, selectors.EVENT_READ)
+        self.selector.register(self.owner, selectors.EVENT_READ)
         self.selector.register(listener, selectors.EVENT_READ)
 
     def serve(self) -> dict | None:
         """In a forked process: the job it has to do. In this one: none, when the tests end."""
         while True:
             for key, _ in self.selector.select():
-                if key.fileobj is sys.stdin:
+                if key.fileobj == self.owner:
                     return self._kill_all()
                 if key.fileobj is self.listener:
                     job = self._accept()
@@ -173,6 +201,7 @@ class Server:
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
             self.selector.close()
+            os.close(self.owner)
             for other, handle in self.running.values():
                 other.close()
                 os.close(handle)
@@ -266,6 +295,12 @@ def end(job: dict) -> NoReturn:
 if __name__ == '__main__':
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end of the tests will be noticed
     preload()
-    job = Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    folder = Path(listener.getsockname()).parent
+    server = None
+    with contextlib.suppress(ProcessLookupError):  # the tests have ended meanwhile
+        server = Server(listener, int(sys.argv[2]))
+    job = server.serve() if server else None
     if job is not None:
         end(job)
+    shutil.rmtree(folder)

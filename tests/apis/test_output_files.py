@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from mmengine.config import Config
 
 from abc_mmdet.apis.output_files import check_outputs, claim_work_dir, make_folders, make_work_dir
 from abc_mmdet.errors import UserError
+
+from ..warm_python import python
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
@@ -184,12 +187,13 @@ def test_results_that_cannot_be_written_are_refused_before_the_test(
 
 
 TRAINING = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from abc_mmdet.apis.output_files import claim_work_dir
 claim_work_dir(sys.argv[1])
 # A loader process that outlives it
-multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,), daemon=False).start()
-print('ready', flush=True)
+loader = multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,), daemon=False)
+loader.start()
+print('ready', os.getpid(), loader.pid, flush=True)
 time.sleep(600)
 """
 
@@ -197,26 +201,26 @@ time.sleep(600)
 def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
     folder = tmp_path / 'runs/mine'
     training = subprocess.Popen(
-        [sys.executable, '-c', TRAINING, str(folder)],
-        **dict(stdout=subprocess.PIPE, text=True, start_new_session=True),
+        [python(), '-c', TRAINING, str(folder)], stdout=subprocess.PIPE, text=True
     )
+    while not (line := training.stdout.readline()).startswith('ready'):
+        assert line, 'the training has ended'
+    pid, loader = map(int, line.split()[1:])
     try:
-        while training.stdout.readline().strip() != 'ready':
-            pass
         for _ in range(2):
             with pytest.raises(UserError) as error:
                 claim_work_dir(folder)
             message = str(error.value)
-            assert (
-                f'{folder} is in use: process {training.pid} on {socket.gethostname()}' in message
-            )
+            assert f'{folder} is in use: process {pid} on {socket.gethostname()}' in message
             assert 'since 20' in message and '--work-dir' in message
-        training.kill()
-        training.wait()
-        claim_work_dir(folder)  # the loader process is alive
+        os.kill(pid, signal.SIGKILL)
+        assert training.wait() == -signal.SIGKILL
+        os.kill(loader, 0)  # is alive
+        claim_work_dir(folder)
         assert (folder / 'lock').read_text().startswith(f'process {os.getpid()} on')
     finally:
-        os.killpg(training.pid, 9)
+        training.kill()
+        os.kill(loader, signal.SIGKILL)
     assert [path.name for path in folder.iterdir()] == ['lock']
 
 

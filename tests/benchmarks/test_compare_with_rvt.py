@@ -12,6 +12,8 @@ import torch
 from mmengine.config import ConfigDict
 from torchvision.ops import batched_nms
 
+from ..warm_python import python
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / 'benchmarks/compare_with_rvt.py'
 sys.path.append(str(SCRIPT.parent))
@@ -97,7 +99,7 @@ def test_a_zoom_that_cuts_is_seen() -> None:
 
 def test_without_a_clone_there_is_a_message(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPT, '--rvt', tmp_path], capture_output=True, text=True, cwd=ROOT
+        [python(), SCRIPT, '--rvt', tmp_path], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2 and 'is no clone of RVT' in done.stderr
 

@@ -207,7 +207,7 @@ CONTENT = dict(
 
 
 @pytest.mark.parametrize('as_zip', [True, False])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_ends_in_a_message(as_zip: bool, tmp_path: Path, data: st.DataObject) -> None:
     buffer = io.BytesIO()

@@ -39,7 +39,7 @@ def test_classes_without_boxes(coco) -> None:
     assert kinds(file, NAMES) == {}, 'a category nobody wants and nobody uses'
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([*NAMES, 'lorry']), min_size=1, unique=True))
 def test_problems_are_exactly_shifted_labels(coco, tmp_path: Path, classes: list[str]) -> None:
     """Against the labels that MMDetection really gives."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmcv.transforms import Compose
 from mmengine.config import Config
@@ -65,7 +65,6 @@ def test_models_without_levels() -> None:
 sides = st.integers(20, 300)
 
 
-@settings(max_examples=40)
 @given(sides, sides, sides, sides, st.booleans())
 def test_scale_of_resize(width: int, height: int, w: int, h: int, keep: bool) -> None:
     pipeline = [

@@ -42,7 +42,6 @@ EXPERIMENTS = {
     ),
     'events_as_images': ('small/nano_adapter_synthetic_events.py', {}),
 }
-ALWAYS = ('three_levels', False)
 STATES = {'events': 8, 'events_on_finer_levels': 6, 'events_as_images': 6}
 SIZE = (128, 64)
 
@@ -53,14 +52,11 @@ def experiment(name: str, random_weights, folder: Path) -> tuple:
     return random_weights(config, folder / 'weights.pth'), str(folder / 'weights.pth')
 
 
+@pytest.mark.slow  # conftest.py's detector is exported always
 @pytest.mark.parametrize(
     ('name', 'fp16'),
     [
-        pytest.param(
-            *(name, fp16),
-            id=f'{name}-{"fp16" if fp16 else "fp32"}',
-            marks=[] if (name, fp16) == ALWAYS else pytest.mark.slow,
-        )
+        pytest.param(name, fp16, id=f'{name}-{"fp16" if fp16 else "fp32"}')
         for name in EXPERIMENTS
         for fp16 in (False, True)
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import ConfigDict
 from mmengine.model import BaseModule
@@ -74,7 +74,6 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
     return float(common / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - common))
 
 
-@settings(max_examples=40)
 @given(
     which=st.integers(0, len(SUPPRESSIONS) - 1),
     number=st.integers(1, 25),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.evaluation.error_kinds import KINDS, DetectionErrors, detection_errors, match_at
@@ -136,7 +136,6 @@ def test_counts_are_those_of_tidecv(seed: int, threshold: float, counts: tuple) 
     assert tuple(decided.counts[kind] for kind in KINDS) == counts
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), threshold=st.sampled_from([0.0, 0.3, 0.8, 1.0]))
 def test_sums(seed: int, threshold: float) -> None:
     annotations, detections = random_scene(seed)

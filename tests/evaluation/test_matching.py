@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.evaluation.error_kinds import match_at
@@ -36,7 +36,6 @@ def random_scene(seed: int, images: int = 3) -> tuple[list[dict], list[dict]]:
     return annotations, [detections[i] for i in order]
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), max_dets=st.sampled_from([3, 100]))
 def test_matches_are_those_of_pycocotools(seed: int, max_dets: int) -> None:
     annotations, detections = random_scene(seed)
@@ -61,7 +60,6 @@ def test_matches_are_those_of_pycocotools(seed: int, max_dets: int) -> None:
             assert places == sorted(places), 'best first, ties in the order of the images'
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_all_classes_at_one_threshold(seed: int) -> None:
     annotations, detections = random_scene(seed)

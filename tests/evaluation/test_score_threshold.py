@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.evaluation.error_kinds import Matches
@@ -11,7 +11,6 @@ from abc_mmdet.evaluation.score_threshold import f1_curve
 from .test_matching import CATEGORIES, random_scene
 
 
-@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), label=st.sampled_from([None, 0, 1, 2]))
 def test_every_threshold_counts_what_it_keeps(seed: int, label: int | None) -> None:
     rng = np.random.default_rng(seed)

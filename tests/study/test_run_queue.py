@@ -146,6 +146,8 @@ def test_pauses_in_time_and_goes_on_where_it_was(files: RunFiles, fate: str) -> 
 
 def test_runs_end_with_a_killed_queue(files: RunFiles, tmp_path: Path) -> None:
     """kill -9 of the queue leaves no process behind, and the next one goes on."""
+    from ..warm_python import python  # here, as this file is part of a script below
+
     (run,) = runs_of('good')
     script = tmp_path / 'queue_process.py'
     code = Path(__file__).read_text() + (
@@ -153,7 +155,7 @@ def test_runs_end_with_a_killed_queue(files: RunFiles, tmp_path: Path) -> None:
         "\nqueue(files, steps=200)[0].work(runs_of('good'))"
     )
     script.write_text(code)
-    with subprocess.Popen([sys.executable, script, files.results, files.work]) as process:
+    with subprocess.Popen([python(), script, files.results, files.work]) as process:
         deadline = time.monotonic() + 600
         while not (files.folder(run) / 'iter_2.pth').exists():
             assert time.monotonic() < deadline and process.poll() is None

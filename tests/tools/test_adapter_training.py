@@ -30,9 +30,9 @@ train_dataloader = dict(
 val_dataloader = dict(loader, dataset=dict(data_root=data_root))
 test_dataloader = dict(loader, dataset=dict(data_root=data_root))
 model = dict(step_ms=50)
-train_cfg = dict(max_iters=10, val_interval=10)
+train_cfg = dict(max_iters=4, val_interval=4)
 param_scheduler = []
-default_hooks = dict(checkpoint=dict(interval=10), logger=dict(interval=1))
+default_hooks = dict(checkpoint=dict(interval=4), logger=dict(interval=1))
 load_from = '{weights}'
 """
 
@@ -75,10 +75,10 @@ def test_from_weights_of_images_to_metrics(
     assert re.search(r'backbone +282 of 282 +100 %', output)
     assert re.search(r'adapter +0 of 24 +0 %  inputs.0', output)
     losses = [float(value) for value in re.findall(r' loss: (\S+)', output)]
-    assert len(losses) == 10 and all(0 < loss < 1e4 for loss in losses)
+    assert len(losses) == 4 and all(0 < loss < 1e4 for loss in losses)
     assert ('aux_loss_cls' in output) == name.startswith('abc')
 
-    state = torch.load(work_dir / 'iter_10.pth', weights_only=False)['state_dict']
+    state = torch.load(work_dir / 'iter_4.pth', weights_only=False)['state_dict']
     adapter = ConvLSTMAdapter([64, 64, 64])
     adapter.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith('adapter.')})
     assert all(output.weight.abs().sum() > 0 for output in adapter.outputs), 'it has learned'
@@ -86,7 +86,7 @@ def test_from_weights_of_images_to_metrics(
     unchanged = [name for name in weights if torch.equal(state[name], pretrained[name])]
     assert unchanged == (weights if frozen else [])
 
-    config, checkpoint = tmp_path / 'config.py', work_dir / 'iter_10.pth'
+    config, checkpoint = tmp_path / 'config.py', work_dir / 'iter_4.pth'
     assert 'mAP' in run('tools/test.py', config, checkpoint, '--work-dir', work_dir)
     images = tmp_path / 'images'
     tool = 'tools/analysis_tools/browse_events.py'

@@ -46,11 +46,15 @@ def test_print_config() -> None:
 
 def test_get_flops_of_a_train_only_level_are_those_of_the_baseline(data: Path) -> None:
     flops = {}
-    for config in ('abc_train_only_100k', 'baseline_3level_100k'):
+    for config, channels in (
+        ('abc_train_only_100k', '[16,32,64,128]'),
+        ('baseline_3level_100k', '[32,64,128]'),
+    ):
         result = mmdet_tool(
             *('analysis_tools/get_flops', f'configs/frames/{config}.py', '--num-images', '1'),
             *('--cfg-options', f'val_dataloader.dataset.data_root={data}'),
             *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
+            *('model.backbone.widen_factor=0.125', f'model.neck.in_channels={channels}'),
         )
         assert result.returncode == 0, result.stderr
         flops[config] = re.search(r'Flops: [\d.]+G', result.stdout)[0]

@@ -88,7 +88,7 @@ annotations = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(annotations)
 def test_used_boxes_are_those_of_mmdetection(tmp_path: Path, boxes: list[dict[str, Any]]) -> None:
     images = [dict(id=i, file_name=f'{i}.png', width=20, height=30) for i in (7, 5)]

@@ -90,10 +90,9 @@ def test_objects_that_stand_are_marked(tmp_path, write_recording) -> None:
     xs = [0, 4, 8, 8, 8, 8, 8, 12]
     boxes = [[(x, 5, 6, 6, 0, 7), (20, 5, 6, 6, 0, i)] for i, x in enumerate(xs)]
     write_recording(tmp_path / 'train/a', 16, range(1, 17, 2), boxes)
-    samples = [
-        s for i in range(16) for c in [make(tmp_path, clip_length=1)[i]['data_samples']]
-        if len(c) for s in c
-    ]  # fmt: skip
+    dataset = make(tmp_path, clip_length=1)
+    clips = [dataset[i]['data_samples'] for i in range(16)]
+    samples = [sample for clip in clips if len(clip) for sample in clip]
     flags = [[i['still'] for i in s.instances] for s in samples]
     # compared with 0.3 s before; the second box never belongs to a track that was there before
     assert flags == [[f, False] for f in (*[False] * 5, True, True, False)]

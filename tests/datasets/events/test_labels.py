@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.catalogue import CATALOGUE, ETRAM, GEN1, EventCatalogueEntry
@@ -76,7 +76,6 @@ def expected(
     return kept
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.data(), st.sampled_from(BOX_FILTERS), st.sampled_from(sorted(CATALOGUE)), st.booleans())
 def test_filters(data: st.DataObject, rules: str, name: str, train: bool) -> None:
     dataset = CATALOGUE[name]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.labels import even_windows, frame_times
@@ -28,7 +28,6 @@ def label_times(draw: st.DrawFn) -> list[int]:
     return times
 
 
-@settings(deadline=None, max_examples=150)
 @given(label_times(), st.sampled_from([50_000, 25_000, 100_000, 20_000]))
 def test_30_and_60_hz(rvt_times: Callable, times: list[int], step_us: int) -> None:
     found = frame_times(np.array(times), False, step_us)
@@ -40,7 +39,6 @@ def test_30_and_60_hz(rvt_times: Callable, times: list[int], step_us: int) -> No
         assert array.dtype == np.int64
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.integers(1, 40), min_size=1, max_size=30, unique=True),
     st.integers(-2500, 2500),

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.readers import reader as reader_module
@@ -78,7 +78,6 @@ def test_size_of_the_sensor(write_events: Callable, tmp_path: Path) -> None:
     assert Recording(told).size == (80, 60)
 
 
-@settings(deadline=None, max_examples=120)
 @given(
     st.lists(st.integers(0, 12), max_size=30),
     st.lists(st.integers(1, 14), min_size=1, max_size=8, unique=True),

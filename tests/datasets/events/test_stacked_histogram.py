@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.stacked_histogram import (
@@ -35,7 +35,6 @@ def windows(draw: st.DrawFn) -> tuple[Window, tuple[int, int]]:
     return (x.astype('u2'), y.astype('u2'), p.astype('u1'), t + first), size
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     windows(),
     st.integers(1, 12),

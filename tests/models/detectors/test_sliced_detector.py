@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 CONFIG = {
     'YOLOX': dict(
         data_preprocessor=dict(mean=[100.0, 110, 120], std=[50.0, 60, 70], pad_value=3),
-        backbone=dict(widen_factor=0.125),
+        backbone=dict(widen_factor=0.125, deepen_factor=0.1),
         neck=dict(in_channels=[32, 64, 128], out_channels=16),
         bbox_head=dict(num_classes=3, in_channels=16, feat_channels=16),
         test_cfg=dict(score_thr=0.0, nms=dict(max_num=40)),

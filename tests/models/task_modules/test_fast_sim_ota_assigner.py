@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 from torch.overrides import TorchFunctionMode
@@ -282,7 +282,6 @@ def test_class_cost_is_exact_next_to_saturated_scores(num_classes):
 # --- geometry and matching -----------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     dtype=st.sampled_from([torch.float16, torch.float32, torch.float64]),
     radius=st.sampled_from([0.1, 0.5, 2.5, 1 / 3]),
@@ -313,7 +312,6 @@ def test_geometry_equals_mmdet_on_the_borders(dtype, radius, seed):
     assert torch.equal(ours[1], theirs[1])
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     dtype=st.sampled_from([torch.float16, torch.float32, torch.float64]),
     size=st.sampled_from([0.0, 1e-4, 1e-3, 0.1, 50.0]),
@@ -331,7 +329,6 @@ def test_ious_equal_mmdet_bit_for_bit(dtype, size, seed):
     assert torch.equal(ious, expected)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     num_valid=st.one_of(st.integers(1, 40), st.integers(500, 1500)),
     num_gt=st.integers(1, 30),

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -42,7 +42,6 @@ def scene(seed: int, sizes: list[float]) -> tuple[InstanceData, InstanceData]:
     return predictions, InstanceData(bboxes=boxes, labels=labels)
 
 
-@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 10_000), size=st.floats(6, 110), max_cells=st.sampled_from([4.0, 8.0]))
 def test_a_level_takes_no_box_that_is_too_large_for_it(
     seed: int, size: float, max_cells: float
@@ -62,7 +61,6 @@ def test_a_level_takes_no_box_that_is_too_large_for_it(
         assert found[candidates & fits].all()
 
 
-@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), sizes=st.lists(st.floats(6, 31.5), min_size=1, max_size=4))
 def test_small_boxes_are_assigned_as_in_simota(seed: int, sizes: list[float]) -> None:
     predictions, boxes = scene(seed, sizes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.catalogue import EV_UAV
@@ -38,7 +38,6 @@ def test_windows_frames_and_boxes(keys: tuple[str, ...], tmp_path: Path) -> None
     ], 'boxes are of windows as long as those of the events'
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(*[st.integers(0, 9)] * 2, st.integers(0, 30), st.booleans(), st.integers(0, 2)),

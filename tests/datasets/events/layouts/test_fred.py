@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.catalogue import FRED
@@ -70,7 +70,6 @@ def test_lines_that_are_none(line: str, message: str, tmp_path: Path) -> None:
 NUMBER = st.one_of(st.integers(), st.floats(), st.sampled_from(['', '1.', '9' * 5000]))
 
 
-@settings(deadline=None, max_examples=80)
 @given(st.lists(NUMBER, min_size=1, max_size=7), st.sampled_from([': ', ':', ', ']), st.text())
 def test_any_line_is_a_label_or_a_mistake(
     tmp_path_factory: pytest.TempPathFactory, numbers: list, colon: str, rest: str
