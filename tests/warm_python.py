@@ -103,8 +103,9 @@ def python() -> str:
     with open(folder / 'lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not client.exists():
-            start_server(str(folder / 'socket'), os.getpid() if run is None else os.getppid())
-            client.write_text(CLIENT.format(python=sys.executable, address=folder / 'socket'))
+            address = str(folder / 'socket')
+            start_server(address, os.getpid() if run is None else os.getppid())
+            client.write_text(CLIENT.format(python=sys.executable, address=address))
             client.chmod(0o755)
     return str(client)
 
@@ -303,4 +304,5 @@ if __name__ == '__main__':
     job = server.serve() if server else None
     if job is not None:
         end(job)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)  # nothing to take apart

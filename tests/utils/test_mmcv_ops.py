@@ -17,6 +17,8 @@ from mmengine.utils.dl_utils.misc import mmcv_full_available
 
 from abc_mmdet.utils import mmcv_ops
 
+from ..warm_python import python
+
 REPOSITORY = Path(__file__).parents[2]
 ops_are_ours = pytest.mark.skipif(
     mmcv_ops.provider() == 'compiled mmcv', reason='this mmcv has compiled ops'
@@ -156,9 +158,18 @@ def test_environment_reports_of_mmcv_work():
     assert 'not compiled' in report['MMCV Compiler']
 
 
+# Where all has been imported: as if this package had not been.
+FRESH = """
+import sys
+for name in [n for n in sys.modules if n.split('.')[0] == 'abc_mmdet' or n == 'mmcv._ext']:
+    del sys.modules[name]
+sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != 'OpsFinder']
+"""
+
+
 def run_python(code, *args):
     return subprocess.run(
-        [sys.executable, '-c', code, *map(str, args)],
+        [python(), '-c', FRESH + code, *map(str, args)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
