@@ -195,7 +195,8 @@ def test_ids_that_are_text(traffic: Path, test_set: TestSet, tmp_path: Path) -> 
         assert of_text.named == pytest.approx(of_numbers.named, nan_ok=True)
         assert (of_text.errors.confusion == of_numbers.errors.confusion).all()
         assert of_text.interval(of_text, 'bbox_mAP') == (0, 0)
-        assert 'frame_000' in results.read_text() and len(render([of_text], gallery=4)) > 10_000
+        assert 'frame_000' in results.read_text()
+    assert len(render([of_text], gallery=4)) > 10_000
 
 
 def test_nothing_detected(test_set: TestSet) -> None:
@@ -260,5 +261,6 @@ def test_published_evaluations(
     ]
     assert all(0 <= figure.value <= 1 for figure in row.metrics)
     assert result.interval(result, 'bbox_mAP') is None
-    page = render([result, result], gallery=1)
-    assert headings[0] in page and f'By the protocol of {PRESETS[protocol].title}' in page
+    if protocol == 'visdrone':  # charts take seconds, and are the same for all
+        page = render([result, result], gallery=1)
+        assert headings[0] in page and f'By the protocol of {PRESETS[protocol].title}' in page

@@ -84,10 +84,18 @@ def test_needs_nothing_else(page: str) -> None:
     assert links <= targets
 
 
-def test_titles_and_names_are_text_not_markup(page: str, results: list) -> None:
+@pytest.fixture(scope='module')
+def odd_page(results: list) -> str:
+    """Of a result whose name is markup, and of one without detections."""
+    test_set = results[0].test_set
+    hostile = evaluate('<b onload=x>', '"quoted"', test_set, results[0].detections)
+    nothing = evaluate('nothing', 'nothing.bbox.json', test_set, [])
+    return render([hostile, nothing], gallery=3)
+
+
+def test_titles_and_names_are_text_not_markup(page: str, odd_page: str) -> None:
     assert '<h1>Night &lt;shift&gt; &amp; day</h1>' in page
-    hostile = evaluate('<b onload=x>', '"quoted"', results[0].test_set, results[0].detections)
-    assert '<b onload' not in render([hostile], gallery=1)
+    assert '&lt;b onload=x&gt;' in odd_page and '<b onload' not in odd_page
 
 
 def test_figures_stand_in_the_page(page: str, results: list) -> None:
@@ -146,12 +154,10 @@ def test_one_result_without_a_log_or_images(results: list) -> None:
         assert absent not in text
 
 
-def test_a_result_without_detections(results: list) -> None:
-    nothing = evaluate('nothing', 'nothing.bbox.json', results[0].test_set, [])
-    page = render([results[0], nothing], gallery=3)
-    assert 'nothing.bbox.json is empty' in page
-    assert 'no detections' in page
-    Elements(page)
+def test_a_result_without_detections(odd_page: str) -> None:
+    assert 'nothing.bbox.json is empty' in odd_page
+    assert 'no detections' in odd_page
+    Elements(odd_page)
 
 
 def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -161,7 +167,7 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize('width', [390, 1100])
+@pytest.mark.parametrize('width', [390, pytest.param(1100, marks=pytest.mark.slow)])
 def test_in_a_browser(page: str, width: int) -> None:
     seen = look(page, width)
     assert seen['images'] == page.count('<img')
