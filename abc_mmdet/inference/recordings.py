@@ -78,7 +78,7 @@ def _has_events(path: Path) -> bool:
     """Calibrations and labels lie beside recordings; damaged files are reported later."""
     try:
         with h5py.File(path) as file:
-            return 'events' in file
+            return 'events' in file or 'CD' in file
     except OSError:
         return True
 

@@ -22,13 +22,21 @@ def check_clip(results: dict, field: str) -> None:
     Raises:
         UserError: it has no such field.
     """
-    if field not in results:
-        image = results.get('img_path')
+    if field in results:
+        return
+    if 'sequence' in results:
         raise UserError(
-            f'This pipeline is of event recordings, and got {image or "an image"}: a detector '
-            'with memory takes clips of a recording, not single images. tools/test.py evaluates '
-            'recordings, tools/analysis_tools/browse_events.py draws what is found in them.'
+            f'A clip of {results.get("name", "a recording")} has no {field!r} at this step of the '
+            'pipeline: it begins with LoadEventClip and ends with PackClipInputs. Put it right in '
+            'test_dataloader.dataset.pipeline, or where else this pipeline stands.'
         )
+    image = results.get('img_path')
+    raise UserError(
+        f'This pipeline is of event recordings, and got {image or "an image"}: a detector with '
+        'memory takes clips of a recording, not single images. To detect in recordings there are '
+        'abc-mmdet predict (tools/infer.py) and abc_mmdet.StreamingInferencer; tools/test.py '
+        'evaluates, tools/analysis_tools/browse_events.py draws.'
+    )
 
 
 @TRANSFORMS.register_module()

@@ -107,10 +107,8 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     # What is missing is named before anything is read
     if source.boxes is not None and not source.events.is_file():
         raise UserError(f'{source.events} is missing: there are labels without events.')
-    labels = None
-    if source.boxes is not None:
-        labels = layout.labels(source, dataset, histogram.window_ms * 1000)
-    recording = layout.recording(source, dataset, settings.size)
+    window_us = histogram.window_ms * 1000
+    labels, recording = layout.read(source, dataset, window_us, settings.size)
 
     dropped: dict[str, dict] = {}
     if labels is None:
@@ -128,7 +126,7 @@ def convert(source: Source, out_dir: Path, settings: ConversionSettings) -> dict
     num_per_window: list[int] = []
 
     def representations() -> Iterator[np.ndarray]:
-        for events in recording.windows(times.windows_us, histogram.window_ms * 1000):
+        for events in recording.windows(times.windows_us, window_us):
             num_per_window.append(len(events[0]))
             yield histogram(*events, recording.size)
 

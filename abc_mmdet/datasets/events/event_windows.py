@@ -9,8 +9,7 @@ import numpy as np
 
 from abc_mmdet.errors import UserError
 
-from .readers import Columns
-from .readers.columns import check_polarity
+from .readers import Columns, on_sensor
 from .stream_clock import ClockCounts, StreamClock
 
 
@@ -106,7 +105,8 @@ class EventWindows:
             if jumped:
                 yield from self._last()
                 self._segment += 1
-            inside = self._inside(part)
+            inside = on_sensor(part, self.size)
+            self.num_outside += len(part.t) - len(inside.t)
             if not len(inside.t):
                 continue
             if self._end is None:
@@ -120,16 +120,6 @@ class EventWindows:
         """Windows that are complete because nothing more comes."""
         self._clock.end()
         yield from self._last()
-
-    def _inside(self, part: Columns) -> Columns:
-        width, height = self.size
-        inside = (part.x >= 0) & (part.x < width) & (part.y >= 0) & (part.y < height)
-        p = (check_polarity(part.p, 'events') > 0).astype(np.uint8)
-        part = part._replace(p=p)
-        if inside.all():
-            return part
-        self.num_outside += int(len(inside) - inside.sum())
-        return Columns(*(column[inside] for column in part))
 
     def _last(self) -> Iterator[EventWindow]:
         """Those of the segment that ends here: up to its last event, one at least."""

@@ -10,7 +10,7 @@ import numpy as np
 from abc_mmdet.errors import UserError
 
 from .labels import LONGEST_US
-from .readers import Columns, EventReader, known_size, open_reader
+from .readers import Columns, EventReader, known_size, on_sensor, open_reader
 
 CAMERA_FILES = ('.raw', '.dat', '.aedat4')
 """Files of which cameras have written the head, with the size of the sensor."""
@@ -78,21 +78,19 @@ class Recording:
 
     def chunks(self) -> Iterator[dict[str, np.ndarray]]:
         """``x``, ``y``, ``p`` and ``t`` of the events, in order."""
-        width, height = self.size
         latest = 0
         for x, y, p, t in self._chunks():
             t = t.astype(np.int64)
             t_sorted = np.maximum.accumulate(np.maximum(t, latest))
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            chunk = on_sensor(Columns(x, y, p, t_sorted), self.size, str(self.path))
             self.num_events += len(t)
             self.num_late += int((t_sorted != t).sum())
-            self.num_outside += int(len(t) - inside.sum())
+            self.num_outside += len(t) - len(chunk.t)
             if len(t):
                 latest = int(t_sorted[-1])
                 self.span_us = (self.span_us or (int(t_sorted[0]), 0))[0], latest
                 self._count_far(t, t_sorted)
-            chunk = dict(x=x, y=y, p=(p > 0).astype(np.uint8), t=t_sorted)
-            yield chunk if inside.all() else {k: v[inside] for k, v in chunk.items()}
+            yield chunk._asdict()
 
     def _chunks(self) -> Iterator[Columns]:
         if self._read is not None:

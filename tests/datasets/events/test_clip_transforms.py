@@ -18,6 +18,7 @@ from abc_mmdet.datasets.events.clip_transforms import (
     resample,
 )
 from abc_mmdet.datasets.events.rvt_layout import RVTSequence
+from abc_mmdet.errors import UserError
 
 
 @st.composite
@@ -213,3 +214,12 @@ def test_resampling_is_nearest_exact(size: tuple[int, int]) -> None:
     events = np.random.default_rng(0).integers(0, 9, (2, 3, HEIGHT, WIDTH), dtype=np.uint8)
     expected = interpolate(torch.from_numpy(events), size=size[::-1], mode='nearest-exact')
     assert np.array_equal(resample(events, np.array(size)), expected.numpy())
+
+
+def test_what_is_no_clip_is_told_what_to_do() -> None:
+    """An image, as MMDetection's demo gives; and a pipeline in another order."""
+    with pytest.raises(UserError, match=r'got street\.png: .* abc-mmdet predict \(tools/infer\.py'):
+        LoadEventClip().transform(dict(img_path='street.png'))
+    clip = dict(sequence=None, name='street', start=0, stop=1)
+    with pytest.raises(UserError, match=r"clip of street has no 'events' .* begins with LoadEvent"):
+        RandomFlipClip().transform(clip)

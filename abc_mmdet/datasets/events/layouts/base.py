@@ -146,6 +146,20 @@ class Layout:
         assert source.boxes is not None
         return Labels(read_boxes(source.boxes, entry.classes))
 
+    def read(
+        self,
+        source: Source,
+        entry: EventCatalogueEntry,
+        window_us: int,
+        size: tuple[int, int] | None,
+    ) -> tuple[Labels | None, Recording]:
+        """:meth:`labels`, None for a recording without, and :meth:`recording`.
+
+        For layouts that have both in one file, which is then read once.
+        """
+        labels = None if source.boxes is None else self.labels(source, entry, window_us)
+        return labels, self.recording(source, entry, size)
+
 
 def pixels(values: np.ndarray) -> np.ndarray:
     """Coordinates as 16 bits; what does not fit becomes 65535, outside of every sensor."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -61,15 +60,23 @@ class EvUav(Layout):
     ) -> Recording:
         if source.events.suffix != '.npz':
             return super().recording(source, entry, size)
-        return Recording(source.events, size, entry.size, read=partial(_columns, source.events))
+        return _recording(source, entry, size, _events(source.events))
 
     def labels(self, source: Source, entry: EventCatalogueEntry, window_us: int) -> Labels:
+        return _labels(source, entry, window_us, _events(source.events))
+
+    def read(
+        self,
+        source: Source,
+        entry: EventCatalogueEntry,
+        window_us: int,
+        size: tuple[int, int] | None,
+    ) -> tuple[Labels | None, Recording]:
+        if source.boxes != source.events:
+            return super().read(source, entry, window_us, size)
         events = _events(source.events)
-        frame_us = 1000 * entry.frame_ms
-        last = int(events.t[-1]) if len(events.t) else 0
-        frames = np.arange(frame_us, last + frame_us, frame_us)
-        boxes = boxes_of_events(events, frames, window_us)
-        return Labels(checked_boxes(source.events, boxes, entry.classes), frames)
+        labels = _labels(source, entry, window_us, events)
+        return labels, _recording(source, entry, size, events)
 
 
 class LabelledEvents(NamedTuple):
@@ -131,9 +138,25 @@ def boxes_of_events(events: LabelledEvents, frames_us: np.ndarray, window_us: in
     return np.array(rows, BOX)
 
 
-def _columns(path: Path) -> Iterator[Columns]:
-    events = _events(path)
-    yield Columns(pixels(events.x), pixels(events.y), events.p.astype(np.uint8), events.t)
+def _recording(
+    source: Source,
+    entry: EventCatalogueEntry,
+    size: tuple[int, int] | None,
+    events: LabelledEvents,
+) -> Recording:
+    p = events.p.astype(np.uint8)
+    columns = Columns(pixels(events.x), pixels(events.y), p, events.t)
+    return Recording(source.events, size, entry.size, read=lambda: iter([columns]))
+
+
+def _labels(
+    source: Source, entry: EventCatalogueEntry, window_us: int, events: LabelledEvents
+) -> Labels:
+    frame_us = 1000 * entry.frame_ms
+    last = int(events.t[-1]) if len(events.t) else 0
+    frames = np.arange(frame_us, last + frame_us, frame_us)
+    boxes = boxes_of_events(events, frames, window_us)
+    return Labels(checked_boxes(source.events, boxes, entry.classes), frames)
 
 
 def _events(path: Path) -> LabelledEvents:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-import h5py
 import numpy as np
 
-from abc_mmdet.datasets.hdf5 import check_expansion, own_dataset
 from abc_mmdet.errors import UserError
 
 from ..catalogue import EventCatalogueEntry
 from ..labels import BOX, checked_boxes
-from ..readers.reader import CHUNK, Columns, damage_is_named
 from ..recording import Recording
-from .base import Labels, Layout, Source, pixels
+from .base import Labels, Layout, Source
 
 EVENTS = ('Event/events.hdf5', 'Event/events.raw')
 BOXES = 'coordinates.txt'
@@ -31,9 +27,6 @@ MODELS = (
 
 STARTS_US = 1_000_000
 """The first event comes before, or the clocks of events and labels are not the same."""
-
-ECF = 0x8ECF
-"""Number of the filter that Prophesee packs events with."""
 
 _LINE = re.compile(
     r'(?P<time>\d{{1,9}}(?:\.\d{{0,9}})?):\s*(?P<box>{n}(?:\s*,\s*{n}){{3}})'
@@ -85,9 +78,8 @@ class Fred(Layout):
     def recording(
         self, source: Source, entry: EventCatalogueEntry, size: tuple[int, int] | None
     ) -> Recording:
-        read = partial(_events, source.events) if source.events.suffix == '.hdf5' else None
-        recording = Recording(source.events, size, entry.size, read)
-        again = Recording(source.events, recording.size, read=read)
+        recording = Recording(source.events, size, entry.size)
+        again = Recording(source.events, recording.size)
         first = next((int(part['t'][0]) for part in again.chunks() if len(part['t'])), 0)
         if source.boxes is not None and first > STARTS_US:
             raise UserError(
@@ -127,24 +119,3 @@ def _row(path: Path, number: int, line: str) -> tuple:
     x1, y1, x2, y2 = (float(side) for side in found['box'].split(','))
     time = round(float(found['time']) * 1e6)
     return x1, y1, x2 - x1, y2 - y1, time, 0, int(found['track'] or 0)
-
-
-def _events(path: Path) -> Iterator[Columns]:
-    """Prophesee's HDF5: rows of x, y, p and t in the data set ``CD/events``."""
-    with damage_is_named(path), h5py.File(path) as file:
-        rows = own_dataset(file, 'CD/events', 'V', largest=16)
-        names = () if rows is None else rows.dtype.names
-        if rows is None or not {'x', 'y', 'p', 't'} <= set(names or ()) or rows.ndim != 1:
-            raise UserError(f'{path} has no list CD/events of x, y, p and t.')
-        check_expansion(rows, 'CD/events')
-        plan = rows.id.get_create_plist()
-        filters = {plan.get_filter(i)[0] for i in range(plan.get_nfilters())}
-        if ECF in filters and not h5py.h5z.filter_avail(ECF):
-            raise UserError(
-                f'{path} is packed with ECF, which HDF5 reads with a plugin of Prophesee '
-                '(github.com/prophesee-ai/hdf5_ecf): build it and name its folder in the variable '
-                'HDF5_PLUGIN_PATH, or put an events.raw beside the file and take this one away.'
-            )
-        for start in range(0, len(rows), CHUNK):
-            part = rows[start : start + CHUNK]
-            yield Columns(pixels(part['x']), pixels(part['y']), part['p'], part['t'])

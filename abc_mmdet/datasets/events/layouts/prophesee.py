@@ -9,7 +9,8 @@ from typing import ClassVar
 from ..recording import CAMERA_FILES
 from .base import Layout, Source
 
-EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *[f'_td{e}' for e in CAMERA_FILES], *CAMERA_FILES)
+_BARE = (*CAMERA_FILES, '.hdf5')
+EVENT_ENDINGS = ('_td.dat.h5', '_td.h5', *[f'_td{ending}' for ending in _BARE], *_BARE)
 BOX_ENDING = '_bbox.npy'
 
 

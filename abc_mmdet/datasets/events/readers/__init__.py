@@ -8,7 +8,7 @@ from abc_mmdet.errors import UserError
 
 from .arrays import ArrayReader
 from .camera_files import CameraFileReader
-from .columns import TIME_UNITS, columns_of
+from .columns import TIME_UNITS, columns_of, on_sensor
 from .hdf5_events import HDF5Reader
 from .reader import Columns, EventReader
 
@@ -86,5 +86,6 @@ __all__ = [
     'EventReader',
     'columns_of',
     'known_size',
+    'on_sensor',
     'open_reader',
 ]

@@ -92,6 +92,7 @@ class ArrayReader(EventReader):
             return
         array = np.load(self.path, mmap_mode='r', allow_pickle=False)
         _check(array, self.path)
+        _check_end(self.path, getattr(array, 'offset', 0) + array.nbytes)
         for start in range(0, len(array), reader.CHUNK):
             yield np.array(array[start : start + reader.CHUNK])
 
@@ -105,6 +106,13 @@ def _check(array: np.ndarray, path: Path) -> None:
             )
     elif array.ndim != 2 or array.shape[1] != 4 or array.dtype.kind not in 'iuf':
         raise UserError(f'{path}: an array {array.shape} of {array.dtype}: give {_WHAT}.')
+
+
+def _check_end(path: Path, end: int) -> None:
+    """What a header does not tell of would be left out in silence."""
+    rest = path.stat().st_size - end
+    if rest:
+        raise ValueError(f'{rest} bytes are behind its last event: its header tells another length')
 
 
 def _npz_blocks(path: Path) -> Iterator[Any]:
@@ -130,6 +138,7 @@ def _npz_blocks(path: Path) -> Iterator[Any]:
                 return
             for length in _lengths(shape[0]):
                 yield _read(file, dtype, (length, *shape[1:]))
+            _check_read(files)
             return
         lengths = {name: shape for name, (shape, _, _) in zip(wanted, heads, strict=True)}
         if len(set(lengths.values())) != 1 or len(heads[0][0]) != 1:
@@ -139,6 +148,12 @@ def _npz_blocks(path: Path) -> Iterator[Any]:
                 name: _read(file, dtype, (length,))
                 for name, file, (_, _, dtype) in zip(wanted, files, heads, strict=True)
             }
+        _check_read(files)
+
+
+def _check_read(files: list[IO[bytes]]) -> None:
+    if any(file.read(1) for file in files):  # where their check sums are right, too
+        raise ValueError('an array is longer than its header tells')
 
 
 def _lengths(number: int) -> Iterator[int]:

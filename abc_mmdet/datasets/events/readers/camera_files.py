@@ -8,11 +8,11 @@ from types import ModuleType
 
 from abc_mmdet.errors import UserError
 
+from . import aedat4
 from .reader import Columns, EventReader, damage_is_named
 
 _NO_SIZE = (65535, 65535)  # what faery is told to answer when the header has no size
 _HEAD = 1 << 16
-_AEDAT4 = b'#!AER-DAT4'
 _WORDS = {'.dat': 8, 'evt2': 4, 'evt2.1': 8, 'evt3': 2}  # bytes
 
 
@@ -34,9 +34,12 @@ class CameraFileReader(EventReader):
         with damage_is_named(path), path.open('rb') as file:
             head = file.read(_HEAD)
         # faery would decode anything as EVT3
-        if not head.startswith(_AEDAT4 if path.suffix.lower() == '.aedat4' else b'%'):
+        is_aedat4 = path.suffix.lower() == '.aedat4'
+        if not head.startswith(aedat4.MAGIC if is_aedat4 else b'%'):
             raise UserError(f'{path} has no header: it is damaged, empty or no recording.')
         with damage_is_named(path):
+            if is_aedat4 and (what := aedat4.check_header(path)) is not None:
+                self.remarks.append(f'{path} {what}')
             stream = faery.events_stream_from_file(path, dimensions_fallback=size or _NO_SIZE)
             dimensions = tuple(stream.dimensions())
         self.size = None if dimensions == _NO_SIZE else dimensions

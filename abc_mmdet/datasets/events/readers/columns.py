@@ -145,6 +145,28 @@ def check_polarity(values: np.ndarray, where: str) -> np.ndarray:
     return values
 
 
+def on_sensor(events: Columns, size: tuple[int, int], where: str = 'events') -> Columns:
+    """Those events that are inside of a sensor, with polarities 0 and 1.
+
+    Args:
+        events: as they were read.
+        size: width and height of the sensor, pixels.
+        where: for messages.
+
+    Raises:
+        UserError: polarities are no numbers.
+
+    Examples:
+        >>> events = Columns(*np.array([[3, 640], [4, 4], [-1, 1], [50, 60]]))
+        >>> [column.tolist() for column in on_sensor(events, (640, 480))]
+        [[3], [4], [0], [50]]
+    """
+    width, height = size
+    events = events._replace(p=(check_polarity(events.p, where) > 0).astype(np.uint8))
+    inside = (events.x >= 0) & (events.x < width) & (events.y >= 0) & (events.y < height)
+    return events if inside.all() else Columns(*(column[inside] for column in events))
+
+
 def columns_of(chunk: Any, time_unit: str = 'us', where: str = 'events') -> Columns:
     """A chunk of a live stream as columns.
 

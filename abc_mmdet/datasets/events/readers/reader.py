@@ -80,6 +80,9 @@ def damage_is_named(path: Path, cause: str = 'it is damaged or no recording') ->
         yield
     except UserError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        # What libraries written in Rust raise when they fail inside is no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != 'PanicException':
+            raise
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f'{path} cannot be read: {cause} ({text}).') from error

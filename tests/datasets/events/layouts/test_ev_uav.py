@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abc_mmdet.datasets.events.catalogue import EV_UAV
-from abc_mmdet.datasets.events.layouts import LAYOUTS, find_sources
+from abc_mmdet.datasets.events.layouts import LAYOUTS, ev_uav, find_sources
 from abc_mmdet.datasets.events.layouts.ev_uav import LabelledEvents, boxes_of_events
+from abc_mmdet.datasets.hdf5 import open_npz
 from abc_mmdet.errors import UserError
 
 from .converted import converted
@@ -36,6 +37,21 @@ def test_windows_frames_and_boxes(keys: tuple[str, ...], tmp_path: Path) -> None
         (100_000, 2, 20, 1),
         (100_000, 5, 106, 1),
     ], 'boxes are of windows as long as those of the events'
+
+
+def test_an_archive_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ev_uav(tmp_path / 'EV-UAV' / 'test' / 'test_000.npz')
+    (source,) = find_sources(tmp_path / 'EV-UAV', 'ev-uav')
+    opened = []
+
+    def counted(path: Path) -> object:
+        opened.append(path)
+        return open_npz(path)
+
+    monkeypatch.setattr(ev_uav, 'open_npz', counted)
+    found = converted(source, 'ev-uav', tmp_path / 'out')
+    assert found.events == [4, 3, 1] and found.frames[50_000]
+    assert opened == [source.events]
 
 
 @given(
