@@ -23,7 +23,7 @@ from abc_mmdet.apis.options import ConfigOptions, real_number, whole_number
 from abc_mmdet.apis.output_files import check_outputs
 from abc_mmdet.checkpoints.loading import add_trust_option
 from abc_mmdet.datasets.events.readers import READERS, TIME_UNITS
-from abc_mmdet.deployment import ENGINES, OnnxDetector
+from abc_mmdet.deployment import ENGINES, OnnxDetector, OnnxStreamingInferencer, open_exported
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference import Detector, StreamingInferencer, Tracking
 from abc_mmdet.inference.detection_files import FILES, TRACKS
@@ -39,6 +39,7 @@ from abc_mmdet.inference.recordings import (
 )
 from abc_mmdet.inference.sources import find_sources, number_of_images
 from abc_mmdet.inference.tracking import OVERLAPS, TRACKERS
+from abc_mmdet.inference.window_inferencer import WindowInferencer
 from abc_mmdet.report import read_threshold
 
 NUM_EXAMPLES = 5  # of a warning that may hold for all images
@@ -80,9 +81,9 @@ def say_what_was_found(outcome: Outcome, score_thr: float, out: Path, unit: str)
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Detect in images, folders (with all below them), patterns and videos: drawn '
-        'images, detections.json (COCO) and detections.csv. With a config of event recordings, in '
-        f'those ({", ".join(READERS)}, folders in the layout of RVT): a drawn video, and the time '
-        'and latency of every window in both lists. Files that cannot be read are named '
+        'images, detections.json (COCO) and detections.csv. With a detector of event recordings, '
+        f'in those ({", ".join(READERS)}, folders in the layout of RVT): a drawn video, and the '
+        'time and latency of every window in both lists. Files that cannot be read are named '
         'at the end, and the exit code is 1.',
         usage='%(prog)s (CONFIG CHECKPOINT | --onnx MODEL) INPUT [INPUT ...] --out DIR [options]',
     )
@@ -204,9 +205,8 @@ def tracking_of(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def build_detector(args: argparse.Namespace) -> ImageDetector:
-    if args.onnx:
-        device = args.device or 'cpu'
-        return OnnxDetector(args.onnx, device, args.batch, args.slicing, args.engine)
+    if args.exported is not None:
+        return OnnxDetector(args.exported, batch_size=args.batch, slicing=args.slicing)
     return Detector(args.experiment, args.model[1], args.device, args.slicing, args.batch)
 
 
@@ -217,12 +217,12 @@ def tracking_from(args: argparse.Namespace, score_thr: float) -> Tracking | None
 def detect_in_images(args: argparse.Namespace) -> tuple[Outcome, int]:
     """What was found, and the number of files."""
     if args.sensor_size or args.time_unit:
-        raise UserError('--sensor-size and --time-unit are for configs of event recordings.')
+        raise UserError('--sensor-size and --time-unit are for detectors of event recordings.')
     recordings = [path for path in args.inputs if Path(path).suffix.lower() in READERS]
     if recordings:
         raise UserError(
-            f'{recordings[0]} is an event recording: give CONFIG and CHECKPOINT of a detector of '
-            'event recordings.'
+            f'{recordings[0]} is an event recording: give CONFIG and CHECKPOINT, or the --onnx '
+            'file, of a detector of event recordings.'
         )
     sources = find_sources(args.inputs, leave_out=args.out)
     args.score_thr = threshold(args)
@@ -244,7 +244,11 @@ def detect_in_recordings(args: argparse.Namespace) -> tuple[RecordingOutcome, in
     sources = find_recordings(args.inputs, leave_out=args.out)
     failures = check_recordings(sources, options)
     args.score_thr = threshold(args)
-    inferencer = StreamingInferencer(args.experiment, args.model[1], args.device)
+    inferencer: WindowInferencer
+    if args.exported is not None:
+        inferencer = OnnxStreamingInferencer(args.exported)
+    else:
+        inferencer = StreamingInferencer(args.experiment, args.model[1], args.device)
     readable = [source for source in sources if source not in failures]
     tracking = tracking_from(args, args.score_thr)
     with file_mistakes(), tqdm(unit='window', mininterval=1) as bar:
@@ -267,7 +271,12 @@ def main() -> int:
         [*args.model, *args.inputs, *([args.onnx] if args.onnx else [])],
     )
     args.experiment = load_experiment(args.model[0], args.cfg_options) if args.model else None
-    is_events = args.experiment is not None and is_of_events(args.experiment)
+    args.exported = None
+    if args.onnx:
+        args.exported = open_exported(args.onnx, args.device or 'cpu', args.engine)
+        is_events = args.exported.recorded.input == 'events'
+    else:
+        is_events = is_of_events(args.experiment)
     outcome, number = (detect_in_recordings if is_events else detect_in_images)(args)
     say_what_was_found(outcome, args.score_thr, args.out, 'windows' if is_events else 'images')
     if outcome.dark:

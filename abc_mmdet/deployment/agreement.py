@@ -70,7 +70,8 @@ def generated_images(
 
 
 Outputs = tuple[Tensor, ...]
-STEPS = 3  # of a recurrent detector
+ELAPSED = (1.0, 0.5, 2.5)
+"""Of a recurrent detector the lengths of three steps, if its memory forgets by time."""
 
 
 @dataclass
@@ -154,21 +155,25 @@ def compare(
         model: in PyTorch, float32.
         sessions: of the graph that ends before the suppression, and of the one that was asked for.
         recorded: of the latter.
-        inputs: ``(B, C, H, W)``, preprocessed; each also starts a stream of :data:`STEPS` steps if
-            the detector is recurrent.
+        inputs: ``(B, C, H, W)``, preprocessed; each also starts a stream of three steps
+            (:data:`ELAPSED`) if the detector is recurrent.
         bound: for ``of_allowed``.
     """
     agreement = Agreement()
     for images in inputs:
         _, *others = example_inputs(model, *(images.shape[i] for i in (0, 2, 3)))
-        sizes, states = (others[:1], others[1:]) if model.clips else ([], others)
+        number = len(others) - len(recorded.states)
+        given, states = others[:number], others[number:]
+        sizes = given[:1] if model.clips else []
         theirs = states
-        for step in range(STEPS if states else 1):
+        for step, length in enumerate(ELAPSED if states else (1.0,)):
             images = images.roll(4 * step, dims=-1)
+            if model.step_ms is not None:
+                given[-1] = torch.full_like(given[-1], length)
             with torch.no_grad():
-                expected = model(images, *sizes, *states)
-            raw = _run(sessions[0], recorded, images, *sizes, *theirs)
-            final = _run(sessions[1], recorded, images, *sizes, *theirs)
+                expected = model(images, *given, *states)
+            raw = _run(sessions[0], recorded, images, *given, *theirs)
+            final = _run(sessions[1], recorded, images, *given, *theirs)
             _compare_raw(agreement, expected, raw, recorded, max(images.shape[-2:]), bound)
             if not states:
                 _compare_detections(

@@ -74,13 +74,20 @@ class EngineDetector(BaseDetector):
     ) -> list[DetDataSample]:
         """Detections, in pixels of the image files, or of the input without ``rescale``."""
         outputs = self._forward(batch_inputs, batch_data_samples)
+        found = self.found(outputs, batch_data_samples, rescale)
+        return self.add_pred_to_datasample(batch_data_samples, found)
+
+    def found(
+        self, outputs: list[Tensor], samples: list[DetDataSample], rescale: bool
+    ) -> list[InstanceData]:
+        """The graph's outputs as detections, per image."""
         found = []
-        for image, sample in enumerate(batch_data_samples):
+        for image, sample in enumerate(samples):
             boxes, scores, labels = detections_of(self.recorded, [t[image] for t in outputs])
             if rescale:
                 boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
             found.append(InstanceData(bboxes=boxes, scores=scores, labels=labels))
-        return self.add_pred_to_datasample(batch_data_samples, found)
+        return found
 
     def loss(self, *inputs: Any, **others: Any) -> dict:
         """Refused.

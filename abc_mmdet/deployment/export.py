@@ -13,9 +13,17 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from abc_mmdet.apis.config_parts import type_name
+from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
 from abc_mmdet.errors import UserError
 from abc_mmdet.inference.images import image_pipeline
-from abc_mmdet.inference.model import load_inference_model, without_auxiliary
+from abc_mmdet.inference.model import (
+    event_pipeline,
+    histogram_of,
+    is_of_events,
+    load_inference_model,
+    without_auxiliary,
+)
 from abc_mmdet.utils.atomic_write import atomic_write
 
 from .agreement import FP16, FP32, Agreement, Bound, compare, trial_inputs
@@ -27,6 +35,8 @@ from .suppression import Suppression
 
 TRANSFORMS = ('Resize', 'Pad')
 """Of a test pipeline, what a program without MMDetection can be asked to do."""
+CLIP_TRANSFORMS = ('LoadEventClip', 'PackClipInputs')
+"""The whole test pipeline of a detector of events."""
 DEFAULT_SIZE = (640, 384)
 EVERY_SCORE = 'every_score'
 """An output for the comparison: scores, also of what is no candidate."""
@@ -78,12 +88,14 @@ def export_onnx(
     if opset < 18:
         raise UserError(f'opset {opset}: from 18 on; PyTorch writes no older ones.')
     detector, classes = load_inference_model(without_auxiliary(config), checkpoint)
-    model = ExportableDetector(detector)
+    histogram = _histogram(config)
+    model = ExportableDetector(detector, 2 * (histogram or StackedHistogram()).bins)
     first, transforms = ({}, []) if model.is_of_events else _transforms(config)
-    width, height = _rounded(size or _size(transforms), model)
-    fixed = (width, height) if fixed_size or model.is_recurrent else None
+    is_fixed = fixed_size or model.is_recurrent
+    width, height = _rounded(size or _size(transforms), model, least=1 if is_fixed else 2)
+    fixed = (width, height) if is_fixed else None
     to_float32 = bool(first.get('to_float32', False))
-    recorded = _record(model, classes, to_float32, transforms, fixed, nms, fp16)
+    recorded = record(model, classes, histogram, fixed, to_float32, transforms, nms, fp16)
 
     exported = copy.deepcopy(model)
     if fp16:
@@ -127,27 +139,60 @@ def _transforms(config: Config) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return load, [dict(transform) for transform in between]
 
 
+def _histogram(config: Config) -> StackedHistogram | None:
+    """The representation that a detector of events is given; None for others."""
+    if not is_of_events(config):
+        return None
+    names = [type_name(transform) for transform in event_pipeline(config)]
+    others = [name for name in names if name not in CLIP_TRANSFORMS]
+    if others:
+        raise UserError(
+            f'{config.filename}: the test pipeline has {", ".join(others)}; an ONNX file of events '
+            f'can only record {" and ".join(CLIP_TRANSFORMS)}.'
+        )
+    return histogram_of(config)
+
+
+def _fields(histogram: StackedHistogram) -> dict[str, Any]:
+    """Those that a config has; the cutoff is an option of who converts or predicts."""
+    return {name: getattr(histogram, name) for name in ('bins', 'window_ms', 'downsample')}
+
+
 def _size(transforms: Sequence[dict[str, Any]]) -> tuple[int, int]:
     scales = [t['scale'] for t in transforms if t.get('scale')]
     return tuple(scales[-1]) if scales else DEFAULT_SIZE
 
 
-def _rounded(size: tuple[int, int], model: ExportableDetector) -> tuple[int, int]:
-    """The next larger width and height that the detector can have; two multiples at least."""
+def _rounded(size: tuple[int, int], model: ExportableDetector, least: int = 2) -> tuple[int, int]:
+    """The next larger width and height that the detector can have, so many multiples at least.
+
+    Of a size that is free PyTorch's exporter wants two: it would take a single one for fixed.
+    """
     rows, columns = model.multiples
     width, height = size
-    return max(2, -(-width // columns)) * columns, max(2, -(-height // rows)) * rows
+    return max(least, -(-width // columns)) * columns, max(least, -(-height // rows)) * rows
 
 
-def _record(
+def record(
     model: ExportableDetector,
     classes: Sequence[str],
-    to_float32: bool,
-    transforms: list[dict[str, Any]],
-    size: tuple[int, int] | None,
-    nms: bool,
-    fp16: bool,
+    histogram: StackedHistogram | None = None,
+    size: tuple[int, int] | None = None,
+    to_float32: bool = False,
+    transforms: Sequence[dict[str, Any]] = (),
+    nms: bool = False,
+    fp16: bool = False,
 ) -> Recorded:
+    """What a file of this detector says about itself.
+
+    Args:
+        model: in evaluation mode.
+        classes: names, by label.
+        histogram: of a detector of events.
+        size: width and height that the graph is fixed to; None if both are free.
+        to_float32, transforms: of the test pipeline of a detector of images.
+        nms, fp16: as in :func:`export_onnx`.
+    """
     candidates, suppression = Candidates.of(model.head), Suppression.of(model.head)
     preprocessor = None if model.is_of_events else _preprocessor(model)
     swaps = bool(preprocessor and preprocessor['bgr_to_rgb'])
@@ -158,7 +203,7 @@ def _record(
         multiples=list(model.multiples),
         color=None if model.is_of_events else 'rgb' if swaps else 'bgr',
         to_float32=to_float32,
-        transforms=transforms,
+        transforms=list(transforms),
         preprocessor=preprocessor,
         strides=model.strides,
         clips=model.clips,
@@ -171,6 +216,9 @@ def _record(
         nms_in_graph=nms,
         precision='fp16' if fp16 else 'fp32',
         states=model.state_names,
+        state_shapes=[list(shape) for shape in model.state_shapes(*(size or (0, 0))[::-1])],
+        step_ms=model.step_ms,
+        histogram=_fields(histogram) if histogram and model.is_of_events else None,
     )
 
 

@@ -33,18 +33,27 @@ class ExportableDetector(nn.Module):
 
     Args:
         detector: in evaluation mode.
+        histogram_channels: of the stacked histograms that images of events are made of.
 
     Raises:
-        UserError: not a single-stage detector.
+        UserError: not a single-stage detector, or one of events whose padding the graph, which is
+            given padded counts, does not know.
     """
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: nn.Module, histogram_channels: int = HISTOGRAM_CHANNELS) -> None:
         super().__init__()
+        self.histogram_channels = histogram_channels
         if not isinstance(detector, SingleStageDetector):
             raise UserError(
                 f'{type(detector).__name__} cannot be exported: this is for single-stage detectors.'
             )
         self.detector = detector
+        preprocessor = detector.data_preprocessor
+        if isinstance(preprocessor, EventDataPreprocessor) and not preprocessor.pads_with_nothing:
+            raise UserError(
+                f'data_preprocessor.pad_value={preprocessor.pad_value}: an exported graph is given '
+                'counts that are padded with pixels without events; leave pad_value out.'
+            )
 
     @property
     def head(self) -> Any:
@@ -68,11 +77,16 @@ class ExportableDetector(nn.Module):
         return self.is_of_events and self.detector.is_recurrent
 
     @property
+    def step_ms(self) -> float | None:
+        """Of the memory that forgets by time; it has the input ``elapsed``."""
+        return self.detector.step_ms if self.is_recurrent else None
+
+    @property
     def channels(self) -> int:
         """Channels of the input."""
         if not self.is_of_events:
             return 3
-        return getattr(self.detector.backbone, 'in_channels', HISTOGRAM_CHANNELS)
+        return getattr(self.detector.backbone, 'in_channels', self.histogram_channels)
 
     @property
     def strides(self) -> list[int]:
@@ -121,18 +135,21 @@ class ExportableDetector(nn.Module):
             images: ``(B, C, H, W)``, float32, preprocessed, or counts of events; sizes as
                 :attr:`multiples`.
             *rest: if it :attr:`clips`, height and width of the images without padding
-                ``(B, 2)``, float32; then states as :meth:`state_shapes`, with ``B`` before each.
+                ``(B, 2)``, float32; with :attr:`step_ms` the lengths of the steps as multiples of
+                it ``(B,)``; then states as :meth:`state_shapes`, with ``B`` before each.
 
         Returns:
             Boxes ``(B, N, 4)``, scores of the candidates and of everything ``(B, N, C)`` (see
             :class:`Candidates` and :func:`decode`), then the states.
         """
-        sizes, states = (rest[0], rest[1:]) if self.clips else (None, rest)
+        given = list(rest)
+        sizes = given.pop(0) if self.clips else None
+        elapsed = None if self.step_ms is None else given.pop(0)
         x = self._preprocessed(images)
         after: tuple[tuple[Tensor, Tensor], ...] = ()
         if self.is_recurrent:
-            pairs = tuple(zip(states[0::2], states[1::2], strict=True))
-            pyramid, after = self.detector.step(x, pairs)
+            pairs = tuple(zip(given[0::2], given[1::2], strict=True))
+            pyramid, after = self.detector.step(x, pairs, elapsed)
         elif self.is_of_events:
             pyramid, _ = self.detector.step(x)
         else:
@@ -155,8 +172,10 @@ def example_inputs(
     """Zeros of the shapes that ``forward`` takes, of which only the upper left three quarters of
     every second image are no padding."""
     images = torch.zeros(batch, model.channels, height, width)
-    states = [torch.zeros(batch, *shape) for shape in model.state_shapes(height, width)]
-    if not model.clips:
-        return images, *states
     sizes = torch.tensor([[height, width], [height * 0.75, width * 0.75]])
-    return images, sizes[torch.arange(batch) % 2], *states
+    return (
+        images,
+        *([sizes[torch.arange(batch) % 2]] if model.clips else []),
+        *([] if model.step_ms is None else [torch.ones(batch)]),
+        *(torch.zeros(batch, *shape) for shape in model.state_shapes(height, width)),
+    )

@@ -12,8 +12,7 @@ from abc_mmdet.inference.detector import ImageDetector
 from mmdet.registry import MODELS
 
 from .engine_detector import EngineDetector
-from .engines import ENGINES
-from .recorded import Recorded
+from .exported_file import ExportedFile, open_exported
 
 
 class OnnxDetector(ImageDetector):
@@ -23,7 +22,7 @@ class OnnxDetector(ImageDetector):
     file. Used as :class:`abc_mmdet.apis.Detector`.
 
     Args:
-        path: the file.
+        path: the file, or what :func:`open_exported` made of it, which has device and engine.
         device: ``'cpu'`` or ``'cuda'``; with OpenVINO ``'cpu'`` or ``'gpu'``.
         batch_size: images of one size that go through the network together.
         slicing: detect in overlapping slices, as in :class:`abc_mmdet.inference.Detector`, with the
@@ -42,20 +41,18 @@ class OnnxDetector(ImageDetector):
 
     def __init__(
         self,
-        path: str,
+        path: str | ExportedFile,
         device: str = 'cpu',
         batch_size: int = 1,
         slicing: dict[str, Any] | None = None,
         engine: str = 'onnx',
     ) -> None:
-        if engine not in ENGINES:
-            raise UserError(f'engine {engine!r}: give one of {", ".join(ENGINES)}.')
-        opened = ENGINES[engine](path, device)
-        self.recorded = Recorded.from_properties(opened.properties, path)
+        opened = open_exported(path, device, engine) if isinstance(path, str) else path
+        self.recorded = opened.recorded
         if self.recorded.input != 'images':
             raise UserError(
-                f'{path} is a detector of events, not of images: feed it in a program of yours, as '
-                'docs/deploy.md says.'
+                f'{opened.path} is a detector of events, not of images: OnnxStreamingInferencer '
+                'and tools/infer.py run it on recordings.'
             )
         transforms = [
             dict(type='mmdet.LoadImageFromNDArray', to_float32=self.recorded.to_float32),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from abc_mmdet.errors import UserError
 from .suppression import Suppression
 
 FORMAT = 2
+_ADDED = ('state_shapes', 'step_ms', 'histogram')  # files of images without them are complete
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Recorded:
 
     Attributes:
         classes: names, by label.
-        input: ``'images'`` or ``'events'`` (stacked histograms of MaxViTRNN).
+        input: ``'images'`` or ``'events'`` (stacked histograms of a :class:`StreamingDetector`).
         size: width and height the graph is fixed to; None if both are free.
         multiples: height and width of an input are multiples of these.
         color: order of the input's channels, ``'bgr'`` or ``'rgb'``; None for events.
@@ -43,6 +44,13 @@ class Recorded:
         precision: ``'fp32'`` or ``'fp16'``; inputs and outputs are float32 in both.
         states: names of inputs that take what the outputs of the same name with ``_after`` gave
             for the step before, zeros at first.
+        state_shapes: channels, height and width of each.
+        step_ms: length of the step that the memory was trained for, in milliseconds, if it forgets
+            by time: there is an input ``elapsed`` then, the length of this step as a multiple of
+            it, ``(batch,)``. None: steps of any length count alike.
+        histogram: of events: ``bins``, ``window_ms`` and ``downsample`` of the
+            :class:`StackedHistogram` that the input is, padded with zeros at the right and the
+            bottom to ``multiples``.
         format: of this record.
     """
 
@@ -65,12 +73,16 @@ class Recorded:
     nms_in_graph: bool
     precision: str
     states: list[str]
+    state_shapes: list[list[int]] = field(default_factory=list)
+    step_ms: float | None = None
+    histogram: dict[str, Any] | None = None
     format: int = FORMAT
 
     @property
     def inputs(self) -> list[str]:
         """Names of the inputs, in order."""
-        return ['images', *(['image_sizes'] if self.clips else []), *self.states]
+        given = dict(image_sizes=self.clips, elapsed=self.step_ms is not None)
+        return ['images', *(name for name, is_there in given.items() if is_there), *self.states]
 
     def to_properties(self) -> dict[str, str]:
         """Key and value per attribute."""
@@ -84,15 +96,16 @@ class Recorded:
             UserError: the file was not written by ``export_onnx.py``, or by one that writes
                 another format.
         """
-        names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in properties]
+        names = [each.name for each in fields(cls)]
+        needed = [name for name in names if name not in _ADDED]
+        missing = [name for name in needed if name not in properties]
         if missing or json.loads(properties['format']) != FORMAT:
             raise UserError(
                 f'{path} does not say how to use it (metadata_props lack '
                 f'{", ".join(missing) or f"format {FORMAT}"}): write it with this version of '
                 'tools/deployment/export_onnx.py.'
             )
-        return cls(**{name: json.loads(properties[name]) for name in names})
+        return cls(**{name: json.loads(properties[name]) for name in names if name in properties})
 
 
 def detections_of(recorded: Recorded, outputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,8 +21,8 @@ from .event_sources import SourceOptions
 from .predict import Outcome, Run
 from .sources import Source, collect
 from .stream_statistics import StreamStatistics
-from .streaming import StreamingInferencer
 from .tracking import Place, Tracking
+from .window_inferencer import WindowInferencer
 
 _ANYTHING = ('.npy', '.npz')  # may hold what they will, so they have to be named
 
@@ -114,7 +114,7 @@ def check_recordings(sources: Sequence[Source], options: SourceOptions) -> dict[
 
 
 def detect_recordings(
-    inferencer: StreamingInferencer,
+    inferencer: WindowInferencer,
     sources: Sequence[Source],
     out: Path,
     score_thr: float = 0.3,
@@ -160,9 +160,7 @@ def detect_recordings(
     return run.outcome
 
 
-def _detect(
-    inferencer: StreamingInferencer, source: Source, run: Run, options: SourceOptions
-) -> None:
+def _detect(inferencer: WindowInferencer, source: Source, run: Run, options: SourceOptions) -> None:
     failures_before = len(run.outcome.failures)
     stream = inferencer(source.path, **asdict(options))
     assert isinstance(run.outcome, RecordingOutcome)

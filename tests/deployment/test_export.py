@@ -12,6 +12,8 @@ from abc_mmdet.deployment.agreement import FP32, Agreement
 from abc_mmdet.deployment.recorded import Recorded
 from abc_mmdet.errors import UserError
 
+from ..inference.event_streams import wake_adapter
+
 pytest.importorskip('onnxscript', reason="pip install 'abc_mmdet[onnx]'")
 onnxruntime = pytest.importorskip('onnxruntime', reason="pip install 'abc_mmdet[onnx]'")
 
@@ -49,7 +51,10 @@ SIZE = (128, 64)
 def experiment(name: str, random_weights, folder: Path) -> tuple:
     path, options = EXPERIMENTS[name]
     config = load_experiment(str(ROOT / 'configs' / path), options)
-    return random_weights(config, folder / 'weights.pth'), str(folder / 'weights.pth')
+    random_weights(config, folder / 'weights.pth')
+    if 'adapter' in config.model:
+        wake_adapter(folder / 'weights.pth')
+    return config, str(folder / 'weights.pth')
 
 
 @pytest.mark.slow  # conftest.py's detector is exported always

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import torch
 from mmengine.config import Config
 
 from abc_mmdet.apis import load_experiment
@@ -33,6 +34,17 @@ def write_model(random_weights: Callable[[Config, Path], Config], folder: Path) 
     random_weights(config, folder / 'weights.pth')
     config.dump(folder / 'config.py')
     return str(folder / 'config.py'), str(folder / 'weights.pth')
+
+
+def wake_adapter(path: Path) -> None:
+    """Let the adapter in a checkpoint have an effect, as one that has learned has."""
+    checkpoint = torch.load(path)
+    generator = torch.Generator().manual_seed(0)
+    found = [n for n in checkpoint['state_dict'] if n.startswith('adapter.outputs.')]
+    assert found
+    for name in found:
+        checkpoint['state_dict'][name].normal_(std=0.5, generator=generator)
+    torch.save(checkpoint, path)
 
 
 def moving_block(seconds: float, begin_us: int = 1_000_000, seed: int = 0) -> Events:

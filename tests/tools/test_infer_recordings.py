@@ -176,7 +176,7 @@ class TestMistakes:
         error = self.mistake(call, images, model[1], recording, *out)
         assert 'block_td.h5 is an event recording' in error
         error = self.mistake(call, images, model[1], 'a.jpg', *out, '--sensor-size', '6x4')
-        assert 'are for configs of event recordings' in error
+        assert 'are for detectors of event recordings' in error
         assert not (tmp_path / 'out').exists()
 
     def test_what_cannot_be_read_is_left_out(

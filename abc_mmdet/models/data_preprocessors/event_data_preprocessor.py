@@ -30,6 +30,9 @@ class EventDataPreprocessor(BaseDataPreprocessor):
         pad_value: before ``mean`` and ``std``; None: that of a pixel without events.
         non_blocking: copy to a GPU without waiting, as in MMEngine's class.
 
+    Attributes:
+        pads_with_nothing: what is padded is as pixels without events are.
+
     Raises:
         UserError: one of ``mean`` and ``std`` without the other, or a ``std`` of 0; clips of one
             batch have different sizes.
@@ -60,7 +63,9 @@ class EventDataPreprocessor(BaseDataPreprocessor):
             )
         self.image = None if image is None else MODELS.build(image)
         self.pad_size_divisor = pad_size_divisor
-        self.pad_value = getattr(self.image, 'background', 0.0) if pad_value is None else pad_value
+        nothing = getattr(self.image, 'background', 0.0)
+        self.pad_value = nothing if pad_value is None else pad_value
+        self.pads_with_nothing = self.pad_value == nothing or pad_size_divisor == 1
         self.is_normalised = mean is not None
         for name, values in (('mean', mean), ('std', std)):
             if values is not None:

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -48,6 +50,35 @@ def test_memory_is_added_level_by_level() -> None:
         torch.testing.assert_close(features[level], expected)
         torch.testing.assert_close(states[place][1], state[1])
         assert state[1].shape == (2, 5, *x[level].shape[2:])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('elapsed', [None, 0.5], ids=['steps', 'time'])
+def test_in_half_precision_it_remembers_the_same(elapsed: float | None) -> None:
+    """float16 as exported, and what autocast makes of float32: within a hundredth of the range."""
+    adapter = trained()
+    half = copy.deepcopy(adapter).half()
+    lengths = None if elapsed is None else torch.full((2,), elapsed)
+    states = dict.fromkeys(('float32', 'float16', 'autocast'))
+    for _ in range(5):
+        x = pyramid_of(2)
+        found = {}
+        for name in states:
+            run, given = (
+                (half, [level.half() for level in x]) if name == 'float16' else (adapter, x)
+            )
+            with torch.autocast('cpu', torch.bfloat16, enabled=name == 'autocast'):
+                found[name], states[name] = run(given, states[name], None, lengths)
+        for name, bound in (('float16', 0.01), ('autocast', 0.05)):
+            pairs = [*zip(found[name], found['float32'], strict=True)]
+            pairs += [
+                (ours, theirs)
+                for one, other in zip(states[name], states['float32'], strict=True)
+                for ours, theirs in zip(one, other, strict=True)
+            ]
+            for ours, theirs in pairs:
+                assert (ours.float() - theirs).abs().max() < bound * theirs.abs().max()
+    assert all(level.dtype == torch.float16 for level in found['float16'])
 
 
 @torch.no_grad()
