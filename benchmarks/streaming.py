@@ -1,22 +1,25 @@
 """Milliseconds per window of streamed detection, and events per second of reading recordings.
 
-The network: MaxViTRNN with YOLOX's neck and head as in RVT (strides 8, 16, 32; random weights), at
-640x384, from the events of a window of 50 ms to boxes: representation, network, suppression. In
-PyTorch and, with ``--onnx``, as the exported graph whose states go from window to window. Reading:
-from files of any kind to stacked histograms of half the size, as conversion makes them.
+The networks: MaxViTRNN with YOLOX's neck and head as in RVT (RVT-B, -S and -T) and YOLOX-Nano with
+a ConvLSTMAdapter (configs/yolox_nano_adapter_100k.py), with random weights and a threshold that a
+hundred detections pass, at 640x384, from the events of a window of 50 ms to boxes: representation,
+network, suppression. Each window goes through PyTorch and then through the exported graph, whose
+states go on from window to window. Reading: from files of any kind to stacked histograms of half
+the size, as conversion makes them.
 
-Times are of the process, on one thread, which a busy machine does not change much. Real time is
-50 ms per window.
+Times are of the process, on one thread, which a busy machine does not change much; those on the
+clock stand beside them. A ratio is the median of the ratios of single windows. Real time is 50 ms
+per window.
 
-    OMP_NUM_THREADS=1 python benchmarks/streaming.py [--archs base small tiny] [--windows 10]
-        [--onnx] [--recordings FILE ...] [--json FILE]
+    OMP_NUM_THREADS=1 python benchmarks/streaming.py [--networks base small tiny adapter]
+        [--windows 15] [--recordings FILE ...] [--no-reading] [--json FILE]
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,34 +36,41 @@ from abc_mmdet import StreamingInferencer
 from abc_mmdet.apis import load_experiment, user_messages
 from abc_mmdet.apis.options import whole_number
 from abc_mmdet.datasets.events.stacked_histogram import StackedHistogram
-from abc_mmdet.deployment import export_onnx
-from abc_mmdet.deployment.engines import open_session
+from abc_mmdet.deployment import OnnxStreamingInferencer, export_onnx, write_onnx
 from abc_mmdet.inference.event_sources import EventSource, SourceOptions, Step
+from abc_mmdet.inference.window_inferencer import WindowInferencer
 from abc_mmdet.utils.atomic_write import atomic_write
 from mmdet.registry import MODELS
 
-CONFIG = Path(__file__).parents[1] / 'configs/baseline_3level_100k.py'
+CONFIGS = Path(__file__).parents[1] / 'configs'
 EMBED_DIM = dict(base=64, small=48, tiny=32)
 SIZE = (640, 384)
 WINDOW_US = 50_000
 EVENTS = 50_000  # per window: a million per second
 WARM_UP = 2  # windows
+DETECTIONS = 100  # of the first window
+COMPARED = 20  # scores of a window
+NETWORKS = (*EMBED_DIM, 'adapter')
 
 
-def experiment(arch: str) -> Config:
-    """RVT of this size, for recordings of 640x384."""
-    dim = EMBED_DIM[arch]
+def experiment(name: str) -> Config:
+    """RVT of this size, or the adapter, for recordings of 640x384."""
     options: dict[str, Any] = {
-        'model.backbone.arch': arch,
+        'test_dataloader.dataset.downsample': 'none',
+        'model.test_cfg.score_thr': 0.0,
+    }
+    if name == 'adapter':
+        return load_experiment(str(CONFIGS / 'yolox_nano_adapter_100k.py'), options)
+    dim = EMBED_DIM[name]
+    options |= {
+        'model.backbone.arch': name,
         'model.neck.in_channels': [2 * dim, 4 * dim, 8 * dim],
         'model.neck.out_channels': 2 * dim,
-        'model.neck.num_csp_blocks': 2 if arch == 'base' else 1,
+        'model.neck.num_csp_blocks': 2 if name == 'base' else 1,
         'model.bbox_head.in_channels': 2 * dim,
         'model.bbox_head.feat_channels': 2 * dim,
-        'test_dataloader.dataset.downsample': 'none',
-        'model.test_cfg.score_thr': 0.1,
     }
-    return load_experiment(str(CONFIG), options)
+    return load_experiment(str(CONFIGS / 'baseline_3level_100k.py'), options)
 
 
 def events(windows: int, size: tuple[int, int], per_window: int) -> dict[str, np.ndarray]:
@@ -73,61 +83,71 @@ def events(windows: int, size: tuple[int, int], per_window: int) -> dict[str, np
     return dict(x=x.astype('u2'), y=y.astype('u2'), p=p.astype('u1'), t=t)
 
 
-def milliseconds(steps: Iterator[Any]) -> float:
-    """The median of what each step takes, without the first ones."""
-    times = []
-    begin = time.process_time()
-    for _ in steps:
-        times.append((time.process_time() - begin) * 1000)
-        begin = time.process_time()
-    return statistics.median(times[WARM_UP:])
+def windows(histogram: StackedHistogram, number: int) -> list[Step]:
+    source = [events(number + WARM_UP + 1, SIZE, EVENTS)]
+    steps = list(EventSource(source, histogram, SourceOptions(size=SIZE)))
+    return steps[: number + WARM_UP]
 
 
-def pytorch(config: Config, checkpoint: str, windows: int) -> float:
-    inferencer = StreamingInferencer(config, checkpoint, device='cpu')
-    source = [events(windows + WARM_UP + 1, SIZE, EVENTS)]
-    return milliseconds(iter(inferencer(source, size=SIZE)))
+def timed(inferencer: WindowInferencer, step: Step) -> tuple[tuple[float, float], np.ndarray]:
+    """Milliseconds of the process and on the clock from events to boxes, and the best scores."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    counts = step.representation(inferencer.histogram, SIZE)
+    found = inferencer.detect(step, counts, SIZE, WINDOW_US)
+    times = time.process_time() - cpu, time.perf_counter() - clock
+    return (times[0] * 1000, times[1] * 1000), found.scores[:COMPARED]
 
 
-def onnx(config: Config, checkpoint: str, windows: int) -> float:
-    """The graph with states in and out; representation and suppression as above."""
-    exported = export_onnx(config, checkpoint, size=SIZE)
-    session = open_session(exported.content)
-    outputs = [output.name for output in session.get_outputs()]
-    shapes = {i.name: [1, *i.shape[1:]] for i in session.get_inputs() if i.name != 'images'}
-    histogram = StackedHistogram(downsample='none')
-    source = EventSource(
-        [events(windows + WARM_UP + 1, SIZE, EVENTS)], histogram, SourceOptions(size=SIZE)
-    )
+def compared(engines: dict[str, WindowInferencer], number: int) -> dict[str, Any]:
+    """Medians over windows that go through all engines in turn, and of the ratios to the first."""
+    histogram = next(iter(engines.values())).histogram
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in engines}
+    apart = 0.0
+    for place, step in enumerate(windows(histogram, number)):
+        scores = {}
+        for name, inferencer in engines.items():
+            taken, scores[name] = timed(inferencer, step)
+            if place >= WARM_UP:
+                times[name].append(taken)
+        expected, *others = scores.values()
+        for other in others:
+            apart = max(apart, float(np.abs(other - expected).max(initial=0.0)))
+    figures: dict[str, Any] = dict(largest_difference_of_best_scores=apart)
+    first = np.array(next(iter(times.values())))
+    for name, values in times.items():
+        cpu, clock = np.median(values, axis=0)
+        figures[f'{name}_ms'] = round(float(cpu), 1)
+        figures[f'{name}_clock_ms'] = round(float(clock), 1)
+        ratios = first[:, 0] / np.array(values)[:, 0]
+        figures[f'{name}_ratio'] = round(float(np.median(ratios)), 2)
+    return figures
 
-    def steps() -> Iterator[None]:
-        states = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        for step in source:
-            images = step.representation(histogram, SIZE)[None].astype(np.float32)
-            found = dict(
-                zip(outputs, session.run(None, dict(images=images, **states)), strict=True)
-            )
-            states = {name: found[f'{name}_after'] for name in states}
-            yield
 
-    return milliseconds(steps())
-
-
-def network(arch: str, windows: int, with_onnx: bool) -> dict[str, Any]:
-    config = experiment(arch)
+def network(name: str, number: int) -> dict[str, Any]:
+    config = experiment(name)
     init_default_scope('mmdet')
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     parameters = sum(p.numel() for p in model.parameters())
-    row: dict[str, Any] = dict(arch=arch, million_parameters=round(parameters / 1e6, 1))
+    row: dict[str, Any] = dict(
+        network=name, windows=number, million_parameters=round(parameters / 1e6, 2)
+    )
     with tempfile.TemporaryDirectory() as folder:
-        checkpoint = f'{folder}/weights.pth'
+        checkpoint, path = f'{folder}/weights.pth', f'{folder}/detector.onnx'
         torch.save(dict(state_dict=model.state_dict()), checkpoint)
         del model
-        row['pytorch_ms'] = round(pytorch(config, checkpoint, windows), 1)
-        if with_onnx:
-            row['onnx_ms'] = round(onnx(config, checkpoint, windows), 1)
-    return row
+        first = StreamingInferencer(config, checkpoint, device='cpu')
+        (found, *_) = first([events(2, SIZE, EVENTS)], size=SIZE)
+        config.model.test_cfg.score_thr = float(found.scores[:DETECTIONS].min(initial=1))
+        del first
+        exported = export_onnx(config, checkpoint, size=SIZE)
+        write_onnx(exported, path)
+        engines: dict[str, WindowInferencer] = dict(
+            pytorch=StreamingInferencer(config, checkpoint, device='cpu'),
+            onnx=OnnxStreamingInferencer(path),
+        )
+        row['onnx_mb'] = round(len(exported.content) / 2**20, 1)
+        return row | compared(engines, number)
 
 
 def generated(folder: Path) -> Iterator[Path]:
@@ -170,17 +190,29 @@ def reading(path: Path, size: tuple[int, int] | None) -> dict[str, Any]:
     )
 
 
+def write(path: Path, networks: list[dict], read: list[dict]) -> None:
+    """To a file, in which rows of other networks and files stay."""
+    figures = json.loads(path.read_text()) if path.is_file() else {}
+    for key, name, rows in (('networks', 'network', networks), ('reading', 'recording', read)):
+        known = {row[name]: row for row in [*figures.get(key, []), *rows]}
+        figures[key] = list(known.values())
+    atomic_write(path, f'{json.dumps(figures, indent=1)}\n'.encode())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
-    parser.add_argument('--archs', nargs='*', choices=EMBED_DIM, default=list(EMBED_DIM))
-    parser.add_argument('--windows', type=whole_number, default=10)
-    parser.add_argument('--onnx', action='store_true', help='the exported graph, too')
+    parser.add_argument('--networks', nargs='*', choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument('--windows', type=whole_number, default=15)
     parser.add_argument('--recordings', nargs='*', type=Path, default=[], help='to read as well')
+    parser.add_argument('--no-reading', dest='reading', action='store_false')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        read = [reading(path, (1280, 720)) for path in generated(Path(folder))]
+    warnings.filterwarnings('ignore')  # of PyTorch about its exporter, and of the exporter
+    read: list[dict[str, Any]] = []
+    if args.reading:
+        with tempfile.TemporaryDirectory() as folder:
+            read = [reading(path, (1280, 720)) for path in generated(Path(folder))]
     read += [reading(path, None) for path in args.recordings]
     for row in read:
         print(
@@ -188,13 +220,14 @@ def main() -> None:
             f'{row["bytes_per_event"]} bytes each',
             flush=True,
         )
-    networks = []
-    for arch in args.archs:
-        networks.append(network(arch, args.windows, args.onnx))
-        print(networks[-1], flush=True)
     if args.json:
-        text = json.dumps(dict(networks=networks, reading=read), indent=1)
-        atomic_write(args.json, f'{text}\n'.encode())
+        write(args.json, [], read)
+    networks = []
+    for name in args.networks:
+        networks.append(network(name, args.windows))
+        print(networks[-1], flush=True)
+        if args.json:  # what there is, should it be stopped
+            write(args.json, networks, read)
 
 
 if __name__ == '__main__':
