@@ -73,13 +73,15 @@ def _events(file: h5py.File, path: Path) -> _Events:
 
 
 def _columns(file: h5py.File, path: Path) -> _Events:
-    columns = {k: own_dataset(file, f'events/{k}', 'iubf' if k == 'p' else 'iu') for k in 'xypt'}
-    for k, column in columns.items():
+    columns: dict[str, h5py.Dataset] = {}
+    for k in 'xypt':
+        column = own_dataset(file, f'events/{k}', 'iubf' if k == 'p' else 'iu')
         if column is None:
             raise UserError(f'{path}: it has no dataset events/{k}, and no {ROWS}.')
         if column.ndim != 1:
             raise UserError(f'{path}: events/{k} has {column.ndim} dimensions, not one.')
         check_expansion(column, f'events/{k}')
+        columns[k] = column
     lengths = {k: len(column) for k, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(f'{path}: the columns of events differ in length: {lengths}.')
