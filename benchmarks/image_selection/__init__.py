@@ -1,0 +1,1 @@
+"""The choice of images that active_learning.py measures against chance."""
