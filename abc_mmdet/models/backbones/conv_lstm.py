@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,9 +23,26 @@ class ConvLSTM(nn.Module):
         dws_conv: a depthwise 3x3 convolution on the hidden state before the gates.
         forget_bias: added to the first bias of the forget gates: the larger, the longer a network
             remembers before it has learned to (Jozefowicz et al., 2015).
+        memory_steps: its channels remember for 2 up to so many steps at first, spread evenly by
+            the logarithm: gates that keep ``1 - 1 / T`` of the cell and let ``1 / T`` of the
+            input in ("chrono initialisation", Tallec and Ollivier, 2018). None: as it comes.
+
+    Raises:
+        UserError: ``memory_steps`` below 2.
+
+    Examples:
+        >>> lstm = ConvLSTM(4, memory_steps=16)
+        >>> (1 / (1 - lstm.conv1x1.bias[:4].sigmoid())).round().tolist()  # steps
+        [2.0, 4.0, 8.0, 16.0]
     """
 
-    def __init__(self, dim: int, dws_conv: bool = False, forget_bias: float = 0.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        dws_conv: bool = False,
+        forget_bias: float = 0.0,
+        memory_steps: float | None = None,
+    ) -> None:
         super().__init__()
         self.conv3x3_dws = (
             nn.Conv2d(dim, dim, 3, padding=1, groups=dim) if dws_conv else nn.Identity()
@@ -33,6 +51,12 @@ class ConvLSTM(nn.Module):
         assert self.conv1x1.bias is not None
         with torch.no_grad():
             self.conv1x1.bias[:dim] += forget_bias
+            if memory_steps is not None:
+                if not memory_steps >= 2:
+                    raise UserError(f'memory_steps={memory_steps}: 2 or more, or None.')
+                times = torch.logspace(1, math.log2(memory_steps), dim, base=2)
+                self.conv1x1.bias[:dim] = torch.log(times - 1)
+                self.conv1x1.bias[dim : 2 * dim] = -torch.log(times - 1)
 
     def forward(
         self, x: Tensor, state: tuple[Tensor, Tensor] | None, elapsed: Tensor | None = None

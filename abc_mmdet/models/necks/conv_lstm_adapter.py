@@ -34,6 +34,8 @@ class ConvLSTMAdapter(BaseModule, RecurrentModule):
         hidden_channels: of the memory of each level; None: half of the level's own.
         dws_conv: the depthwise convolution on the hidden state.
         forget_bias: added to the first bias of the forget gates, as in :class:`MaxViTRNN`.
+        memory_steps: how long its channels remember at first, 2 to so many steps, as in
+            :class:`ConvLSTM`.
         init_cfg: initialisation config.
 
     Raises:
@@ -58,6 +60,7 @@ class ConvLSTMAdapter(BaseModule, RecurrentModule):
         hidden_channels: int | None = None,
         dws_conv: bool = True,
         forget_bias: float = 1.0,
+        memory_steps: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -77,7 +80,7 @@ class ConvLSTMAdapter(BaseModule, RecurrentModule):
             channels = self.in_channels[level]
             hidden = hidden_channels or max(channels // 2, 1)
             self.inputs.append(nn.Conv2d(channels, hidden, 1))
-            self.lstms.append(ConvLSTM(hidden, dws_conv, forget_bias))
+            self.lstms.append(ConvLSTM(hidden, dws_conv, forget_bias, memory_steps))
             self.outputs.append(nn.Conv2d(hidden, channels, 1))
         self._begin_without_effect()
 

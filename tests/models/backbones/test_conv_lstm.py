@@ -1,10 +1,13 @@
 """Steps of other lengths; the LSTM itself is compared with RVT's in test_maxvit_rnn.py."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abc_mmdet.errors import UserError
 from abc_mmdet.models import MaxViTRNN
 from abc_mmdet.models.backbones.conv_lstm import ConvLSTM, gates_after
 
@@ -76,3 +79,21 @@ def test_steps_of_the_usual_length_are_the_usual_ones() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
     features, _ = model(x, None, [2, 2], torch.full((4,), 0.5))
     assert (features[0] - expected[0]).abs().max() > 1e-3
+
+
+def test_memory_of_many_lengths_at_first() -> None:
+    """After T steps without input a channel of T steps has 1 / e left, and it is as full as any."""
+    lstm = ConvLSTM(8, memory_steps=64)
+    forget, enter = lstm.conv1x1.bias.detach().sigmoid()[:16].split(8)
+    torch.testing.assert_close(forget + enter, torch.ones(8))
+    steps = 1 / (1 - forget)
+    assert steps[0] == pytest.approx(2) and steps[-1] == pytest.approx(64, rel=1e-4)
+    ratios = steps[1:] / steps[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand(7), rtol=1e-4, atol=0)
+    assert forget[-1] ** 64 == pytest.approx(math.exp(-1), abs=0.01)
+
+
+@pytest.mark.parametrize('steps', [1.5, float('nan')])
+def test_too_short_a_memory_is_refused(steps: float) -> None:
+    with pytest.raises(UserError, match=r'memory_steps=.*2 or more'):
+        ConvLSTM(4, memory_steps=steps)
