@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 import zlib
@@ -18,11 +19,12 @@ from mmengine.runner import Runner
 from torch.utils.flop_counter import FlopCounterMode
 
 from abc_mmdet.checkpoints.conversion import to_plain
+from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.evaluation.average_precision import CocoMetrics
 from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
-from abc_mmdet.evaluation.matching import MatchTable
+from abc_mmdet.evaluation.matching import MatchTable, in_order
 from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS, METRICS, MODELS
 
@@ -31,7 +33,12 @@ TRAIN_IMAGES = 128  # of the training set, evenly spread, for the gap between tr
 
 @METRICS.register_module()
 class MatchedObjectMetric(SmallObjectMetric):
-    """:class:`SmallObjectMetric` that keeps which detection found which box in :attr:`matches`.
+    """:class:`SmallObjectMetric` that keeps which detection found which box.
+
+    Attributes:
+        matches: of the last evaluation, by area.
+        groups: number of its recording for each image, in the order of their ids; None for images
+            that belong to none.
 
     Examples:
         >>> METRICS.build(dict(type='MatchedObjectMetric')).max_dets
@@ -39,6 +46,22 @@ class MatchedObjectMetric(SmallObjectMetric):
     """
 
     matches: MatchTable
+    groups: list[int] | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._recordings: dict[int, str] = {}
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        super().process(data_batch, data_samples)
+        for sample in data_samples:
+            name = sample.get('recording')
+            if name is not None and self._recordings.setdefault(sample['img_id'], name) != name:
+                raise UserError(
+                    f'A frame of {name} has the number of one of '
+                    f'{self._recordings[sample["img_id"]]}: evaluate the recordings of one '
+                    'EventSequenceDataset.'
+                )
 
     def evaluate_records(
         self,
@@ -52,6 +75,10 @@ class MatchedObjectMetric(SmallObjectMetric):
             images, annotations, detections, category_ids, keep
         )
         self.matches = by_protocol[self.main_protocol].matches
+        counted = self.counted(images, annotations, [], category_ids).images
+        names = [self._recordings.get(i) for i in in_order([image['id'] for image in counted])]
+        number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+        self.groups = [number[name] for name in names] if self._recordings else None
         return metrics, by_protocol
 
     @property
@@ -66,8 +93,8 @@ def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
     Returns:
         ``figures`` of the validation data, all that :class:`SmallObjectMetric` has; the headline
         ones again as ``train_figures`` on part of the training data without augmentation, and
-        ``resampled`` as :func:`resampled_ap` gives them; ``judged_on`` says which images and
-        boxes these were.
+        ``resampled`` as :func:`resampled_ap` gives them, frames of a recording drawn together;
+        ``judged_on`` says which images and boxes these were.
 
     Raises:
         UserError: the experiment is evaluated by another metric.
@@ -83,12 +110,17 @@ def evaluate(model: BaseModel, config: Config) -> dict[str, Any]:
         figures=metrics,
         train_figures={name: train_metrics.get(name, float('nan')) for name in HEADLINE},
         judged_on=dict(images=images, truth=f'{zlib.crc32(ground_truth.tobytes()):08x}'),
-        resampled=resampled_ap(metric.matches, metric.small_labels, max_dets=metric.max_dets),
+        resampled=resampled_ap(
+            metric.matches, metric.small_labels, groups=metric.groups, max_dets=metric.max_dets
+        ),
     )
 
 
 def train_subset(config: Config) -> dict:
-    """A loader of :data:`TRAIN_IMAGES` training images, prepared as validation images are."""
+    """A loader of :data:`TRAIN_IMAGES` training images, prepared as validation images are.
+
+    Of recordings as many whole ones as have so many labelled frames.
+    """
     loader = deepcopy(config.val_dataloader)
     options, *others = leaves(config.train_dataloader.dataset)
     if others:
@@ -96,9 +128,16 @@ def train_subset(config: Config) -> dict:
             'train_dataloader joins several data sets; a variant of the ablation is trained on one.'
         )
     pipeline = deepcopy(loader.dataset.pipeline)
-    # Ground truth is taken from the samples: the annotation file has that of all images.
-    pipeline[-1]['meta_keys'] = (*pipeline[-1]['meta_keys'], 'instances')
+    if 'meta_keys' in pipeline[-1]:  # clips have it anyway
+        # Ground truth is taken from the samples: the annotation file has that of all images.
+        pipeline[-1]['meta_keys'] = (*pipeline[-1]['meta_keys'], 'instances')
     dataset = DATASETS.build(deepcopy(dict(options, pipeline=pipeline, test_mode=True)))
+    if isinstance(dataset, EventSequenceDataset):
+        number = len(dataset.sequences)
+        frames = sum(len(sequence.frame_steps) for sequence in dataset.sequences)
+        wanted = min(number, math.ceil(TRAIN_IMAGES * number / max(frames, 1)))
+        recordings = [i * number // wanted for i in range(wanted)]
+        return dict(loader, dataset=dataset, sampler=dict(loader.sampler, recordings=recordings))
     wanted = min(TRAIN_IMAGES, len(dataset))
     dataset.get_subset_([i * len(dataset) // wanted for i in range(wanted)])
     return dict(loader, dataset=dataset)
@@ -164,7 +203,7 @@ class Inference:
         self.model = model.to(device).eval()
         sample = DATASETS.build(config.val_dataloader.dataset)[0]
         self.batch = model.data_preprocessor(pseudo_collate([sample]), training=False)
-        self.on_gpu = self.batch['inputs'].is_cuda
+        self.on_gpu = torch.device(device).type == 'cuda'
 
     @torch.no_grad()
     def seconds(self) -> float:

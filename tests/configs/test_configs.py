@@ -18,8 +18,8 @@ from .steps import train_and_predict
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob('configs/**/*.py'))
-ABLATION = Path('configs/ablation_coco')  # tests/configs/test_ablation_coco.py
-EXPERIMENTS = [p for p in CONFIGS if '_base_' not in p.parts and p.parent != ABLATION]
+ABLATIONS = [Path('configs/ablation_coco'), Path('configs/ablation_events')]  # their own tests
+EXPERIMENTS = [p for p in CONFIGS if '_base_' not in p.parts and p.parent not in ABLATIONS]
 
 
 def load(path: Path | str) -> Config:

@@ -43,11 +43,24 @@ def test_a_metafile_names_what_there_is(metafile: str) -> None:
     assert len({model['Name'] for model in content['Models']}) == len(content['Models'])
 
 
-def test_the_figures_of_the_study_are_those_of_the_results() -> None:
+@pytest.mark.parametrize(
+    ('ablation', 'prefix', 'sections'),
+    [
+        (
+            'ablation_coco',
+            'yolox_nano',
+            {'HIT-UAV': 'ablation_coco_hituav_cpu', 'DeepPCB': 'ablation_coco_deeppcb_cpu'},
+        ),
+        ('ablation_events', 'events', {'synthetic events': 'ablation_events_cpu'}),
+    ],
+    ids=['coco', 'events'],
+)
+def test_the_figures_of_a_study_are_those_of_the_results(
+    ablation: str, prefix: str, sections: dict[str, str]
+) -> None:
     """Every measured variant is there, with its means and seeds, and no other."""
     expected = {}
-    for dataset, section in (('HIT-UAV', 'hituav'), ('DeepPCB', 'deeppcb')):
-        name = f'ablation_coco_{section}_cpu'
+    for dataset, name in sections.items():
         text = re.search(f'<!-- {name} begin -->(.*?)<!-- {name} end -->', RESULTS, re.S)[1]
         accuracy, cost = (table(t) for t in re.findall(r'(?:^\|.*\n)+', text, re.M))
         for row in accuracy[2:]:
@@ -56,10 +69,10 @@ def test_the_figures_of_the_study_are_those_of_the_results() -> None:
         for row in cost[2:]:
             expected[row[0], dataset] += [float(row[5]), float(row[6])]
     found = {}
-    variants = Ablation(ROOT / 'configs/ablation_coco').table
-    for model in read('configs/ablation_coco/metafile.yml')['Models']:
+    variants = Ablation(ROOT / 'configs' / ablation).table
+    for model in read(f'configs/{ablation}/metafile.yml')['Models']:
         title = variants[model['Metadata']['Variant']]['title']
-        assert model['Name'] == f'yolox_nano_{model["Metadata"]["Variant"]}'
+        assert model['Name'] == f'{prefix}_{model["Metadata"]["Variant"]}'
         for result in model['Results']:
             metrics = result['Metrics']
             found[title, result['Dataset']] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
@@ -27,6 +27,7 @@ class RecordingSampler(Sampler):
         seed: of the order; the same in all processes.
         shuffle: random order, another one in each round; else that of the data set.
         infinite: start again when all have had their turn (for training by iterations).
+        recordings: numbers of those that are streamed; default: all.
 
     Raises:
         UserError: another kind of data set, or in training fewer recordings than processes.
@@ -41,15 +42,17 @@ class RecordingSampler(Sampler):
         seed: int | None = None,
         shuffle: bool = True,
         infinite: bool = True,
+        recordings: Sequence[int] | None = None,
     ) -> None:
         if not isinstance(dataset, EventSequenceDataset):
             raise UserError(
                 f'RecordingSampler streams an EventSequenceDataset, not {type(dataset).__name__}.'
             )
         rank, world_size = get_dist_info()
-        if infinite and len(dataset.sequences) < world_size:
+        order = list(range(len(dataset.sequences)) if recordings is None else recordings)
+        if infinite and len(order) < world_size:
             raise UserError(
-                f'{len(dataset.sequences)} recordings cannot be shared among {world_size} '
+                f'{len(order)} recordings cannot be shared among {world_size} '
                 'processes: start fewer.'
             )
         self.dataset = dataset
@@ -57,7 +60,6 @@ class RecordingSampler(Sampler):
         self.shuffle = shuffle
         self.infinite = infinite
         self.epoch = 0
-        order = list(range(len(dataset.sequences)))
         if shuffle:
             order = np.random.default_rng(self.seed).permutation(order).tolist()
         self.recordings = order[rank::world_size]

@@ -86,3 +86,10 @@ def test_mistakes(dataset: EventSequenceDataset) -> None:
         pytest.raises(UserError, match='5 recordings'),
     ):
         RecordingSampler(dataset, seed=0)
+
+
+def test_some_of_the_recordings(dataset: EventSequenceDataset) -> None:
+    sampler = RecordingSampler(dataset, shuffle=False, infinite=False, recordings=(1, 4))
+    clips = [clip for batch in StreamBatchSampler(sampler, 2) for clip in batch]
+    assert {clip.recording for clip in clips} == {1, 4}
+    assert sum(clip.stop - clip.start for clip in clips) == LENGTHS[1] + LENGTHS[4]
