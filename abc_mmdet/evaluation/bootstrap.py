@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,18 @@ FIRST_AND_MOST = (100, None)
 
 RESAMPLES = 1000
 CHUNK = 64  # resamples at a time, for the sake of memory
+
+
+def group_numbers(names: Iterable[Hashable]) -> list[int]:
+    """``groups`` of :func:`image_weights` for images that belong to what is named, in their order.
+
+    Examples:
+        >>> group_numbers(['b', 'a', 'b'])
+        [0, 1, 0]
+    """
+    names = list(names)
+    number = {name: n for n, name in enumerate(dict.fromkeys(names))}
+    return [number[name] for name in names]
 
 
 def image_weights(

@@ -16,6 +16,7 @@ from abc_mmdet.apis.user_messages import config_mistakes
 from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
+from abc_mmdet.evaluation.bootstrap import group_numbers
 from abc_mmdet.evaluation.matching import counts, in_order
 from abc_mmdet.evaluation.presets import PRESETS, Preset
 from abc_mmdet.models.small_classes import SmallClasses
@@ -97,9 +98,7 @@ class TestSet:
         """Number of its group for every image, in the order of their ids; None without groups."""
         if not self.group:
             return None
-        names = [self.images[i][self.group] for i in in_order(self.images)]
-        number = {name: n for n, name in enumerate(dict.fromkeys(names))}
-        return [number[name] for name in names]
+        return group_numbers(self.images[i][self.group] for i in in_order(self.images))
 
     @cached_property
     def labels(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from abc_mmdet.datasets.events import EventSequenceDataset
 from abc_mmdet.errors import UserError
 from abc_mmdet.evaluation import SmallObjectMetric
 from abc_mmdet.evaluation.average_precision import CocoMetrics
-from abc_mmdet.evaluation.bootstrap import HEADLINE, headline_ap, resampled_ap
+from abc_mmdet.evaluation.bootstrap import HEADLINE, group_numbers, headline_ap, resampled_ap
 from abc_mmdet.evaluation.matching import MatchTable, in_order
 from abc_mmdet.utils.wrapped import leaves
 from mmdet.registry import DATASETS, METRICS, MODELS
@@ -75,10 +75,11 @@ class MatchedObjectMetric(SmallObjectMetric):
             images, annotations, detections, category_ids, keep
         )
         self.matches = by_protocol[self.main_protocol].matches
-        counted = self.counted(images, annotations, [], category_ids).images
-        names = [self._recordings.get(i) for i in in_order([image['id'] for image in counted])]
-        number = {name: n for n, name in enumerate(dict.fromkeys(names))}
-        self.groups = [number[name] for name in names] if self._recordings else None
+        self.groups = None
+        if self._recordings:
+            counted = self.counted(images, annotations, [], category_ids).images
+            ids = in_order(image['id'] for image in counted)
+            self.groups = group_numbers(self._recordings.get(i) for i in ids)
         return metrics, by_protocol
 
     @property
