@@ -15,15 +15,14 @@ as it is and forgetting by time (``model.step_ms``). Convert the validation reco
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import DictAction
-from mmengine.runner import Runner
+from tested_experiment import show, test_metrics
 
 import abc_mmdet  # noqa: F401
-from abc_mmdet.apis import check_checkpoint, check_data, load_experiment, user_messages
+from abc_mmdet.apis import load_experiment, user_messages
 
 COLUMNS = {
     'mAP': 'bbox_mAP',
@@ -60,17 +59,12 @@ class Rate(NamedTuple):
 def evaluate(args: argparse.Namespace, rate: Rate, step_ms: float | None) -> dict[str, float]:
     """The test metrics on the recordings at a rate."""
     config = load_experiment(args.config, args.cfg_options, args.work_dir)
-    check_checkpoint(args.checkpoint, 'checkpoint')
     dataset = config.test_dataloader.dataset
     bins = dataset.get('representation', 'nbins=10').rpartition('nbins=')[2]
     dataset.data_root = rate.folder
     dataset.representation = f'stacked_histogram_dt={rate.window:g}_nbins={bins}'
-    check_data(config, 'test_dataloader')
-    config.load_from = args.checkpoint
     config.model.step_ms = step_ms
-    config.log_level = 'WARNING'
-    metrics = Runner.from_cfg(config).test()
-    return {name: float(metrics[f'coco/{key}']) for name, key in COLUMNS.items()}
+    return test_metrics(config, args.checkpoint, COLUMNS)
 
 
 def main() -> None:
@@ -91,11 +85,7 @@ def main() -> None:
             if rate.step == args.trained_at and step_ms is not None:
                 continue  # the same
             rows[f'{rate}, forgets {name}'] = evaluate(args, rate, step_ms)
-    print('\n' + f'{"windows":<36}' + ''.join(f'{name:>15}' for name in COLUMNS))
-    for name, row in rows.items():
-        print(f'{name:<36}' + ''.join(f'{value:>15.3f}' for value in row.values()))
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + '\n')
+    show('windows', rows, args.json)
 
 
 if __name__ == '__main__':

@@ -8,13 +8,12 @@ has ``subsets=('still',)``.
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from mmengine.runner import Runner
+from tested_experiment import show, test_metrics
 
 import abc_mmdet  # noqa: F401
-from abc_mmdet.apis import check_checkpoint, check_data, load_experiment, user_messages
+from abc_mmdet.apis import load_experiment, user_messages
 from abc_mmdet.errors import UserError
 
 COLUMNS = {
@@ -28,15 +27,10 @@ COLUMNS = {
 def evaluate(args: argparse.Namespace, reset: bool) -> dict[str, float]:
     """The test metrics, with the memory as it is or reset at every step."""
     config = load_experiment(args.config, work_dir=args.work_dir)
-    check_checkpoint(args.checkpoint, 'checkpoint')
-    check_data(config, 'test_dataloader')
     if 'still' not in config.test_evaluator.get('subsets', ()):
         raise UserError(f"{args.config}: its test_evaluator needs subsets=('still',).")
-    config.load_from = args.checkpoint
     config.model.reset_every_step = reset
-    config.log_level = 'WARNING'
-    metrics = Runner.from_cfg(config).test()
-    return {name: float(metrics[f'coco/{key}']) for name, key in COLUMNS.items()}
+    return test_metrics(config, args.checkpoint, COLUMNS)
 
 
 def main() -> None:
@@ -50,11 +44,7 @@ def main() -> None:
         'streamed': evaluate(args, reset=False),
         'reset at every step': evaluate(args, reset=True),
     }
-    print('\n' + f'{"memory":<22}' + ''.join(f'{name:>14}' for name in COLUMNS))
-    for memory, row in rows.items():
-        print(f'{memory:<22}' + ''.join(f'{value:>14.3f}' for value in row.values()))
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + '\n')
+    show('memory', rows, args.json)
 
 
 if __name__ == '__main__':
